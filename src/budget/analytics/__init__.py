@@ -1,0 +1,1 @@
+"""Floor 1: rollups, trends and forecasts; functions over series."""

@@ -1,0 +1,1 @@
+"""Floor 1: what a model's units cost, as integer rates with a basis."""

@@ -1,0 +1,1 @@
+"""The tests of Budget; the folders mirror `src/budget`."""

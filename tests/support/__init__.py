@@ -1,0 +1,1 @@
+"""What tests and benchmarks stand on: a real PostgreSQL, and fresh databases."""
