@@ -78,7 +78,7 @@ def long_run(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """One PostgreSQL per session and worker; where none can run, the test is skipped and says why."""
+    """One PostgreSQL per worker; where none can run, the test is skipped and says why."""
     try:
         context = start_postgres()
         server = context.__enter__()

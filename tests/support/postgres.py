@@ -36,7 +36,7 @@ STOP_SECONDS = 30
 # The shortest limit on the path of a Unix socket (macOS), less the name PostgreSQL gives it.
 SOCKET_FOLDER_BYTES = 103 - len("/.s.PGSQL.5432")
 
-# Small, so that two servers fit beside the tests. What makes a commit durable stays as it comes: on.
+# Small, so that two servers fit beside the tests. What makes a commit durable stays on.
 SETTINGS = {
     "listen_addresses": "",
     "shared_buffers": "64MB",
@@ -50,7 +50,8 @@ SETTINGS = {
 WATCH = """
 cat >/dev/null
 kill -INT "$1"
-while kill -0 "$1" 2>/dev/null; do sleep 0.1; done
+tries=0
+while [ -e "$2/data/postmaster.pid" ] && [ $tries -lt 200 ]; do sleep 0.1; tries=$((tries+1)); done
 rm -rf "$2"
 """
 
