@@ -24,7 +24,7 @@ check: $(VENV)/installed-dev ## Lint, formatting, types, and which floor may imp
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/installed-dev ## Measure speed and memory; prints the figures with the machine and the date
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -3,12 +3,15 @@
 - `database_url`: an empty database; the test runs once per engine.
 - `databases`: the same, for tests that need several, or prepared ones: `databases.new(migrate)`.
 - `sqlite_url`, `postgres_url`: an empty database on that engine alone.
-- `postgres_server`: the server itself, one per worker; `tests.support.postgres` can start others.
+- `postgres_server`: the server itself, one per worker.
+- `postgres_cluster`: a server of the test's own, to stop, crash and start again.
 - `long_run`: whether pytest was given `--faults`, for tests that repeat something N times.
 """
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import hypothesis
 import pytest
@@ -19,7 +22,15 @@ from tests.support.databases import (
     SqliteDatabases,
     SqliteTemplates,
 )
-from tests.support.postgres import PostgresMissing, PostgresServer, start_postgres
+from tests.support.postgres import (
+    Cluster,
+    PostgresMissing,
+    PostgresServer,
+    start_cluster,
+    start_postgres,
+)
+
+Started = TypeVar("Started")
 
 hypothesis.settings.register_profile(
     "ci", derandomize=False, print_blob=True, deadline=None, max_examples=100
@@ -61,7 +72,7 @@ def _needs_postgres(item: pytest.Item) -> bool:
     callspec = getattr(item, "callspec", None)
     if callspec is not None and "databases" in callspec.params:
         return bool(callspec.params["databases"] == "postgres")
-    return "postgres_server" in item.fixturenames
+    return not {"postgres_server", "postgres_cluster"}.isdisjoint(item.fixturenames)
 
 
 @pytest.fixture(scope="session")
@@ -79,13 +90,24 @@ def long_run(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """One PostgreSQL per worker; where none can run, the test is skipped and says why."""
+    with contextlib.ExitStack() as stack:
+        yield _enter_or_skip(stack, start_postgres())
+
+
+@pytest.fixture
+def postgres_cluster() -> Iterator[Cluster]:
+    """A PostgreSQL of the test's own: it may `stop()`, `stop(crash=True)` and `start()` it."""
+    with contextlib.ExitStack() as stack:
+        yield _enter_or_skip(stack, start_cluster())
+
+
+def _enter_or_skip(
+    stack: contextlib.ExitStack, started: contextlib.AbstractContextManager[Started]
+) -> Started:
     try:
-        context = start_postgres()
-        server = context.__enter__()
+        return stack.enter_context(started)
     except PostgresMissing as missing:
         pytest.skip(f"no PostgreSQL: {missing}")
-    yield server
-    context.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")

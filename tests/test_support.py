@@ -15,10 +15,9 @@ import pytest
 from tests.support.databases import Databases
 from tests.support.postgres import (
     URL_VARIABLE,
-    PostgresMissing,
+    Cluster,
     PostgresServer,
     database_name,
-    start_cluster,
 )
 
 PREPARED = "CREATE TABLE prepared (word TEXT)"
@@ -88,20 +87,18 @@ def test_a_dropped_database_is_gone(postgres_server: PostgresServer) -> None:
         psycopg.connect(url)
 
 
-def test_a_server_that_crashed_starts_again_with_what_was_committed() -> None:
-    try:
-        with start_cluster() as cluster:
-            execute(cluster.url, "CREATE TABLE kept AS SELECT 42 AS number")
-            cluster.stop(crash=True)
-            with pytest.raises(psycopg.OperationalError):
-                psycopg.connect(cluster.url)
-            cluster.start()
-            assert execute(cluster.url, "SELECT number FROM kept") == [(42,)]
-        assert not cluster.folder.exists()
-    except PostgresMissing as missing:
-        pytest.skip(f"no PostgreSQL: {missing}")
+def test_a_server_that_crashed_starts_again_with_what_was_committed(
+    postgres_cluster: Cluster,
+) -> None:
+    execute(postgres_cluster.url, "CREATE TABLE kept AS SELECT 42 AS number")
+    postgres_cluster.stop(crash=True)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(postgres_cluster.url)
+    postgres_cluster.start()
+    assert execute(postgres_cluster.url, "SELECT number FROM kept") == [(42,)]
 
 
+@pytest.mark.postgres
 def test_a_server_goes_when_its_parent_is_killed() -> None:
     program = """if True:
         import time
@@ -111,7 +108,7 @@ def test_a_server_goes_when_its_parent_is_killed() -> None:
                 print(cluster.folder, flush=True)
                 time.sleep(60)
         except PostgresMissing as missing:
-            print(f"missing: {missing}", flush=True)
+            print("missing:", missing, flush=True)
     """
     with subprocess.Popen(
         [sys.executable, "-c", program],
@@ -122,8 +119,8 @@ def test_a_server_goes_when_its_parent_is_killed() -> None:
         assert parent.stdout is not None
         line = parent.stdout.readline().strip()
         parent.send_signal(signal.SIGKILL)
-    if line.startswith("missing"):
-        pytest.skip(f"no PostgreSQL: {line}")
+    if line.startswith("missing: "):
+        pytest.skip(f"no PostgreSQL: {line.removeprefix('missing: ')}")
     give_up_at = time.monotonic() + 20
     while Path(line).exists():
         assert time.monotonic() < give_up_at, "the server and its folder are still there"

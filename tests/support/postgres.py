@@ -18,7 +18,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.parse
@@ -223,8 +222,6 @@ def start_cluster() -> Iterator[Cluster]:
 
 
 def _installed_programs() -> Path:
-    if sys.platform == "win32":
-        raise PostgresMissing("the PostgreSQL of the tests needs a POSIX system")
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise PostgresMissing(f"{PACKAGE} is not installed and {URL_VARIABLE} is not set")
