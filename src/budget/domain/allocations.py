@@ -1,0 +1,150 @@
+"""Allocations: money and tokens held for one call, or for an envelope of calls.
+
+An allocation is its `Terms`, fixed when it was placed, and its `State`, which commands replace.
+Not here: the rules by which a state changes (`decide`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from budget.domain.pricing import Rates
+
+Status = Literal["open", "settled", "released", "expired"]
+
+DEFAULT_TTL_SECONDS: Final = 900
+MAX_TTL_SECONDS: Final = 86_400
+DEFAULT_MIN_OUTPUT_TOKENS: Final = 16
+NORMAL_PRIORITY: Final = 5
+
+_DEFAULT_SIZES: Final[Mapping[str, tuple[int, int, int, int]]] = {
+    "default": (1_000, 2_000, 4_000, 8_000),
+    "chat": (2_000, 4_000, 8_000, 16_000),
+    "coding": (4_000, 8_000, 16_000, 32_000),
+    "analysis": (4_000, 8_000, 16_000, 32_000),
+    "embedding": (10_000, 25_000, 50_000, 100_000),
+}
+_SIZED_PRIORITIES: Final = (1, 5, 8, 10)
+
+
+def default_size_tokens(task_type: str | None, priority: int) -> int:
+    """Tokens held when a call states nothing, by task type and priority (Tekton's table)."""
+    sizes = _DEFAULT_SIZES.get(task_type or "default", _DEFAULT_SIZES["default"])
+    if priority not in _SIZED_PRIORITIES:
+        priority = NORMAL_PRIORITY
+    return sizes[_SIZED_PRIORITIES.index(priority)]
+
+
+class Amounts(NamedTuple):
+    """An amount in every unit, in the order of `budgets.UNITS`; None where none is stated."""
+
+    usd: int | None
+    tokens: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    requests: int | None
+
+
+class Held(NamedTuple):
+    """What an allocation holds as a whole: nano-USD, tokens and requests; None where not stated."""
+
+    usd: int | None = None
+    tokens: int | None = None
+    requests: int | None = None
+
+    def less(self, used: "Held") -> "Held":
+        """What is left after a use; never below zero."""
+        return Held(*(_less(own, other) for own, other in zip(self, used, strict=True)))
+
+    def plus(self, more: "Held") -> "Held":
+        """The sum, in the units stated here."""
+        return Held(
+            *(
+                None if own is None else own + (other or 0)
+                for own, other in zip(self, more, strict=True)
+            )
+        )
+
+    def emptied(self) -> "Held":
+        """Zero in every unit stated."""
+        return Held(*(None if own is None else 0 for own in self))
+
+    def beyond(self, hold: "Held") -> "Held":
+        """By how much this use goes beyond a hold, unit by unit."""
+        return Held(
+            *(max(0, (own or 0) - (other or 0)) for own, other in zip(self, hold, strict=True))
+        )
+
+
+def _less(own: int | None, other: int | None) -> int | None:
+    return None if own is None else max(0, own - (other or 0))
+
+
+class Leg(NamedTuple):
+    """An allocation's hold on one cell of one balance.
+
+    `left` is what of it is still held: reserved while the allocation is open, assumed once it expired.
+    `from_parent` (0 or 1): taken from the envelope's leg, to which the rest returns.
+    """
+
+    head_id: int
+    cell_us: int
+    held: int
+    left: int
+    from_parent: int = 0
+
+
+class State(NamedTuple):
+    """What commands change about an allocation."""
+
+    status: Status
+    expires_us: int
+    ttl_us: int
+    legs: tuple[Leg, ...]
+    held: Held
+    left: Held
+    granted_output_tokens: int | None = None
+    records: int = 0
+    settled_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was agreed when an allocation was placed, and stays.
+
+    `rates` are those fixed at admission; None when the model is unpriced or none was named.
+    `request_hash` recognises the same command when it comes again.
+    """
+
+    allocation_id: str
+    actor: str
+    placed_us: int
+    attributes: Mapping[str, str]
+    provider: str | None
+    model: str | None
+    priority: int
+    envelope: bool
+    parent_id: str | None
+    rates: Rates | None
+    first: Held
+    first_granted_output_tokens: int | None
+    input_tokens: int | None
+    request_hash: str
+    metadata: str
+
+
+class Holding:
+    """An allocation in a batch's hands: its terms, its state now, and that of the last commit."""
+
+    __slots__ = ("new", "state", "status_before", "terms")
+
+    def __init__(self, terms: Terms, state: State, *, new: bool = False) -> None:
+        self.terms = terms
+        self.state = state
+        self.status_before = state.status
+        self.new = new
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still holds what it placed."""
+        return self.state.status == "open"

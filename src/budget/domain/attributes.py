@@ -1,0 +1,155 @@
+"""Attributes: who spends and on what; scopes that match them; partitions that split by them.
+
+Not here: how ten thousand scopes are searched at once (`engine.catalogue`).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from json.encoder import encode_basestring
+from typing import Final
+
+from budget.domain.errors import InvalidInput
+
+STANDARD: Final = (
+    "org", "team", "project", "user", "key", "component", "agent",
+    "session", "task", "task_type", "tier", "provider", "model",
+)  # fmt: skip
+"""The standard attribute keys; free ones are written `tag.<name>`."""
+
+ROLLED_UP: Final = (
+    "org", "team", "project", "user", "key", "component", "agent",
+    "task_type", "tier", "provider", "model",
+)  # fmt: skip
+"""The dimensions of the hourly and daily rollups: the standard keys of bounded variety."""
+
+MAX_VALUE_CHARS: Final = 256
+MAX_TAGS: Final = 50
+MAX_SCOPE_VALUES: Final = 1000
+
+_STANDARD_SET: Final = frozenset(STANDARD)
+_TAG_KEY: Final = re.compile(r"tag\.[A-Za-z0-9_.-]{1,64}")
+_FORBIDDEN_CHARS: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+Attributes = Mapping[str, str]
+
+
+def parse_key(key: object, field: str) -> str:
+    """A known attribute key, or InvalidInput naming `field` and listing the standard ones."""
+    if isinstance(key, str) and (key in _STANDARD_SET or _TAG_KEY.fullmatch(key)):
+        return key
+    raise InvalidInput(
+        field, f"{str(key)[:80]!r} is not an attribute.", (*STANDARD, "tag.<name>")
+    )
+
+
+def parse_value(value: object, field: str) -> str:
+    """An attribute's value: 1 to 256 characters, no control characters."""
+    if not isinstance(value, str):
+        raise InvalidInput(field, "must be a string; write numbers in quotes.")
+    if not 0 < len(value) <= MAX_VALUE_CHARS:
+        raise InvalidInput(field, f"must have 1 to {MAX_VALUE_CHARS} characters.")
+    if _FORBIDDEN_CHARS.search(value):
+        raise InvalidInput(field, "must not contain control characters or lone surrogates.")
+    return value
+
+
+def parse_attributes(given: object, field: str = "attributes") -> dict[str, str]:
+    """The attributes of a call, keys checked, in the order of their keys.
+
+    A value of null is the same as leaving the attribute out.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise InvalidInput(field, "must be an object of attribute: value.")
+    parsed = {
+        parse_key(key, field): parse_value(value, f"{field}.{key}")
+        for key, value in given.items()
+        if value is not None
+    }
+    if sum(key.startswith("tag.") for key in parsed) > MAX_TAGS:
+        raise InvalidInput(field, f"at most {MAX_TAGS} tags.")
+    return dict(sorted(parsed.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One attribute's part of a scope: any of `exact`, or beginning with any of `prefixes`."""
+
+    key: str
+    exact: frozenset[str]
+    prefixes: tuple[str, ...]
+
+    def matches(self, value: str | None) -> bool:
+        """Whether a call's value satisfies the condition; a missing one never does."""
+        if value is None:
+            return False
+        return value in self.exact or (bool(self.prefixes) and value.startswith(self.prefixes))
+
+
+Scope = tuple[Condition, ...]
+
+
+def parse_scope(given: object, field: str = "scope") -> Scope:
+    """A scope from `{attribute: value | [values] | "prefix*"}`; empty matches every call."""
+    if given is None:
+        return ()
+    if not isinstance(given, Mapping):
+        raise InvalidInput(field, "must be an object of attribute: value.")
+    conditions = []
+    for key, wanted in given.items():
+        name = parse_key(key, field)
+        path = f"{field}.{name}"
+        values = list(wanted) if isinstance(wanted, list | tuple) else [wanted]
+        if not 0 < len(values) <= MAX_SCOPE_VALUES:
+            raise InvalidInput(path, f"must list 1 to {MAX_SCOPE_VALUES} values.")
+        texts = [parse_value(value, path) for value in values]
+        conditions.append(
+            Condition(
+                key=name,
+                exact=frozenset(text for text in texts if not text.endswith("*")),
+                prefixes=tuple(sorted({text[:-1] for text in texts if text.endswith("*")})),
+            )
+        )
+    return tuple(sorted(conditions, key=lambda condition: condition.key))
+
+
+def scope_to_json(scope: Scope) -> dict[str, str | list[str]]:
+    """The scope as a user writes it: one value bare, several as a list."""
+    written: dict[str, str | list[str]] = {}
+    for condition in scope:
+        texts = [*sorted(condition.exact), *(prefix + "*" for prefix in condition.prefixes)]
+        written[condition.key] = texts[0] if len(texts) == 1 else texts
+    return written
+
+
+def scope_matches(scope: Scope, attributes: Attributes) -> bool:
+    """Whether a call with these attributes falls under the scope."""
+    return all(condition.matches(attributes.get(condition.key)) for condition in scope)
+
+
+def parse_per(given: object, field: str = "per") -> tuple[str, ...]:
+    """The attributes a budget is split by, each once, in order of their names."""
+    if given is None:
+        return ()
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InvalidInput(field, "must be a list of attributes.")
+    names = [parse_key(key, field) for key in given]
+    if len(set(names)) != len(names):
+        raise InvalidInput(field, "names an attribute twice.")
+    return tuple(sorted(names))
+
+
+def partition_of(per: tuple[str, ...], attributes: Attributes) -> str:
+    """The canonical name of a call's partition: a JSON object of the `per` attributes.
+
+    A missing attribute is null: all calls without it share that one partition.
+    """
+    if not per:
+        return "{}"
+    parts = []
+    for key in per:
+        value = attributes.get(key)
+        parts.append(f'"{key}":{"null" if value is None else encode_basestring(value)}')
+    return "{" + ",".join(parts) + "}"

@@ -1,0 +1,287 @@
+"""Facts: booking what has happened. Nothing here refuses; what goes beyond a limit is overrun.
+
+Pure functions like those of `decide`: usage on an allocation, release, expiry, usage that nobody reserved,
+and corrections -> postings and new states.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from budget.domain.allocations import Amounts, Held, Holding, Leg, State
+from budget.domain.balances import Balance, Posting
+from budget.domain.decide import Balances, Decided, renewed
+from budget.domain.errors import Conflict
+
+LATE_WINDOW_US = 72 * 3_600_000_000
+"""Unreserved usage goes to its own window while that ended under 72 hours ago."""
+
+FUTURE_US = 5 * 60_000_000
+"""Usage up to five minutes ahead of the clock counts as now."""
+
+
+class _Postings:
+    """Postings of one command, merged by cell, in the order first touched."""
+
+    __slots__ = ("_balances", "_sums", "overran")
+
+    def __init__(self, balances: Balances) -> None:
+        self._balances = balances
+        self._sums: dict[tuple[int, int], list[int]] = {}
+        self.overran = False
+
+    def add(
+        self, head_id: int, cell_us: int, spent: int, reserved: int, assumed: int, overrun: int = 0
+    ) -> None:
+        sums = self._sums.get((head_id, cell_us))
+        if sums is None:
+            self._sums[head_id, cell_us] = [spent, reserved, assumed, overrun]
+        else:
+            sums[0] += spent
+            sums[1] += reserved
+            sums[2] += assumed
+            sums[3] += overrun
+
+    def fact(self, head_id: int, cell_us: int, increase: int) -> None:
+        """Spend that no hold covers: free room first, overrun beyond the limit."""
+        overrun = self._balances[head_id].overrun_by(cell_us, increase)
+        self.overran = self.overran or overrun > 0
+        self.add(head_id, cell_us, increase, 0, 0, overrun)
+
+    def all(self) -> list[Posting]:
+        return [
+            Posting(head_id, cell_us, *sums)
+            for (head_id, cell_us), sums in self._sums.items()
+        ]
+
+
+def record(
+    holding: Holding,
+    used: Amounts,
+    balances: Balances,
+    *,
+    usage_id: str,
+    final: bool,
+    now_us: int,
+    parent: Holding | None = None,
+) -> Decided:
+    """Book what a call really used: from its hold, then its parent's, then free room, then overrun.
+
+    Never refused and never clamped. The final record returns the rest and settles the allocation; on an
+    expired or released one that is a late settlement. A cost of None moves no money.
+    """
+    state = holding.state
+    giver = parent if parent is not None and parent.is_open else None
+    giver_legs = None if giver is None else list(giver.state.legs)
+    book = _Postings(balances)
+    late = state.status == "expired"
+    legs: list[Leg] = []
+    for head_id, own in _by_head(state.legs):
+        balance = balances[head_id]
+        rest = used[balance.policy.unit_index] or 0
+        if not rest:  # a posting of nothing, so that a correction finds the cell
+            book.add(head_id, own[-1].cell_us, 0, 0, 0)
+        for leg in own:
+            take = leg.left if leg.left < rest else rest
+            rest -= take
+            left = leg.left - take
+            if take:
+                _move(book, leg, take, spent=take, late=late)
+            if final and left:
+                _give_back(book, leg, left, giver_legs, late=late)
+                left = 0
+            legs.append(Leg(head_id, leg.cell_us, leg.held, left, leg.from_parent))
+        if rest and giver_legs is not None and own[-1].from_parent:
+            rest = _draw_on_parent(book, head_id, rest, giver_legs)
+        if rest:
+            cell_us = balance.start_us if balance.policy.rolling else own[-1].cell_us
+            book.fact(head_id, cell_us, rest)
+    use = Held(used.usd, used.tokens, used.requests)
+    rest_held = state.left.less(use)
+    new = State(
+        status="settled" if final else state.status,
+        expires_us=state.expires_us,
+        ttl_us=state.ttl_us,
+        legs=tuple(legs),
+        held=state.held,
+        left=rest_held.emptied() if final else rest_held,
+        granted_output_tokens=state.granted_output_tokens,
+        records=state.records + 1,
+        settled_by=usage_id if final else state.settled_by,
+    )
+    states: list[tuple[Holding, State]] = []
+    cap_us = None
+    if giver is not None and giver_legs is not None:
+        giver_left = giver.state.left.less(use.beyond(state.left))
+        if final:
+            giver_left = giver_left.plus(rest_held)
+        giver_state = giver.state._replace(legs=tuple(giver_legs), left=giver_left)
+        giver_state = renewed(giver_state, now_us)
+        cap_us = giver_state.expires_us
+        states.append((giver, giver_state))
+    if new.status == "open":
+        new = renewed(new, now_us, cap_us)
+    states.append((holding, new))
+    return Decided(book.all(), states, book.overran)
+
+
+def release(holding: Holding, balances: Balances, *, parent: Holding | None) -> Decided:
+    """Return what is still held: reserved, or assumed after expiry. An envelope's children ended before."""
+    if holding.state.status not in ("open", "expired"):
+        raise Conflict(
+            f"The allocation is {holding.state.status}; there is nothing to release.", code="not_open"
+        )
+    return _end(holding, balances, "released", parent)
+
+
+def expire(holding: Holding, balances: Balances, *, parent: Holding | None) -> Decided:
+    """End a hold whose time is up: kept as assumed where the policy says so, else returned.
+
+    An envelope's own remainder always returns; only its children's holds, which ended before, are assumed.
+    """
+    return _end(holding, balances, "expired", parent)
+
+
+def _end(
+    holding: Holding,
+    balances: Balances,
+    status: Literal["released", "expired"],
+    parent: Holding | None,
+) -> Decided:
+    book = _Postings(balances)
+    giver = parent if parent is not None and parent.is_open else None
+    giver_legs = None if giver is None else list(giver.state.legs)
+    state, returned = _ended(book, holding, balances, status, giver_legs)
+    states: list[tuple[Holding, State]] = []
+    if giver is not None and giver_legs is not None:
+        left = giver.state.left.plus(returned)
+        states.append((giver, giver.state._replace(legs=tuple(giver_legs), left=left)))
+    states.append((holding, state))
+    return Decided(book.all(), states)
+
+
+def _ended(
+    book: _Postings,
+    holding: Holding,
+    balances: Balances,
+    status: Literal["released", "expired"],
+    giver_legs: list[Leg] | None,
+) -> tuple[State, Held]:
+    """A hold's state when it is released or expires, and what of it goes back to an open parent."""
+    state = holding.state
+    was_expired = state.status == "expired"
+    expiring = status == "expired" and not holding.terms.envelope
+    assumed_any = False
+    legs = []
+    for leg in state.legs:
+        left = leg.left
+        if left and expiring and balances[leg.head_id].policy.on_expiry == "assume":
+            book.add(leg.head_id, leg.cell_us, 0, -left, left)
+            assumed_any = True
+        elif left:
+            _give_back(book, leg, left, giver_legs, late=was_expired)
+            left = 0
+        legs.append(leg._replace(left=left))
+    left_held = state.left if assumed_any else state.left.emptied()
+    returned = Held(0, 0, 0) if assumed_any else state.left
+    return state._replace(status=status, legs=tuple(legs), left=left_held), returned
+
+
+def _by_head(legs: tuple[Leg, ...]) -> Iterable[tuple[int, list[Leg]]]:
+    """Legs by balance, oldest first, in the order the balances were first held."""
+    grouped: dict[int, list[Leg]] = {}
+    for leg in legs:
+        own = grouped.get(leg.head_id)
+        if own is None:
+            grouped[leg.head_id] = [leg]
+        else:
+            own.append(leg)
+    return grouped.items()
+
+
+def _move(book: _Postings, leg: Leg, amount: int, *, spent: int, late: bool) -> None:
+    """Take an amount out of a leg's account (assumed once it expired)."""
+    if late:
+        book.add(leg.head_id, leg.cell_us, spent, 0, -amount)
+    else:
+        book.add(leg.head_id, leg.cell_us, spent, -amount, 0)
+
+
+def _give_back(
+    book: _Postings, leg: Leg, left: int, giver_legs: list[Leg] | None, *, late: bool
+) -> None:
+    """Return what a leg still holds: to the open parent it came from, else to the balance."""
+    if not leg.from_parent or giver_legs is None:
+        _move(book, leg, left, spent=0, late=late)
+        return
+    for at, own in enumerate(giver_legs):
+        if own.head_id == leg.head_id and own.cell_us == leg.cell_us:
+            giver_legs[at] = own._replace(left=own.left + left)
+            break
+    if late:
+        book.add(leg.head_id, leg.cell_us, 0, left, -left)
+
+
+def _draw_on_parent(book: _Postings, head_id: int, rest: int, giver_legs: list[Leg]) -> int:
+    """Pay a child's excess out of its parent's remainder; what is still unpaid."""
+    for at, own in enumerate(giver_legs):
+        if own.head_id == head_id and own.left and rest:
+            take = min(own.left, rest)
+            rest -= take
+            giver_legs[at] = own._replace(left=own.left - take)
+            book.add(head_id, own.cell_us, take, -take, 0)
+    return rest
+
+
+class Place(NamedTuple):
+    """Where unreserved usage is booked in one balance; None: its bucket has left, in none."""
+
+    cell_us: int | None
+    prior_period: bool = False
+
+
+def cell_of(balance: Balance, occurred_us: int, now_us: int) -> Place:
+    """The cell that usage of `occurred_us` belongs to, once nothing was held for it."""
+    policy = balance.policy
+    if policy.rolling:
+        bucket_us = occurred_us - occurred_us % policy.bucket_us
+        bucket_us = min(bucket_us, balance.start_us)
+        return Place(bucket_us if balance.is_live(bucket_us) else None)
+    if balance.start_us <= occurred_us:
+        return Place(balance.start_us)
+    window = policy.window_of(balance.partition, occurred_us)
+    if window.end_us > now_us - LATE_WINDOW_US:
+        return Place(window.start_us)
+    return Place(balance.start_us, prior_period=True)
+
+
+def report(used: Amounts, places: Iterable[tuple[Balance, Place]], balances: Balances) -> Decided:
+    """Book usage that nobody reserved, on every balance it matches."""
+    book = _Postings(balances)
+    for balance, place in places:
+        amount = used[balance.policy.unit_index] or 0
+        if place.cell_us is not None:
+            book.fact(balance.id, place.cell_us, amount)
+    return Decided(book.all(), [], book.overran)
+
+
+def correct(
+    booked: Mapping[int, Sequence[tuple[int, int]]],
+    replacement: Amounts,
+    balances: Balances,
+) -> Decided:
+    """Reverse a record and book its replacement, on the cells the record was booked on.
+
+    `booked` gives, by head, what the record spent in each cell (cell_us, spent), oldest first. The
+    replacement fills those cells in the same order; what it has more goes to the last one.
+    """
+    book = _Postings(balances)
+    for head_id, cells in booked.items():
+        rest = replacement[balances[head_id].policy.unit_index] or 0
+        for at, (cell_us, spent) in enumerate(cells):
+            share = rest if at == len(cells) - 1 else min(rest, spent)
+            rest -= share
+            if share > spent:
+                book.fact(head_id, cell_us, share - spent)
+            elif share < spent:
+                book.add(head_id, cell_us, share - spent, 0, 0)
+    return Decided(book.all(), [], book.overran)
