@@ -51,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how many examples Hypothesis tries; `--hypothesis-profile` still has the last word."""
-    if not config.getoption("--hypothesis-profile"):
+    if not config.getoption("--hypothesis-profile", default=None):
         hypothesis.settings.load_profile("faults" if config.getoption("--faults") else "ci")
 
 
