@@ -1,0 +1,229 @@
+"""Price books: an immutable snapshot of prices, asked for a model's rates at an instant.
+
+Not here: where prices come from (`bundled`), and what usage costs (`domain.pricing`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from budget.domain.pricing import Rates, encode_rates, validated_rates
+
+DAY_US: Final = 86_400_000_000
+ALWAYS_US: Final = (-(2**63), 2**63 - 1)
+MAX_CACHED_NAMES: Final = 10_000
+MAX_NAME_CHARS: Final = 256
+
+_LITELLM: Final = "litellm"
+
+Overrides = Mapping[tuple[str | None, str], Rates] | Mapping[tuple[str, str], Rates]
+"""Own prices by (provider, model), or by (None, model) for whichever provider."""
+
+
+class Piece(NamedTuple):
+    """Rates and when they hold: always, from an instant on, or daily between two UTC times.
+
+    `rates` None: the source has no price that we can use for that time.
+    """
+
+    rates: Rates | None
+    start_us: int | None = None
+    daily_us: tuple[int, int] | None = None
+    """[start, end) in microseconds since UTC midnight; an end before its start is past midnight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A model's prices over time: of the pieces in force the last counts; if none is, the first."""
+
+    pieces: tuple[Piece, ...]
+
+    def at(self, at_us: int) -> tuple[Rates | None, int, int]:
+        """The rates at an instant, and an interval [from, until) around it in which they stay."""
+        midnight_us = at_us - at_us % DAY_US
+        from_us, until_us = ALWAYS_US
+        for piece in self.pieces:
+            for edge_us in _edges_us(piece, midnight_us):
+                if edge_us <= at_us:
+                    from_us = max(from_us, edge_us)
+                else:
+                    until_us = min(until_us, edge_us)
+        for piece in reversed(self.pieces):
+            if _holds(piece, at_us, at_us - midnight_us):
+                return piece.rates, from_us, until_us
+        return self.pieces[0].rates, from_us, until_us
+
+
+def _holds(piece: Piece, at_us: int, since_midnight_us: int) -> bool:
+    if piece.start_us is not None and at_us < piece.start_us:
+        return False
+    if piece.daily_us is None:
+        return True
+    start_us, end_us = piece.daily_us
+    if end_us < start_us:
+        return since_midnight_us >= start_us or since_midnight_us < end_us
+    return start_us <= since_midnight_us < end_us
+
+
+def _edges_us(piece: Piece, midnight_us: int) -> list[int]:
+    """The instants, about that day, at which the piece may begin or cease to hold."""
+    edges_us = [] if piece.start_us is None else [piece.start_us]
+    for time_us in piece.daily_us or ():
+        edges_us += [midnight_us + days * DAY_US + time_us for days in (-1, 0, 1)]
+    return edges_us
+
+
+class PriceSource(Protocol):
+    """What a book draws on: prices under one basis, and that source's way of matching names."""
+
+    @property
+    def basis(self) -> str:
+        """Source, version and start of the sha256 of its prices."""
+        ...
+
+    def provider_id(self, provider: str) -> str | None:
+        """The source's own name of a provider, however it is spelled; None if unknown."""
+        ...
+
+    def schedule(self, provider: str | None, model: str) -> Schedule | None:
+        """The prices of a model, None if unknown. Without a provider the model's name decides."""
+        ...
+
+
+class _Held(NamedTuple):
+    """A cached answer, with the instants it is good for."""
+
+    from_us: int
+    until_us: int
+    rates: Rates | None
+    schedule: Schedule | None
+
+
+class PriceBook:
+    """A frozen snapshot of prices: a source, and own prices (`overrides`) that win over it.
+
+    Overrides are matched by whole names, whatever their case, first (provider, model), then
+    (None, model); never by alias or date of the model. Safe to share between threads.
+    """
+
+    __slots__ = ("_basis", "_older", "_overrides", "_own_providers", "_recent", "_source")
+
+    def __init__(self, source: PriceSource | None, overrides: Overrides | None = None) -> None:
+        own = _own_prices(overrides or {})
+        own_basis = _own_basis(own)
+        parts = [source.basis] if source is not None else []
+        if own or source is None:
+            parts.append(own_basis)
+        self._basis = "+".join(parts)
+        self._source = source
+        self._own_providers = frozenset(provider for provider, _ in own if provider is not None)
+        self._overrides = {
+            key: rates if rates.basis else rates._replace(basis=own_basis)
+            for key, rates in own.items()
+        }
+        for (provider, model), rates in tuple(self._overrides.items()):
+            # Whoever spells the provider another way meets the same price.
+            if provider is not None:
+                self._overrides.setdefault((self._known(provider), model), rates)
+        # Two generations: made-up names push out each other, not the names in daily use.
+        self._recent: dict[tuple[str | None, str], _Held] = {}
+        self._older: dict[tuple[str | None, str], _Held] = {}
+
+    @property
+    def basis(self) -> str:
+        """The id of this snapshot; a record keeps its rates' own basis, which is a part of it."""
+        return self._basis
+
+    def lookup(self, provider: str | None, model: str, at_us: int) -> Rates | None:
+        """The rates of a model at an instant; None when it has no known price, which is not free.
+
+        Without a provider, one that stands before a slash in the model's name is taken, else the
+        model's name decides.
+        """
+        held = self._recent.get((provider, model))
+        if held is not None and held[0] <= at_us < held[1]:  # quicker than by name
+            return held[2]
+        return self._look_up_again(provider, model, at_us)
+
+    def _look_up_again(self, provider: str | None, model: str, at_us: int) -> Rates | None:
+        if len(model) > MAX_NAME_CHARS or (provider and len(provider) > MAX_NAME_CHARS):
+            return None
+        key = (provider, model)
+        held = self._recent.get(key) or self._older.get(key)
+        if held is None:
+            schedule = self._find(provider, model)
+        elif held.from_us <= at_us < held.until_us:
+            self._keep(key, held)
+            return held.rates
+        else:
+            schedule = held.schedule
+        if schedule is None:
+            held = _Held(*ALWAYS_US, None, None)
+        else:
+            rates, from_us, until_us = schedule.at(at_us)
+            held = _Held(from_us, until_us, rates, schedule)
+        self._keep(key, held)
+        return held.rates
+
+    def _keep(self, key: tuple[str | None, str], held: _Held) -> None:
+        if key not in self._recent and len(self._recent) >= MAX_CACHED_NAMES // 2:
+            self._older, self._recent = self._recent, {}
+        self._recent[key] = held
+
+    def _find(self, provider: str | None, model: str) -> Schedule | None:
+        """The schedule of a name as it was given; slow."""
+        given = (provider or "").strip().lower() or None
+        name = model.strip().lower()
+        # LiteLLM sells nothing: behind its name stands the provider before the slash.
+        seller = None if given is None or given == _LITELLM else self._known(given)
+        bare = name
+        before, _, after = name.partition("/")
+        if after and (named := self._known(before)) is not None:
+            if given is None or given == _LITELLM:
+                seller = named
+            if named == seller:
+                bare = after
+        for key in ((given, name), (seller, bare), (seller, name), (None, name), (None, bare)):
+            if (rates := self._overrides.get(key)) is not None:
+                return Schedule((Piece(rates),))
+        if self._source is None or (seller is None and given not in (None, _LITELLM)):
+            return None
+        found = self._source.schedule(seller, bare)
+        if found is None and bare != name:
+            found = self._source.schedule(seller, name)
+        return found
+
+    def _known(self, provider: str) -> str | None:
+        """The one id of a provider: the source's, else its own name if overrides price it."""
+        found = None if self._source is None else self._source.provider_id(provider)
+        if found is None and provider in self._own_providers:
+            return provider
+        return found
+
+
+def _own_prices(overrides: Overrides) -> dict[tuple[str | None, str], Rates]:
+    """The overrides under lower-case names, checked, each saying what it prices."""
+    own: dict[tuple[str | None, str], Rates] = {}
+    for (provider, model), rates in overrides.items():
+        maker, name = provider and provider.strip().lower(), model.strip().lower()
+        validated_rates(rates, f"overrides.{provider or '*'}/{model}.")
+        own[maker, name] = rates._replace(
+            provider=rates.provider or maker or "", model=rates.model or name
+        )
+    return own
+
+
+def _own_basis(own: Mapping[tuple[str | None, str], Rates]) -> str:
+    lines = sorted(f"{maker}\n{name}\n{encode_rates(own[maker, name])}" for maker, name in own)
+    return f"overrides/{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:12]}"
+
+
+def bundled_book(overrides: Overrides | None = None) -> PriceBook:
+    """A book on the prices that come with the installed genai-prices; no network.
+
+    The first call imports them, in about 0.3 s: make it when a service starts, or in a thread.
+    """
+    from budget.prices.bundled import bundled_prices
+
+    return PriceBook(bundled_prices(), overrides)
