@@ -169,14 +169,15 @@ class Balance:
                 return 0
             return max(0, min(increase, self.total + increase - self.limit))
         cell = self.cells[cell_us]
-        window = Window(cell_us, cell.end_us)
-        limit = (
-            self.policy.limit_at(window.end_us - 1)
-            + self.policy.topped_up(self.partition, window, window.end_us - 1)
-            + cell.carry
-        )
         total = cell.spent + cell.reserved + cell.assumed
-        return max(0, min(increase, total + increase - limit))
+        return max(0, min(increase, total + increase - self.limit_of(cell_us, cell)))
+
+    def limit_of(self, start_us: int, cell: Cell) -> int:
+        """The limit that was in force when a closed window ended."""
+        policy = self.policy
+        window = Window(start_us, cell.end_us)
+        topped_up = policy.topped_up(self.partition, window, cell.end_us - 1)
+        return policy.limit_at(cell.end_us - 1) + topped_up + cell.carry
 
     def post(self, posting: Posting) -> int:
         """Apply a posting; the balance's new version. A bucket that has left takes no effect."""

@@ -1,13 +1,13 @@
 """Cursors: (epoch, transaction, number within it) packed into one sortable int64, the id of an entry.
 
-Epoch: 10 bits, counted up when a restored database is found. Transaction: 43 bits, PostgreSQL's own xid8
-or SQLite's counter. Number: 10 bits, the entry's place in its batch.
+Epoch: 10 bits, counted up when a restored database is found. Transaction: 40 bits, PostgreSQL's own xid8
+or SQLite's counter. Number: 13 bits, the entry's place in its batch.
 """
 
 from typing import Final, NamedTuple
 
-NUMBER_BITS: Final = 10
-XID_BITS: Final = 43
+NUMBER_BITS: Final = 13
+XID_BITS: Final = 40
 MAX_ENTRIES_PER_BATCH: Final = 1 << NUMBER_BITS
 
 

@@ -1,0 +1,164 @@
+"""Answers: what a caller gets back, as values. How they look in JSON is `wire`.
+
+Amounts are in the unit of their policy: nano-USD for `usd`, else counts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from budget.domain.allocations import Held
+from budget.domain.budgets import Policy
+from budget.domain.usage import Usage
+from budget.domain.windows import Window
+
+
+class BalanceView(NamedTuple):
+    """One balance as it stands: its policy, partition and window, the limit in force, the figures."""
+
+    policy: Policy
+    budget: str
+    partition: str
+    window: Window
+    limit: int
+    spent: int
+    reserved: int
+    assumed: int
+    overrun: int
+
+    @property
+    def remaining(self) -> int:
+        """What is free; never below zero."""
+        return max(0, self.limit - self.spent - self.reserved - self.assumed)
+
+
+class Allocation(NamedTuple):
+    """A hold. `reserved` and the grant are those first agreed; `remaining` and the rest are as of now."""
+
+    allocation_id: str
+    status: str
+    reserved: Held
+    remaining: Held
+    granted_output_tokens: int | None
+    placed_us: int
+    expires_us: int
+    basis: str | None
+    legs: tuple[BalanceView, ...]
+    attributes: Mapping[str, str]
+    provider: str | None
+    model: str | None
+    priority: int
+    envelope: bool
+    parent_id: str | None
+    metadata: str
+    replayed: bool = False
+    records: "tuple[UsageRecord, ...]" = ()
+    children: "tuple[Allocation, ...]" = ()
+
+
+class Check(NamedTuple):
+    """What `allocate` would have held, with the balances as they would be then. Nothing was held."""
+
+    reserved: Held
+    granted_output_tokens: int | None
+    basis: str | None
+    legs: tuple[BalanceView, ...]
+
+
+class RefusalLine(NamedTuple):
+    """One limit that refuses: its balance, what was asked of it, what is missing, when it resets."""
+
+    balance: BalanceView
+    requested: int
+    shortfall: int
+    resets_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a call may not go. `code` is over_limit, envelope_exhausted or model_unpriced.
+
+    `lines` has every refusing limit, the one that resets last (or never) first. For an exhausted envelope
+    it is empty, and `unit`, `limit`, `requested`, `shortfall` are the envelope's.
+    """
+
+    code: str
+    detail: str
+    at_us: int
+    lines: tuple[RefusalLine, ...] = ()
+    parent_id: str | None = None
+    unit: str | None = None
+    limit: int | None = None
+    requested: int | None = None
+    shortfall: int | None = None
+    provider: str | None = None
+    model: str | None = None
+    cheaper: tuple[str, ...] = ()
+
+    @property
+    def resets_us(self) -> int | None:
+        """When the last refusing window ends; None: no reset cures it."""
+        return self.lines[0].resets_us if self.lines else None
+
+
+class Receipt(NamedTuple):
+    """What booking a usage record did. `allocation_id` and what follows are None for unreserved usage."""
+
+    usage_id: str
+    cost_nanos: int | None
+    basis: str | None
+    flags: tuple[str, ...]
+    balances: tuple[BalanceView, ...]
+    allocation_id: str | None = None
+    status: str | None = None
+    expires_us: int | None = None
+    remaining: Held | None = None
+    replayed: bool = False
+
+
+class UsageRecord(NamedTuple):
+    """A usage record as it lies in the books."""
+
+    usage_id: str
+    allocation_id: str | None
+    actor: str
+    recorded_us: int
+    occurred_us: int
+    attributes: Mapping[str, str]
+    provider: str | None
+    model: str | None
+    usage: Usage
+    cost_nanos: int | None
+    reported_cost_nanos: int | None
+    basis: str | None
+    flags: tuple[str, ...]
+    final: bool
+    reverses: str | None
+    replaces: str | None
+    reason: str | None
+    metadata: str
+
+
+class Correction(NamedTuple):
+    """A reversal, and its replacement if there is one."""
+
+    reversal_id: str
+    replacement_id: str | None
+    cost_nanos: int | None
+    balances: tuple[BalanceView, ...]
+    replayed: bool = False
+
+
+class Event(NamedTuple):
+    """An entry of the journal as readers see it; `cursor` orders it."""
+
+    cursor: int
+    at_us: int
+    kind: str
+    actor: str
+    allocation_id: str | None
+    usage_id: str | None
+    budget_id: str | None
+    policy_id: str | None
+    legs: str
+    detail: str

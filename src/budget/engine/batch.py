@@ -1,0 +1,359 @@
+"""A batch: the working set of one transaction, from locks and loads to the rows it writes.
+
+The ledger gives it commands; `acts` says what each needs and carries it out on this working set; nothing
+outlives the transaction. Not here: queueing, retries and answering (`ledger`), rules (`domain`).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from budget.domain.allocations import Holding
+from budget.domain.answers import BalanceView
+from budget.domain.balances import Balance, Cell, Posting
+from budget.domain.decide import Decided
+from budget.domain.usage import Usage
+from budget.domain.windows import Window
+from budget.engine import rows
+from budget.engine.catalogue import Catalogue, Match
+from budget.engine.commands import Command
+from budget.engine.ids import new_id
+from budget.storage.cursors import MAX_ENTRIES_PER_BATCH, pack
+from budget.storage.errors import Broken
+from budget.storage.unit import Begun, Changes, Row, Unit
+
+SEVERITIES: Final = {"warning": "warning", "action": "warning"}
+"""Alerts not named here are errors."""
+
+
+_MAKES_USAGE: Final = frozenset({"record", "record_usage", "correct"})
+
+
+class SetAside(Exception):
+    """Decide this command again in the next batch, after the holds that are due were swept."""
+
+
+@dataclass(slots=True)
+class Needs:
+    """What commands need loaded, gathered before anything is."""
+
+    keys: list[Row] = field(default_factory=list)
+    allocations: set[str] = field(default_factory=set)
+    ending: set[str] = field(default_factory=set)
+    settling: set[str] = field(default_factory=set)
+    usage: set[str] = field(default_factory=set)
+    pairs: dict[tuple[str, str], None] = field(default_factory=dict)
+    heads: set[int] = field(default_factory=set)
+    windows: set[tuple[int, int]] = field(default_factory=set)
+
+
+class Batch:
+    """Everything one transaction has locked, loaded and changed."""
+
+    def __init__(self, unit: Unit, begun: Begun, catalogue: Catalogue, now_us: int) -> None:
+        self.unit = unit
+        self.catalogue = catalogue
+        self.now_us = now_us
+        self.begun = begun
+        self.changes = Changes()
+        self.needs = Needs()
+        self.keys: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self.holdings: dict[str, Holding] = {}
+        self.children: dict[str, list[Holding]] = {}
+        self.balances: dict[int, Balance] = {}
+        self.by_pair: dict[tuple[str, str], Balance] = {}
+        self.usage: dict[str, Row] = {}
+        self.settling: dict[str, Row] = {}
+        self.reversed: dict[str, str] = {}
+        self.correcting: dict[str, str] = {}
+        self.refused: list[tuple[Balance, str, dict[str, object]]] = []
+        self.may_set_aside = True
+        self._versions: dict[int, int] = {}
+        self._new_heads: list[int] = []
+        self._touched: dict[str, Holding] = {}
+        self._first_entry_id = pack(begun.epoch, begun.xid, 0)
+        self._rollups: dict[tuple[str, int, str], list[int]] = {}
+        self._series: dict[str, Row] = {}
+        self._due: bool | None = None
+        self._keys_taken: set[tuple[str, str, str]] = set()
+
+    # --- Loading ---------------------------------------------------------------------------------
+
+    def load_keys(self) -> None:
+        """Lock the idempotency keys, and learn which were used before."""
+        if not self.needs.keys:
+            return
+        for actor, act, key, request_hash, ref, _ in self.unit.claim(self.needs.keys):
+            self.keys[actor, act, key] = (request_hash, ref)
+            wanted = self.needs.usage if act in _MAKES_USAGE else self.needs.allocations
+            wanted.update(ref.split())
+
+    def load_allocations(self) -> None:
+        """Lock the allocations named, their parents, and the open children of those that end."""
+        needs = self.needs
+        if needs.allocations:
+            loaded = self.unit.allocations(sorted(needs.allocations), sorted(needs.ending))
+            for row in loaded:
+                holding = rows.holding_from_row(row)
+                self.holdings[holding.terms.allocation_id] = holding
+                parent_id = holding.terms.parent_id
+                if parent_id is not None:
+                    self.children.setdefault(parent_id, []).append(holding)
+                needs.heads.update(leg.head_id for leg in holding.state.legs)
+        if needs.usage:
+            for row in self.unit.usage(sorted(needs.usage)):
+                self.usage[row[0]] = row
+        if needs.settling:
+            for row in self.unit.settling_usage(sorted(needs.settling)):
+                self.settling[row[1]] = row
+
+    def load_balances(self) -> None:
+        """Create what heads are missing, lock all by id, open them at now, load closed windows."""
+        needs = self.needs
+        if not needs.pairs and not needs.heads:
+            return
+        loaded, self._new_heads = self.unit.heads(list(needs.pairs), sorted(needs.heads))
+        for row in loaded:
+            policy = self.catalogue.policies[row[1]]
+            balance = rows.balance_from_row(row, policy)
+            self._versions[balance.id] = balance.version
+            balance.open(self.now_us)
+            self.balances[balance.id] = balance
+            self.by_pair[row[1], row[2]] = balance
+        for holding in self.holdings.values():
+            for leg in holding.state.legs:
+                self.want_window(leg.head_id, leg.cell_us)
+        self.load_windows()
+
+    def want_window(self, head_id: int, cell_us: int) -> None:
+        """Note a closed window to be loaded, if it is one."""
+        balance = self.balances[head_id]
+        if (
+            not balance.policy.rolling
+            and cell_us != balance.start_us
+            and cell_us not in balance.cells
+        ):
+            self.needs.windows.add((head_id, cell_us))
+
+    def load_windows(self) -> None:
+        """Load the closed windows noted. One that has no row yet starts at nothing."""
+        wanted = self.needs.windows
+        if not wanted:
+            return
+        for row in self.unit.windows(sorted(wanted)):
+            head_id, start_us, end_us, spent, reserved, assumed, overrun, carry = row
+            self.balances[head_id].cells[start_us] = Cell(
+                spent, reserved, assumed, overrun, end_us, carry
+            )
+        for head_id, start_us in wanted:
+            balance = self.balances[head_id]
+            if start_us not in balance.cells:
+                window = balance.policy.window_of(balance.partition, start_us)
+                balance.cells[start_us] = Cell(end_us=window.end_us)
+        wanted.clear()
+
+    def balances_of(self, match: Match) -> list[Balance]:
+        """The balances of a match, in its order; SetAside if one was not foreseen when loading."""
+        try:
+            return [self.by_pair[policy.policy_id, part] for policy, part in match.policies]
+        except KeyError:
+            raise SetAside from None
+
+    def set_aside_if_due(self) -> None:
+        """Raise SetAside, once for a command, if any open hold's time is up."""
+        if not self.may_set_aside:
+            return
+        if self._due is None:
+            self._due = bool(self.unit.due(self.now_us, 1))
+        if self._due:
+            raise SetAside
+
+    # --- Changing --------------------------------------------------------------------------------
+
+    def next_entry_id(self) -> int:
+        """The id that the next entry will get."""
+        number = len(self.changes.entries)
+        if number >= MAX_ENTRIES_PER_BATCH:
+            raise Broken("the batch has more entries than one transaction can number")
+        return self._first_entry_id + number
+
+    def apply(
+        self, decided: Decided, *, admission: bool = False
+    ) -> list[tuple[int, int, int, int, int, int, int, int | None]]:
+        """Post a decision to the balances and take over its states; the legs for its entry."""
+        legs = []
+        for posting in decided.postings:
+            balance = self.balances[posting.head_id]
+            before = balance.spent + balance.assumed
+            version = balance.post(posting)
+            limit = balance.limit if admission and balance.policy.hard else None
+            legs.append((*posting, version, limit))
+            if posting.spent > 0 or posting.assumed > 0:
+                self._watch(balance, posting, before)
+        for holding, state in decided.states:
+            holding.state = state
+            self._touched[holding.terms.allocation_id] = holding
+        return legs
+
+    def _watch(self, balance: Balance, posting: Posting, before: int) -> None:
+        for kind in balance.crossed(before):
+            self.alert(kind, balance)
+        if posting.overrun:
+            self.alert("overrun", balance)
+        if posting.assumed > 0:
+            self.alert("assumed", balance)
+
+    def alert(self, kind: str, balance: Balance) -> None:
+        """Raise an alert, once for each policy, partition, window and kind."""
+        policy = balance.policy
+        window_us = balance.start_us
+        if policy.rolling:
+            window_us = self.now_us - self.now_us % policy.calendar.period.length_us
+        detail = rows.to_json(
+            {
+                "unit": policy.unit, "limit": balance.limit, "spent": balance.spent,
+                "reserved": balance.reserved, "assumed": balance.assumed,
+                "overrun": balance.overrun,
+            }
+        )  # fmt: skip
+        self.changes.alerts.append(
+            (
+                new_id("alert"), kind, SEVERITIES.get(kind, "error"), policy.policy_id,
+                balance.partition, window_us, self.now_us, detail,
+            )
+        )  # fmt: skip
+
+    def alert_subject(self, kind: str, subject: str, detail: object) -> None:
+        """Raise an alert that is about no policy, once for each subject, kind and UTC day."""
+        day_us = self.now_us - self.now_us % rows.DAY_US
+        self.changes.alerts.append(
+            (new_id("alert"), kind, "warning", "", subject, day_us, self.now_us,
+             rows.to_json(detail))
+        )  # fmt: skip
+
+    def add_holding(self, holding: Holding) -> None:
+        """Take a new holding into the working set."""
+        self.holdings[holding.terms.allocation_id] = holding
+        self._touched[holding.terms.allocation_id] = holding
+        if holding.terms.parent_id is not None:
+            self.children.setdefault(holding.terms.parent_id, []).append(holding)
+
+    def enter(
+        self,
+        kind: str,
+        actor: str,
+        legs: Sequence[tuple[int, ...] | tuple[int | None, ...]],
+        detail: object,
+        *,
+        allocation_id: str | None = None,
+        usage_id: str | None = None,
+        budget_id: str | None = None,
+        policy_id: str | None = None,
+    ) -> int:
+        """Write one entry of the journal; its id."""
+        entry_id = self.next_entry_id()
+        self.changes.entries.append(
+            (
+                entry_id, self.now_us, kind, actor, allocation_id, usage_id, budget_id, policy_id,
+                rows.to_json(legs), rows.to_json(detail) if detail else "{}",
+            )
+        )  # fmt: skip
+        return entry_id
+
+    def take_key(self, command: Command, ref: str) -> None:
+        """Remember an accepted command's idempotency key."""
+        if command.key is None:
+            return
+        name = (command.actor, command.act, command.key)
+        self.keys[name] = (command.request_hash, ref)
+        self._keys_taken.add(name)
+        self.changes.keys.append((*name, command.request_hash, ref, self.now_us))
+
+    def roll_up(
+        self,
+        attributes: dict[str, str],
+        occurred_us: int,
+        usage: Usage,
+        cost_nanos: int | None,
+        sign: int,
+    ) -> None:
+        """Add a usage record to its hour and its day; `sign` is -1 for a reversal's negated counts."""
+        series = rows.series_of(attributes)
+        self._series[series[0]] = series
+        figures = (
+            sign, usage.requests, usage.input_tokens, usage.output_tokens, usage.cache_read_tokens,
+            usage.cache_write_tokens + usage.cache_write_1h_tokens, usage.reasoning_tokens,
+            cost_nanos or 0, sign if cost_nanos is None else 0,
+        )  # fmt: skip
+        for grain, length_us in (("hour", rows.HOUR_US), ("day", rows.DAY_US)):
+            name = (grain, occurred_us - occurred_us % length_us, series[0])
+            sums = self._rollups.get(name)
+            if sums is None:
+                self._rollups[name] = list(figures)
+            else:
+                for at, figure in enumerate(figures):
+                    sums[at] += figure
+
+    # --- Viewing ---------------------------------------------------------------------------------
+
+    def view(self, balance: Balance, cell_us: int | None = None) -> BalanceView:
+        """A balance as it stands: the open window, or the closed one that a leg lies in."""
+        policy = balance.policy
+        budget = self.catalogue.budgets[policy.budget_id].name
+        if cell_us is None or policy.rolling or cell_us == balance.start_us:
+            return BalanceView(
+                policy, budget, balance.partition, balance.window, balance.limit,
+                balance.spent, balance.reserved, balance.assumed, balance.overrun,
+            )  # fmt: skip
+        cell = balance.cells[cell_us]
+        window = Window(cell_us, cell.end_us)
+        return BalanceView(
+            policy, budget, balance.partition, window, balance.limit_of(cell_us, cell),
+            cell.spent, cell.reserved, cell.assumed, cell.overrun,
+        )  # fmt: skip
+
+    def views(self, holding: Holding) -> tuple[BalanceView, ...]:
+        """The balances an allocation's legs lie on, each cell once."""
+        seen = {(leg.head_id, leg.cell_us): None for leg in holding.state.legs}
+        shown: dict[tuple[int, int], BalanceView] = {}
+        for head_id, cell_us in seen:
+            balance = self.balances[head_id]
+            name = (head_id, balance.start_us if balance.policy.rolling else cell_us)
+            if name not in shown:
+                shown[name] = self.view(balance, cell_us)
+        return tuple(shown.values())
+
+    # --- Writing ---------------------------------------------------------------------------------
+
+    def write(self, claimed: Iterable[Row]) -> bool:
+        """Write all rows; False when there is nothing to write."""
+        changes = self.changes
+        for holding in self._touched.values():
+            if holding.new:
+                changes.placed.append(rows.placed_row(holding, self.now_us))
+            else:
+                changes.moved.append(rows.moved_row(holding, self.now_us))
+        for balance in self.balances.values():
+            if not balance.changed:
+                continue
+            changes.heads.append(rows.head_row(balance, self._versions[balance.id]))
+            if not balance.policy.rolling:
+                for start_us, cell in balance.cells.items():
+                    if cell.changed:
+                        changes.windows.append(rows.window_row(balance, start_us))
+        changes.heads_unused.extend(
+            head_id for head_id in self._new_heads if not self.balances[head_id].changed
+        )
+        changes.keys_unused.extend(
+            row
+            for row in claimed
+            if (row[0], row[1], row[2]) not in self._keys_taken
+            and (row[0], row[1], row[2]) not in self.keys
+        )
+        changes.series.extend(self._series.values())
+        changes.rollups.extend((*name, *sums) for name, sums in self._rollups.items())
+        something = bool(changes.entries or changes.heads_unused or changes.keys_unused)
+        if something or changes.alerts:
+            self.unit.write(changes)
+            return True
+        return False

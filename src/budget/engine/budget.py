@@ -1,0 +1,225 @@
+"""The facade: `Budget` for threads and `AsyncBudget` for event loops, with the same methods.
+
+    with Budget.open("sqlite:///budget.db") as budget:
+        held = budget.allocate(model="gpt-4o", input_tokens=1200, max_output_tokens=300)
+
+Every face goes through these methods; `allocate`, `check` and `extend` return a refusal as a value. What
+each does is written in `engine.jobs`.
+"""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from budget.engine.intake import LOCAL, Caller
+from budget.engine.jobs import Books, Job, Jobs
+from budget.engine.ledger import Ticket
+from budget.prices.book import PriceBook
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Budget:
+    """The books, for code that runs in threads. Every method may be called from any thread."""
+
+    def __init__(self, books: Books, caller: Caller = LOCAL) -> None:
+        self.books = books
+        self.jobs = Jobs(books, caller)
+
+    @classmethod
+    def open(
+        cls,
+        url: str = "sqlite:///budget.db",
+        *,
+        clock: Callable[[], int] | None = None,
+        prices: PriceBook | None = None,
+        sweep: bool = True,
+    ) -> Self:
+        """Open the books; see `Books.open`."""
+        return cls(Books.open(url, clock=clock, prices=prices, sweep=sweep))
+
+    def acting_as(self, caller: Caller) -> Self:
+        """The same books, on behalf of another caller."""
+        return type(self)(self.books, caller)
+
+    def close(self) -> None:
+        """Answer what is queued and close the books."""
+        self.books.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(self, job: Job[T]) -> T:
+        """Do a job and wait for its answer."""
+        if job.read is not None:
+            return job.read()
+        answer: T = self.books.ledger.do(lambda waiter: Ticket(waiter, job.command, job.change))
+        return answer
+
+    @staticmethod
+    def _waits(
+        method: Callable[Concatenate[Jobs, P], Job[T]],
+    ) -> "Callable[Concatenate[Budget, P], T]":
+        @functools.wraps(method)
+        def waiting(self: "Budget", /, *args: P.args, **kwargs: P.kwargs) -> T:
+            return self.run(method(self.jobs, *args, **kwargs))
+
+        return waiting
+
+    allocate = _waits(Jobs.allocate)
+    check = _waits(Jobs.check)
+    record = _waits(Jobs.record)
+    settle = _waits(Jobs.settle)
+    release = _waits(Jobs.release)
+    extend = _waits(Jobs.extend)
+    record_usage = _waits(Jobs.record_usage)
+    correct = _waits(Jobs.correct)
+    sweep = _waits(Jobs.sweep)
+    create_budget = _waits(Jobs.create_budget)
+    change_budget = _waits(Jobs.change_budget)
+    archive_budget = _waits(Jobs.archive_budget)
+    create_policy = _waits(Jobs.create_policy)
+    change_policy = _waits(Jobs.change_policy)
+    archive_policy = _waits(Jobs.archive_policy)
+    top_up = _waits(Jobs.top_up)
+    budget = _waits(Jobs.budget)
+    budgets = _waits(Jobs.budgets)
+    policy = _waits(Jobs.policy)
+    allocation = _waits(Jobs.allocation)
+    allocations = _waits(Jobs.allocations)
+    usage_record = _waits(Jobs.usage_record)
+    usage_records = _waits(Jobs.usage_records)
+    events = _waits(Jobs.events)
+    status = _waits(Jobs.status)
+    verify = _waits(Jobs.verify)
+
+
+class _LoopWaiter:
+    """An event loop that waits for tickets: woken once a batch, not once a command."""
+
+    __slots__ = ("_loop",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def wake(self, tickets: Sequence[Ticket]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(_resolve, tickets)
+        except RuntimeError:
+            return  # the loop has closed: nobody waits any more
+
+
+def _resolve(tickets: Sequence[Ticket]) -> None:
+    for ticket in tickets:
+        future = ticket.future
+        if not future.done():
+            if ticket.error is None:
+                future.set_result(ticket.answer)
+            else:
+                future.set_exception(ticket.error)
+
+
+class AsyncBudget:
+    """The books, for code on an event loop. Reads run in threads; commands wait without one."""
+
+    def __init__(self, books: Books, caller: Caller = LOCAL) -> None:
+        self.books = books
+        self.jobs = Jobs(books, caller)
+        self._waiter: _LoopWaiter | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        url: str = "sqlite:///budget.db",
+        *,
+        clock: Callable[[], int] | None = None,
+        prices: PriceBook | None = None,
+        sweep: bool = True,
+    ) -> Self:
+        """Open the books; see `Books.open`."""
+        return cls(
+            await asyncio.to_thread(Books.open, url, clock=clock, prices=prices, sweep=sweep)
+        )
+
+    def acting_as(self, caller: Caller) -> Self:
+        """The same books, on behalf of another caller."""
+        other = type(self)(self.books, caller)
+        other._waiter = self._waiter
+        return other
+
+    async def close(self) -> None:
+        """Answer what is queued and close the books."""
+        await asyncio.to_thread(self.books.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def run(self, job: Job[T]) -> T:
+        """Do a job and wait for its answer."""
+        if job.read is not None:
+            return await asyncio.to_thread(job.read)
+        if self._waiter is None:
+            self._waiter = _LoopWaiter(asyncio.get_running_loop())
+        ticket = Ticket(self._waiter, job.command, job.change)
+        ticket.future = asyncio.get_running_loop().create_future()
+        self.books.ledger.submit(ticket)
+        answer: T = await ticket.future
+        return answer
+
+    @staticmethod
+    def _awaits(
+        method: Callable[Concatenate[Jobs, P], Job[T]],
+    ) -> "Callable[Concatenate[AsyncBudget, P], Awaitable[T]]":
+        @functools.wraps(method)
+        def awaiting(self: "AsyncBudget", /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+            return self.run(method(self.jobs, *args, **kwargs))
+
+        return awaiting
+
+    allocate = _awaits(Jobs.allocate)
+    check = _awaits(Jobs.check)
+    record = _awaits(Jobs.record)
+    settle = _awaits(Jobs.settle)
+    release = _awaits(Jobs.release)
+    extend = _awaits(Jobs.extend)
+    record_usage = _awaits(Jobs.record_usage)
+    correct = _awaits(Jobs.correct)
+    sweep = _awaits(Jobs.sweep)
+    create_budget = _awaits(Jobs.create_budget)
+    change_budget = _awaits(Jobs.change_budget)
+    archive_budget = _awaits(Jobs.archive_budget)
+    create_policy = _awaits(Jobs.create_policy)
+    change_policy = _awaits(Jobs.change_policy)
+    archive_policy = _awaits(Jobs.archive_policy)
+    top_up = _awaits(Jobs.top_up)
+    budget = _awaits(Jobs.budget)
+    budgets = _awaits(Jobs.budgets)
+    policy = _awaits(Jobs.policy)
+    allocation = _awaits(Jobs.allocation)
+    allocations = _awaits(Jobs.allocations)
+    usage_record = _awaits(Jobs.usage_record)
+    usage_records = _awaits(Jobs.usage_records)
+    events = _awaits(Jobs.events)
+    status = _awaits(Jobs.status)
+    verify = _awaits(Jobs.verify)
+
+

@@ -1,0 +1,139 @@
+"""Commands: what the ledger is asked to do, checked and complete, before it is decided.
+
+`engine.intake` makes them from what a caller wrote; `engine.acts` carries them out.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from budget.domain.pricing import Rates
+from budget.domain.usage import Usage
+
+
+@dataclass(slots=True)
+class Command:
+    """Who asks, under which idempotency key, and a hash that recognises the same request again.
+
+    `manage`: whether the caller's key may do what only `manage` keys may.
+    """
+
+    act: ClassVar[str] = ""
+
+    actor: str
+    key: str | None
+    request_hash: str
+    manage: bool
+
+
+@dataclass(slots=True)
+class Place(Command):
+    """Hold money for a call or an envelope: an estimate, stated amounts, or the default size."""
+
+    act: ClassVar[str] = "allocate"
+
+    allocation_id: str
+    chosen: bool
+    attributes: dict[str, str]
+    provider: str | None
+    model: str | None
+    rates: Rates | None
+    input_tokens: int | None
+    max_output_tokens: int | None
+    usd_nanos: int | None
+    tokens: int | None
+    requests: int | None
+    fit: bool
+    min_output_tokens: int
+    priority: int
+    ttl_us: int
+    envelope: bool
+    parent_id: str | None
+    metadata: str
+    dry: bool = False
+    """Only say what would be: nothing is held (`check`)."""
+
+
+@dataclass(slots=True)
+class Record(Command):
+    """Book usage on an allocation. `requests` None: 1 on the first record, else 0."""
+
+    act: ClassVar[str] = "record"
+
+    allocation_id: str
+    usage_id: str
+    chosen: bool
+    usage: Usage
+    requests: int | None
+    reported_cost_nanos: int | None
+    final: bool
+    occurred_us: int | None
+    provider: str | None
+    model: str | None
+    rates: Rates | None
+    metadata: str
+
+
+@dataclass(slots=True)
+class Release(Command):
+    """Return what an allocation still holds."""
+
+    act: ClassVar[str] = "release"
+
+    allocation_id: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Extend(Command):
+    """More time, more money, or both."""
+
+    act: ClassVar[str] = "extend"
+
+    allocation_id: str
+    ttl_us: int | None
+    usd_nanos: int | None
+    tokens: int | None
+    requests: int | None
+    max_output_tokens: int | None
+
+
+@dataclass(slots=True)
+class Report(Command):
+    """Book usage that nobody reserved."""
+
+    act: ClassVar[str] = "record_usage"
+
+    usage_id: str
+    chosen: bool
+    attributes: dict[str, str]
+    provider: str | None
+    model: str | None
+    rates: Rates | None
+    usage: Usage
+    reported_cost_nanos: int | None
+    occurred_us: int | None
+    metadata: str
+
+
+@dataclass(slots=True)
+class Correct(Command):
+    """Reverse a whole usage record, once, and perhaps book a replacement."""
+
+    act: ClassVar[str] = "correct"
+
+    usage_id: str
+    reversal_id: str
+    replacement_id: str | None
+    replacement: Usage | None
+    reason: str
+
+
+@dataclass(slots=True)
+class Sweep(Command):
+    """Expire the holds that are due (the ledger's own command)."""
+
+    act: ClassVar[str] = "expire"
+
+    allocation_ids: list[str] = field(default_factory=list)
+
+

@@ -1,0 +1,261 @@
+"""Jobs: every method of the facade, as something still to be done.
+
+Each method checks its input and returns a `Job`; `Budget` runs it and waits, `AsyncBudget` awaits it. So a
+method, its types and its docstring are written once. Not here: how jobs run (`engine.budget`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Generic, Self, TypeVar, Unpack
+
+from budget.domain.answers import (
+    Allocation,
+    BalanceView,
+    Check,
+    Correction,
+    Event,
+    Receipt,
+    Refusal,
+    UsageRecord,
+)
+from budget.domain.budgets import Budget, Policy, TopUp
+from budget.domain.usage import ZERO
+from budget.engine import budgets, intake, reports, verify
+from budget.engine.budgets import BudgetAsk, PolicyAsk
+from budget.engine.commands import Command
+from budget.engine.intake import LOCAL, AllocationAsk, Caller, ExtendAsk, ReportAsk, UsageAsk
+from budget.engine.ledger import CatalogueChange, Ledger
+from budget.engine.reports import Page
+from budget.engine.verify import Verification
+from budget.prices.book import PriceBook, bundled_book
+from budget.storage.database import Database, open_database
+
+T = TypeVar("T")
+
+
+class Books:
+    """The open database, ledger and prices of a process; what both facades stand on."""
+
+    def __init__(self, database: Database, ledger: Ledger, prices: PriceBook) -> None:
+        self.database = database
+        self.ledger = ledger
+        self.prices = prices
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        clock: Callable[[], int] | None = None,
+        prices: PriceBook | None = None,
+        sweep: bool = True,
+    ) -> Self:
+        """Open the books at `sqlite:///file.db` or `postgresql://…`, created or migrated as needed.
+
+        `clock` gives microseconds since 1970 and stands in for the database's time. With `sweep` False
+        holds only expire when a refusal asks for it. InvalidInput for any other URL.
+        """
+        database = open_database(url, clock=clock)
+        database.migrate()
+        ledger = Ledger(database.unit, budgets.load_catalogue, clock=clock, sweep=sweep)
+        return cls(database, ledger, bundled_book() if prices is None else prices)
+
+    def close(self) -> None:
+        """Answer what is queued, stop the writer, let go of the database."""
+        self.ledger.close()
+        self.database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[T]):
+    """One thing to do: a command for the ledger, a change of the catalogue, or a read."""
+
+    command: Command | None = None
+    change: CatalogueChange | None = None
+    read: Callable[[], T] | None = None
+
+
+class Jobs:
+    """The methods. Raise InvalidInput at once for bad input, so that nothing is queued."""
+
+    def __init__(self, books: Books, caller: Caller = LOCAL) -> None:
+        self.books = books
+        self.caller = caller
+
+    # --- Spending --------------------------------------------------------------------------------
+
+    def allocate(self, **ask: Unpack[AllocationAsk]) -> Job[Allocation | Refusal]:
+        """Hold money and tokens for a call or an envelope of calls, or say why not."""
+        return Job(self._placing(ask))
+
+    def check(self, **ask: Unpack[AllocationAsk]) -> Job[Check | Refusal]:
+        """Say what `allocate` would answer, and hold nothing."""
+        return Job(self._placing(ask, dry=True))
+
+    def _placing(self, ask: Mapping[str, Any], *, dry: bool = False) -> Command:
+        now_us = self.books.database.now_us()
+        return intake.placing(ask, self.caller, self.books.prices, now_us, dry=dry)
+
+    def record(
+        self, allocation_id: str, *, final: bool = False, **ask: Unpack[UsageAsk]
+    ) -> Job[Receipt]:
+        """Book what a call has used so far; only the final record returns the rest of the hold."""
+        return self._recording(allocation_id, {**ask, "final": final})
+
+    def settle(self, allocation_id: str, **ask: Unpack[UsageAsk]) -> Job[Receipt]:
+        """Book what a call really used, as the final record: the rest of the hold returns."""
+        return self._recording(allocation_id, ask)
+
+    def _recording(self, allocation_id: str, ask: Mapping[str, Any]) -> Job[Receipt]:
+        now_us = self.books.database.now_us()
+        return Job(intake.recording(allocation_id, ask, self.caller, self.books.prices, now_us))
+
+    def release(
+        self, allocation_id: str, *, reason: str | None = None, idempotency_key: str | None = None
+    ) -> Job[Allocation]:
+        """Return the rest of a hold: the call will not be made, or the agent run is over."""
+        return Job(intake.releasing(allocation_id, reason, idempotency_key, self.caller))
+
+    def extend(self, allocation_id: str, **ask: Unpack[ExtendAsk]) -> Job[Allocation | Refusal]:
+        """Give an open allocation more time, money or output tokens, or say why not."""
+        return Job(intake.extending(allocation_id, ask, self.caller))
+
+    def record_usage(self, **ask: Unpack[ReportAsk]) -> Job[Receipt]:
+        """Book usage that nobody reserved. It is a fact: never refused, always flagged."""
+        now_us = self.books.database.now_us()
+        return Job(intake.reporting(ask, self.caller, self.books.prices, now_us))
+
+    def correct(
+        self,
+        usage_id: str,
+        *,
+        reason: str,
+        replacement: Mapping[str, int] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job[Correction]:
+        """Reverse a usage record, and book a replacement that differs in the counts given."""
+        booked = ZERO
+        if replacement is not None:
+            booked = reports.usage_record(self.books.database, usage_id).usage
+        return Job(
+            intake.correcting(usage_id, reason, replacement, idempotency_key, self.caller, booked)
+        )
+
+    def sweep(self) -> Job[int]:
+        """Expire the holds that are due, now; how many."""
+        due = reports.due(self.books.database)
+        return Job(intake.sweeping(due))
+
+    # --- Budgets and policies --------------------------------------------------------------------
+
+    def create_budget(self, **ask: Unpack[BudgetAsk]) -> Job[Budget]:
+        """Create a budget with its policies."""
+        return Job(change=budgets.creating(ask, self.caller))
+
+    def change_budget(self, budget_id: str, **ask: Unpack[BudgetAsk]) -> Job[Budget]:
+        """Change the fields given. Another scope or `per` archives the policies and makes successors."""
+        return Job(change=budgets.changing(budget_id, ask, self.caller))
+
+    def archive_budget(self, budget_id: str) -> Job[Budget]:
+        """Take a budget out of force; its books stay."""
+        return Job(change=budgets.archiving(budget_id, self.caller))
+
+    def create_policy(self, budget_id: str, **ask: Unpack[PolicyAsk]) -> Job[Policy]:
+        """Add a policy to a budget."""
+        return Job(change=budgets.creating_policy(budget_id, ask, self.caller))
+
+    def change_policy(self, policy_id: str, **ask: Unpack[PolicyAsk]) -> Job[Policy]:
+        """Change the fields given. Another unit, period, zone or reset day makes a successor."""
+        return Job(change=budgets.changing_policy(policy_id, ask, self.caller))
+
+    def archive_policy(self, policy_id: str) -> Job[Policy]:
+        """Take a policy out of force; its books stay."""
+        return Job(change=budgets.archiving_policy(policy_id, self.caller))
+
+    def top_up(
+        self,
+        policy_id: str,
+        *,
+        amount: str | int | Decimal,
+        reason: str,
+        until: str | None = None,
+        partition: Mapping[str, str | None] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job[TopUp]:
+        """Raise a policy's limit for the current window, or for every window that starts before `until`."""
+        ask = {
+            "amount": amount, "reason": reason, "until": until, "partition": partition,
+            "idempotency_key": idempotency_key,
+        }  # fmt: skip
+        return Job(change=budgets.topping_up(policy_id, ask, self.caller))
+
+    def budget(self, budget_id: str) -> Job[Budget]:
+        """One budget with its policies, archived ones included."""
+        return Job(read=lambda: reports.budget(self.books.database, budget_id))
+
+    def budgets(
+        self, *, archived: bool = False, owner: str | None = None, limit: int = 100,
+        cursor: str | None = None,
+    ) -> Job[Page[Budget]]:  # fmt: skip
+        """Budgets by id; archived ones only when asked for."""
+        return Job(
+            read=lambda: reports.budgets(
+                self.books.database, archived=archived, owner=owner, limit=limit, cursor=cursor
+            )
+        )
+
+    def policy(self, policy_id: str) -> Job[Policy]:
+        """One policy."""
+        return Job(read=lambda: reports.policy(self.books.database, policy_id))
+
+    # --- Reading ---------------------------------------------------------------------------------
+
+    def allocation(self, allocation_id: str) -> Job[Allocation]:
+        """One allocation with its usage records and, for an envelope, its children."""
+        return Job(read=lambda: reports.allocation(self.books.database, allocation_id))
+
+    def allocations(
+        self, *, status: str | None = None, parent_id: str | None = None,
+        session: str | None = None, limit: int = 100, cursor: str | None = None,
+    ) -> Job[Page[Allocation]]:  # fmt: skip
+        """Allocations, newest first."""
+        return Job(
+            read=lambda: reports.allocations(
+                self.books.database, status=status, parent_id=parent_id, session=session,
+                limit=limit, cursor=cursor,
+            )  # fmt: skip
+        )
+
+    def usage_record(self, usage_id: str) -> Job[UsageRecord]:
+        """One usage record."""
+        return Job(read=lambda: reports.usage_record(self.books.database, usage_id))
+
+    def usage_records(
+        self, *, allocation_id: str | None = None, session: str | None = None,
+        task: str | None = None, since: str | None = None, until: str | None = None,
+        limit: int = 100, cursor: str | None = None,
+    ) -> Job[Page[UsageRecord]]:  # fmt: skip
+        """Usage records by the time they occurred, newest first."""
+        return Job(
+            read=lambda: reports.usage_records(
+                self.books.database, allocation_id=allocation_id, session=session, task=task,
+                since=since, until=until, limit=limit, cursor=cursor,
+            )  # fmt: skip
+        )
+
+    def events(
+        self, *, after: str | None = None, limit: int = 100, kind: str | None = None
+    ) -> Job[Page[Event]]:
+        """Entries of the journal in the order of their cursors, after one; none is ever skipped."""
+        return Job(
+            read=lambda: reports.events(self.books.database, after=after, limit=limit, kind=kind)
+        )
+
+    def status(self, **attributes: str) -> Job[list[BalanceView]]:
+        """Every balance of the current windows that calls with these attributes meet."""
+        return Job(read=lambda: reports.status(self.books.database, attributes))
+
+    def verify(self) -> Job[Verification]:
+        """Recompute every balance from the entries and hold the books against their invariants."""
+        return Job(read=lambda: verify.verify(self.books.database))

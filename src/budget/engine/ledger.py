@@ -1,0 +1,399 @@
+"""The ledger: one writer thread that decides and commits commands in groups.
+
+Callers `submit` and get a `Ticket`; the writer takes what is waiting, runs it as one batch in one
+transaction, commits, and only then answers. Nothing is cached between batches but the compiled catalogue,
+whose version is checked in the same transaction. Not here: what commands do (`acts`).
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+import structlog
+
+from budget.domain.errors import BudgetError, OutcomeUnknown, Unavailable
+from budget.engine import acts
+from budget.engine.batch import Batch, SetAside
+from budget.engine.catalogue import Catalogue
+from budget.engine.commands import Command, Sweep
+from budget.engine.housekeeping import ClockGuard, Refusals
+from budget.storage.errors import Broken, CommitUnknown, StorageError, Transient, Unreachable
+from budget.storage.unit import Row, Unit
+
+MAX_QUEUED: Final = 10_000
+MAX_BATCH: Final = 256
+MAX_WAIT_SECONDS: Final = 2.0
+TICK_SECONDS: Final = 1.0
+SWEEP_BATCH: Final = 256
+RETRIES: Final = 8
+
+log = structlog.get_logger("budget.ledger")
+
+CatalogueChange = Callable[[Batch], Any]
+"""A change of the catalogue, run alone in its transaction on an empty batch."""
+
+
+class Waiter(Protocol):
+    """Whoever waits for a ticket: a thread, or an event loop."""
+
+    def wake(self, tickets: "Sequence[Ticket]") -> None:
+        """Tell that these tickets are done."""
+
+
+class Ticket:
+    """One command on its way: `answer` or `error` is set once it is done."""
+
+    __slots__ = ("answer", "change", "command", "error", "future", "queued_at", "retried", "waiter")
+
+    def __init__(
+        self, waiter: Waiter, command: Command | None = None, change: CatalogueChange | None = None
+    ) -> None:
+        self.waiter = waiter
+        self.command = command
+        self.change = change
+        self.answer: Any = None
+        self.error: BaseException | None = None
+        self.future: Any = None
+        self.queued_at = 0.0
+        self.retried = False
+
+    def result(self) -> Any:
+        """The answer; raises the error if that is what came."""
+        if self.error is not None:
+            raise self.error
+        return self.answer
+
+
+class ThreadWaiter:
+    """A thread that waits for one ticket."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self) -> None:
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    def wake(self, tickets: Sequence[Ticket]) -> None:
+        self._done.release()
+
+    def wait(self) -> None:
+        """Block until the ticket is done."""
+        self._done.acquire()
+
+
+class Ledger:
+    """Open for as long as the process answers; `close` answers what is queued, then stops."""
+
+    def __init__(
+        self,
+        open_unit: Callable[[], Unit],
+        load_catalogue: Callable[[Unit, int], Catalogue],
+        *,
+        clock: Callable[[], int] | None = None,
+        sweep: bool = True,
+    ) -> None:
+        self._open_unit = open_unit
+        self._load_catalogue = load_catalogue
+        self._clock = clock or (lambda: time.time_ns() // 1000)
+        self._queue: deque[Ticket] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._catalogue = Catalogue(0, ())
+        self._sweep_every = TICK_SECONDS if sweep else None
+        self._next_sweep = 0.0
+        self._sweep_now = False
+        self.clock_guard = ClockGuard()
+        self.refusals = Refusals()
+        self._writer = threading.Thread(target=self._run, name="budget-writer", daemon=True)
+        self._watch = threading.Thread(target=self._expire_queue, name="budget-watch", daemon=True)
+        self._writer.start()
+        self._watch.start()
+
+    # --- For callers -----------------------------------------------------------------------------
+
+    def submit(self, ticket: Ticket) -> None:
+        """Queue a ticket; Unavailable when the queue is full or the ledger closed."""
+        ticket.queued_at = time.monotonic()
+        with self._changed:
+            if self._closing:
+                raise Unavailable("Budget is shutting down; ask again.")
+            if len(self._queue) >= MAX_QUEUED:
+                raise Unavailable("Too many commands are waiting; ask again.", code="queue_full")
+            self._queue.append(ticket)
+            if len(self._queue) == 1:
+                self._changed.notify()
+
+    def do(self, ticket_of: Callable[[Waiter], Ticket]) -> Any:
+        """Submit and block until it is answered."""
+        waiter = ThreadWaiter()
+        ticket = ticket_of(waiter)
+        self.submit(ticket)
+        waiter.wait()
+        return ticket.result()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue as of the last batch."""
+        return self._catalogue
+
+    @property
+    def queued(self) -> int:
+        """How many commands wait."""
+        return len(self._queue)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the writer runs."""
+        return self._writer.is_alive()
+
+    def close(self) -> None:
+        """Answer what is queued, write what is pending, stop."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._writer.join()
+        self._watch.join()
+
+    # --- The writer ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        unit = self._open_unit()
+        try:
+            while True:
+                tickets = self._take()
+                if tickets is None:
+                    break
+                self._work(unit, tickets)
+            self._flush_refusals(unit, all_of_them=True)
+        finally:
+            unit.close()
+
+    def _take(self) -> list[Ticket] | None:
+        """The next batch; empty when a sweep is due and nothing waits; None when closing."""
+        with self._changed:
+            while not self._queue:
+                if self._closing:
+                    return None
+                if self._sweep_every is None:
+                    self._changed.wait()
+                    continue
+                left = self._next_sweep - time.monotonic()
+                if left <= 0:
+                    return []
+                self._changed.wait(left)
+            if self._queue[0].change is not None:
+                return [self._queue.popleft()]
+            taken: list[Ticket] = []
+            while self._queue and len(taken) < MAX_BATCH and self._queue[0].change is None:
+                taken.append(self._queue.popleft())
+            return taken
+
+    def _work(self, unit: Unit, tickets: list[Ticket]) -> None:
+        if self._sweep_every is not None and time.monotonic() >= self._next_sweep:
+            self._next_sweep = time.monotonic() + self._sweep_every
+            self._sweep_now = True
+            self._flush_refusals(unit)
+        if tickets and tickets[0].change is not None:
+            self._answer_change(unit, tickets[0])
+            return
+        waiting = tickets
+        while waiting or self._sweep_now:
+            waiting = self._answer_batch(unit, waiting)
+
+    def _answer_batch(self, unit: Unit, tickets: list[Ticket]) -> list[Ticket]:
+        """Run a batch, retrying and splitting as its errors ask; the tickets set aside."""
+        for attempt in range(RETRIES):
+            try:
+                aside = self._run_batch(unit, tickets)
+            except Transient:
+                time.sleep(0.002 * 2**attempt)
+                continue
+            except Unreachable as error:
+                self._fail(tickets, Unavailable(f"The database is not available: {error}"))
+                return []
+            except CommitUnknown:
+                self._fail(
+                    tickets,
+                    OutcomeUnknown(
+                        "The commit failed: whether this was booked is not known. "
+                        "Send it again with the same idempotency key."
+                    ),
+                )
+                return []
+            except (Broken, BudgetError, ArithmeticError) as error:
+                return self._answer_singly(unit, tickets, error)
+            except Exception as error:  # noqa: BLE001 - a defect must not stop the writer
+                log.exception("batch_failed", commands=len(tickets))
+                return self._answer_singly(unit, tickets, error)
+            done = tickets
+            if aside:
+                done = [ticket for ticket in tickets if all(ticket is not a for a in aside)]
+            self._deliver(done)
+            return aside
+        self._fail(tickets, Unavailable("The database is too contended; ask again."))
+        return []
+
+    def _answer_singly(
+        self, unit: Unit, tickets: list[Ticket], error: BaseException
+    ) -> list[Ticket]:
+        """One bad command must hurt nobody else: run each alone."""
+        self._sweep_now = False
+        if len(tickets) <= 1:
+            if not isinstance(error, BudgetError):
+                error = Unavailable("Budget could not book this; nothing was written.")
+            self._fail(tickets, error)
+            return []
+        aside: list[Ticket] = []
+        for ticket in tickets:
+            aside.extend(self._answer_batch(unit, [ticket]))
+        return aside
+
+    def _run_batch(self, unit: Unit, tickets: list[Ticket]) -> list[Ticket]:
+        sweeping, self._sweep_now = self._sweep_now, False
+        try:
+            begun = unit.begin()
+            now_us = self._clock() if begun.now_us is None else begun.now_us
+            expiring = self.clock_guard.expiry_runs(now_us)
+            batch = Batch(unit, begun, self._catalogue_of(unit, begun.catalogue_version), now_us)
+            due = unit.due(now_us, SWEEP_BATCH) if sweeping and expiring else []
+            commands: list[Command] = [t.command for t in tickets if t.command is not None]
+            if due:
+                commands.insert(0, Sweep("budget", None, "", manage=True, allocation_ids=due))
+            claimed = load(batch, commands)
+            if due:
+                acts.run_sweep(batch, commands[0])  # type: ignore[arg-type]
+            aside = run(batch, tickets, may_set_aside=expiring)
+            untold = self.refusals.enter(batch)
+            batch.write(claimed)
+            unit.commit()
+        except BaseException:
+            unit.rollback()
+            raise
+        self.refusals.settle(batch, untold)
+        self._sweep_now = bool(aside) or len(due) == SWEEP_BATCH
+        return aside
+
+    def _catalogue_of(self, unit: Unit, version: int) -> Catalogue:
+        if self._catalogue.version != version:
+            self._catalogue = self._load_catalogue(unit, version)
+        return self._catalogue
+
+    def _answer_change(self, unit: Unit, ticket: Ticket) -> None:
+        """Run a change of the catalogue, alone in its transaction."""
+        assert ticket.change is not None
+        for attempt in range(RETRIES):
+            try:
+                begun = unit.begin_catalogue()
+                now_us = self._clock() if begun.now_us is None else begun.now_us
+                catalogue = self._catalogue_of(unit, begun.catalogue_version)
+                batch = Batch(unit, begun, catalogue, now_us)
+                ticket.answer = ticket.change(batch)
+                unit.commit()
+            except Transient:
+                unit.rollback()
+                time.sleep(0.002 * 2**attempt)
+                continue
+            except Unreachable as error:
+                unit.rollback()
+                ticket.error = Unavailable(f"The database is not available: {error}")
+            except CommitUnknown:
+                unit.rollback()
+                ticket.error = OutcomeUnknown(
+                    "The commit failed: whether this was done is not known. Look before you retry."
+                )
+            except BudgetError as error:
+                unit.rollback()
+                ticket.error = error
+            except Exception as error:  # noqa: BLE001 - a defect must not stop the writer
+                unit.rollback()
+                log.exception("change_failed")
+                ticket.error = Unavailable(f"Budget could not do this: {type(error).__name__}.")
+            break
+        else:
+            ticket.error = Unavailable("The database is too contended; ask again.")
+        ticket.waiter.wake([ticket])
+
+    def _flush_refusals(self, unit: Unit, *, all_of_them: bool = False) -> None:
+        """Write the counts of refusals that their sampled events have not told yet."""
+        now_s = self._clock() // 1_000_000
+        if not self.refusals.due(None if all_of_them else now_s):
+            return
+        try:
+            begun = unit.begin()
+            now_us = self._clock() if begun.now_us is None else begun.now_us
+            batch = Batch(unit, begun, self._catalogue_of(unit, begun.catalogue_version), now_us)
+            untold = self.refusals.enter_untold(batch, None if all_of_them else now_s)
+            batch.write([])
+            unit.commit()
+        except StorageError:
+            unit.rollback()
+        else:
+            self.refusals.settle(batch, untold)
+
+    # --- Answering -------------------------------------------------------------------------------
+
+    def _fail(self, tickets: list[Ticket], error: BaseException) -> None:
+        for ticket in tickets:
+            ticket.error = error
+        self._deliver(tickets)
+
+    def _deliver(self, tickets: list[Ticket]) -> None:
+        """Wake whoever waits: each event loop once, each thread by itself."""
+        by_waiter: dict[int, list[Ticket]] = {}
+        for ticket in tickets:
+            by_waiter.setdefault(id(ticket.waiter), []).append(ticket)
+        for group in by_waiter.values():
+            group[0].waiter.wake(group)
+
+    def _expire_queue(self) -> None:
+        """Answer 503 to commands that have waited too long; nothing of them was written."""
+        while not self._closing:
+            time.sleep(0.1)
+            late: list[Ticket] = []
+            latest = time.monotonic() - MAX_WAIT_SECONDS
+            with self._changed:
+                while self._queue and self._queue[0].queued_at < latest:
+                    late.append(self._queue.popleft())
+            if late:
+                self._fail(
+                    late, Unavailable("The database is slow; nothing was booked. Ask again.")
+                )
+
+
+def load(batch: Batch, commands: Sequence[Command]) -> list[Row]:
+    """Lock and load what commands need, in the one fixed order; the keys that were claimed."""
+    for command in commands:
+        acts.PLAN[type(command)](batch, command)
+    batch.load_keys()
+    batch.load_allocations()
+    for command in commands:
+        meet = acts.MEET.get(type(command))
+        if meet is not None:
+            meet(batch, command)
+    batch.load_balances()
+    for command in commands:
+        want = acts.WANT.get(type(command))
+        if want is not None:
+            want(batch, command)
+    batch.load_windows()
+    return batch.needs.keys
+
+
+def run(batch: Batch, tickets: list[Ticket], *, may_set_aside: bool) -> list[Ticket]:
+    """Decide each command in order; the tickets to be decided again after a sweep."""
+    aside: list[Ticket] = []
+    for ticket in tickets:
+        command = ticket.command
+        assert command is not None
+        ticket.error = None
+        batch.may_set_aside = may_set_aside and not ticket.retried
+        try:
+            ticket.answer = acts.RUN[type(command)](batch, command)
+        except SetAside:
+            ticket.retried = True
+            aside.append(ticket)
+        except BudgetError as error:
+            ticket.error = error
+    return aside

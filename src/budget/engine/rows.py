@@ -1,0 +1,205 @@
+"""Rows: how holdings, balances and usage records lie in the tables, both ways.
+
+Not here: SQL (`storage`), decisions (`domain`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from budget.domain.allocations import Held, Holding, Leg, State, Terms
+from budget.domain.answers import UsageRecord
+from budget.domain.attributes import ROLLED_UP
+from budget.domain.balances import Balance, Cell
+from budget.domain.budgets import Policy
+from budget.domain.pricing import decode_rates, encode_rates
+from budget.domain.usage import Usage
+from budget.storage.unit import Row
+
+HOUR_US: Final = 3_600_000_000
+DAY_US: Final = 86_400_000_000
+
+encode_json = msgspec.json.Encoder().encode
+_decode_legs = msgspec.json.Decoder(tuple[Leg, ...]).decode
+_decode_attributes = msgspec.json.Decoder(dict[str, str]).decode
+_decode_buckets = msgspec.json.Decoder(dict[int, tuple[int, int, int, int]]).decode
+_decode_postings = msgspec.json.Decoder(
+    list[tuple[int, int, int, int, int, int, int, int | None]]
+).decode
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON text."""
+    return encode_json(value).decode()
+
+
+# --- Allocations ---------------------------------------------------------------------------------
+
+
+def holding_from_row(row: Row) -> Holding:
+    """A holding from an ALLOCATION_COLUMNS row."""
+    (
+        id_, status, actor, parent_id, envelope, attributes, provider, model, _session,
+        priority, placed_us, expires_us, ttl_us, rates, legs,
+        usd_held, tokens_held, requests_held, usd_left, tokens_left, requests_left,
+        usd_first, tokens_first, requests_first, input_tokens, granted_first, granted,
+        records, settled_by, request_hash, metadata, _updated_us,
+    ) = row  # fmt: skip
+    terms = Terms(
+        allocation_id=id_,
+        actor=actor,
+        placed_us=placed_us,
+        attributes=_decode_attributes(attributes),
+        provider=provider,
+        model=model,
+        priority=priority,
+        envelope=bool(envelope),
+        parent_id=parent_id,
+        rates=None if rates is None else decode_rates(rates),
+        first=Held(usd_first, tokens_first, requests_first),
+        first_granted_output_tokens=granted_first,
+        input_tokens=input_tokens,
+        request_hash=request_hash,
+        metadata=metadata,
+    )
+    state = State(
+        status=status,
+        expires_us=expires_us,
+        ttl_us=ttl_us,
+        legs=_decode_legs(legs),
+        held=Held(usd_held, tokens_held, requests_held),
+        left=Held(usd_left, tokens_left, requests_left),
+        granted_output_tokens=granted,
+        records=records,
+        settled_by=settled_by,
+    )
+    return Holding(terms, state)
+
+
+def placed_row(holding: Holding, now_us: int) -> Row:
+    """The ALLOCATION_COLUMNS row of a new holding."""
+    terms, state = holding.terms, holding.state
+    return (
+        terms.allocation_id, state.status, terms.actor, terms.parent_id, int(terms.envelope),
+        to_json(terms.attributes), terms.provider, terms.model, terms.attributes.get("session"),
+        terms.priority, terms.placed_us, state.expires_us, state.ttl_us,
+        None if terms.rates is None else encode_rates(terms.rates), to_json(state.legs),
+        *state.held, *state.left, *terms.first, terms.input_tokens,
+        terms.first_granted_output_tokens, state.granted_output_tokens,
+        state.records, state.settled_by, terms.request_hash, terms.metadata, now_us,
+    )  # fmt: skip
+
+
+def moved_row(holding: Holding, now_us: int) -> Row:
+    """The ALLOCATION_CHANGES row of a holding, with its id and the status it must still have."""
+    state = holding.state
+    return (
+        state.status, state.expires_us, state.ttl_us, to_json(state.legs),
+        *state.held, *state.left, state.granted_output_tokens, state.records, state.settled_by,
+        now_us, holding.terms.allocation_id, holding.status_before,
+    )  # fmt: skip
+
+
+# --- Balances ------------------------------------------------------------------------------------
+
+
+def balance_from_row(row: Row, policy: Policy) -> Balance:
+    """A balance from a HEAD_COLUMNS row."""
+    balance = Balance(row[0], policy, row[2])
+    (
+        balance.version, balance.last_us, balance.start_us, balance.end_us,
+        balance.spent, balance.reserved, balance.assumed, balance.overrun, balance.carry,
+    ) = row[3:12]  # fmt: skip
+    if policy.rolling:
+        balance.cells = {
+            start_us: Cell(*figures) for start_us, figures in _decode_buckets(row[12]).items()
+        }
+    return balance
+
+
+def head_row(balance: Balance, version_before: int) -> Row:
+    """The HEAD_CHANGES row of a balance, with its id and the version it must still have."""
+    buckets = "{}"
+    if balance.policy.rolling:
+        buckets = to_json(
+            {
+                str(start_us): (cell.spent, cell.reserved, cell.assumed, cell.overrun)
+                for start_us, cell in balance.cells.items()
+            }
+        )
+    return (
+        balance.version, balance.last_us, balance.start_us, balance.end_us,
+        balance.spent, balance.reserved, balance.assumed, balance.overrun, balance.carry,
+        buckets, balance.id, version_before,
+    )  # fmt: skip
+
+
+def window_row(balance: Balance, start_us: int) -> Row:
+    """The WINDOW_COLUMNS row of one of a balance's closed windows."""
+    cell = balance.cells[start_us]
+    return (
+        balance.id, start_us, cell.end_us, cell.spent, cell.reserved, cell.assumed, cell.overrun,
+        cell.carry,
+    )  # fmt: skip
+
+
+def postings_from_json(legs: str) -> list[tuple[int, int, int, int, int, int, int, int | None]]:
+    """An entry's legs: (head_id, cell_us, spent, reserved, assumed, overrun, version, limit)."""
+    return _decode_postings(legs)
+
+
+# --- Usage ---------------------------------------------------------------------------------------
+
+
+def usage_from_row(row: Row) -> UsageRecord:
+    """A usage record from a USAGE_COLUMNS row."""
+    (
+        id_, allocation_id, _entry_id, actor, recorded_us, occurred_us, attributes,
+        provider, model, _session, _task,
+        input_tokens, output_tokens, cache_read, cache_write, cache_write_1h, reasoning, requests,
+        cost_nanos, reported_cost_nanos, rates, flags, final, reverses, replaces,
+        reason, _request_hash, metadata,
+    ) = row  # fmt: skip
+    return UsageRecord(
+        usage_id=id_,
+        allocation_id=allocation_id,
+        actor=actor,
+        recorded_us=recorded_us,
+        occurred_us=occurred_us,
+        attributes=_decode_attributes(attributes),
+        provider=provider,
+        model=model,
+        usage=Usage(
+            input_tokens, output_tokens, cache_read, cache_write, cache_write_1h, reasoning, requests
+        ),
+        cost_nanos=cost_nanos,
+        reported_cost_nanos=reported_cost_nanos,
+        basis=None if rates is None else decode_rates(rates).basis,
+        flags=tuple(flags.split()),
+        final=bool(final),
+        reverses=reverses,
+        replaces=replaces,
+        reason=reason,
+        metadata=metadata,
+    )
+
+
+def series_of(attributes: Mapping[str, str]) -> Row:
+    """The SERIES_COLUMNS row that a call's usage is rolled up under."""
+    return _series(tuple(attributes.get(name, "") for name in ROLLED_UP))
+
+
+@lru_cache(maxsize=4096)
+def _series(values: tuple[str, ...]) -> Row:
+    digest = hashlib.blake2b("\x1f".join(values).encode(), digest_size=16)
+    return (digest.hexdigest(), *values)
+
+
+def tag_rows(attributes: Mapping[str, str], usage_id: str) -> list[Row]:
+    """The usage_tags rows of one record."""
+    return [
+        (key, value, usage_id) for key, value in attributes.items() if key.startswith("tag.")
+    ]
