@@ -83,8 +83,8 @@ def _less(own: int | None, other: int | None) -> int | None:
 class Leg(NamedTuple):
     """An allocation's hold on one cell of one balance.
 
-    `left` is what of it is still held: reserved while the allocation is open, assumed once it expired.
-    `from_parent` (0 or 1): taken from the envelope's leg, to which the rest returns.
+    `left` is what of it is still held: reserved while the allocation is open, assumed once it
+    expired. `from_parent` (0 or 1): taken from the envelope's leg, to which the rest returns.
     """
 
     head_id: int

@@ -14,7 +14,7 @@ from budget.domain.windows import Window
 
 
 class BalanceView(NamedTuple):
-    """One balance as it stands: its policy, partition and window, the limit in force, the figures."""
+    """One balance as it stands: policy, partition and window, limit in force, figures."""
 
     policy: Policy
     budget: str
@@ -33,7 +33,7 @@ class BalanceView(NamedTuple):
 
 
 class Allocation(NamedTuple):
-    """A hold. `reserved` and the grant are those first agreed; `remaining` and the rest are as of now."""
+    """A hold. `reserved` and the grant are what was agreed, all else is as of now."""
 
     allocation_id: str
     status: str
@@ -57,7 +57,7 @@ class Allocation(NamedTuple):
 
 
 class Check(NamedTuple):
-    """What `allocate` would have held, with the balances as they would be then. Nothing was held."""
+    """What `allocate` would hold, and the balances it would meet. Nothing is held."""
 
     reserved: Held
     granted_output_tokens: int | None
@@ -66,7 +66,7 @@ class Check(NamedTuple):
 
 
 class RefusalLine(NamedTuple):
-    """One limit that refuses: its balance, what was asked of it, what is missing, when it resets."""
+    """One limit that refuses: its balance, what was asked, what is missing, when it resets."""
 
     balance: BalanceView
     requested: int
@@ -78,8 +78,8 @@ class RefusalLine(NamedTuple):
 class Refusal:
     """Why a call may not go. `code` is over_limit, envelope_exhausted or model_unpriced.
 
-    `lines` has every refusing limit, the one that resets last (or never) first. For an exhausted envelope
-    it is empty, and `unit`, `limit`, `requested`, `shortfall` are the envelope's.
+    `lines` has every refusing limit, the one that resets last (or never) first. For an exhausted
+    envelope it is empty, and `unit`, `limit`, `requested`, `shortfall` are the envelope's.
     """
 
     code: str
@@ -102,7 +102,7 @@ class Refusal:
 
 
 class Receipt(NamedTuple):
-    """What booking a usage record did. `allocation_id` and what follows are None for unreserved usage."""
+    """What booking a usage record did. Without an allocation the last four are None."""
 
     usage_id: str
     cost_nanos: int | None

@@ -38,9 +38,7 @@ def parse_key(key: object, field: str) -> str:
     """A known attribute key, or InvalidInput naming `field` and listing the standard ones."""
     if isinstance(key, str) and (key in _STANDARD_SET or _TAG_KEY.fullmatch(key)):
         return key
-    raise InvalidInput(
-        field, f"{str(key)[:80]!r} is not an attribute.", (*STANDARD, "tag.<name>")
-    )
+    raise InvalidInput(field, f"{str(key)[:80]!r} is not an attribute.", (*STANDARD, "tag.<name>"))
 
 
 def parse_value(value: object, field: str) -> str:

@@ -1,8 +1,8 @@
 """Balances: what one (policy, partition) has spent, reserved and assumed, window by window.
 
-A `Balance` is a batch's working copy of one head row. A calendar policy's balance is one open window
-plus the closed ones that late facts touch; a rolling policy's is the sum of its live buckets.
-Not here: which postings to make (`decide`), or how they are stored (`storage`).
+A `Balance` is a batch's working copy of one head row. A calendar policy's balance is one open
+window plus the closed ones that late facts touch; a rolling policy's is the sum of its live
+buckets. Not here: which postings to make (`decide`), or how they are stored (`storage`).
 """
 
 from typing import NamedTuple
@@ -62,7 +62,8 @@ class Balance:
 
     `spent`, `reserved`, `assumed`, `overrun` are those of the open window, or of all live buckets.
     `cells` holds closed windows by their start (those loaded), or the live buckets by theirs.
-    `limit` is the limit in force: the policy's, plus top-ups and the carry. All in the policy's unit.
+    `limit` is the limit in force: the policy's, plus top-ups and the carry. All in the policy's
+    unit.
     """
 
     __slots__ = (

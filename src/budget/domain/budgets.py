@@ -5,10 +5,9 @@ Not here: what has been spent (`balances`), and whether a call may go (`decide`)
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Final, Literal
 
-from budget.domain.attributes import Attributes, Scope, parse_attributes, parse_per, parse_scope
+from budget.domain.attributes import Scope
 from budget.domain.errors import InvalidInput
 from budget.domain.money import (
     MAX_LIMIT_NANOS,
@@ -19,7 +18,6 @@ from budget.domain.money import (
 )
 from budget.domain.pricing import Rates, flat_rates
 from budget.domain.windows import (
-    MAX_US,
     Calendar,
     Window,
     bucket_width_us,
@@ -53,8 +51,8 @@ BPS: Final = 10_000
 class TopUp:
     """A recorded raise of a policy's limit, on one partition or (None) on all.
 
-    Calendar windows: counts in every window that had not ended at `at_us` and starts before `until_us`.
-    Rolling: counts while `at_us <= now < until_us`.
+    Calendar windows: counts in every window that had not ended at `at_us` and starts before
+    `until_us`. Rolling: counts while `at_us <= now < until_us`.
     """
 
     top_up_id: str
@@ -75,8 +73,8 @@ class TopUp:
 class Policy:
     """One limit of a budget. `limit` is in nano-USD for `usd`, else a count; bps are of the limit.
 
-    `limits` is its history, (since_us, limit) ascending, the last one in force. `partition_by` is the
-    budget's `per` plus, for per_session and per_task, that attribute.
+    `limits` is its history, (since_us, limit) ascending, the last one in force. `partition_by` is
+    the budget's `per` plus, for per_session and per_task, that attribute.
     """
 
     policy_id: str
@@ -223,7 +221,9 @@ def parse_enforcement(value: object, field_name: str) -> Enforcement:
             if enforcement == name:
                 return enforcement
     raise InvalidInput(
-        field_name, f"{str(value)[:80]!r} is not an enforcement.", (*ENFORCEMENTS, *ENFORCEMENT_ALIASES)
+        field_name,
+        f"{str(value)[:80]!r} is not an enforcement.",
+        (*ENFORCEMENTS, *ENFORCEMENT_ALIASES),
     )
 
 
@@ -231,8 +231,12 @@ def parse_thresholds(
     warning: object, action: object, path: str, *, defaults: tuple[int, int] = (8_000, 9_500)
 ) -> tuple[int, int]:
     """(warning, action) in basis points of the limit; the warning comes first."""
-    warning_bps = defaults[0] if warning is None else parse_fraction_bps(warning, f"{path}warning_threshold")
-    action_bps = defaults[1] if action is None else parse_fraction_bps(action, f"{path}action_threshold")
+    warning_bps = (
+        defaults[0] if warning is None else parse_fraction_bps(warning, f"{path}warning_threshold")
+    )
+    action_bps = (
+        defaults[1] if action is None else parse_fraction_bps(action, f"{path}action_threshold")
+    )
     if warning_bps > action_bps:
         if action is None:
             action_bps = max(action_bps, warning_bps)
@@ -291,14 +295,22 @@ POLICY_FIELDS: Final = (
 
 
 def parse_policy(
-    given: object, *, policy_id: str, budget_id: str, per: tuple[str, ...], now_us: int, path: str = ""
+    given: object,
+    *,
+    policy_id: str,
+    budget_id: str,
+    per: tuple[str, ...],
+    now_us: int,
+    path: str = "",
 ) -> Policy:
     """A policy from its JSON form; `path` is the prefix of field names in errors."""
     if not isinstance(given, Mapping):
         raise InvalidInput(path.rstrip(".") or "policy", "must be an object.")
     for name in given:
         if name not in POLICY_FIELDS:
-            raise InvalidInput(f"{path}{str(name)[:80]}", "is not a field of a policy.", POLICY_FIELDS)
+            raise InvalidInput(
+                f"{path}{str(name)[:80]}", "is not a field of a policy.", POLICY_FIELDS
+            )
     for name in ("unit", "period", "limit"):
         if given.get(name) is None:
             raise InvalidInput(f"{path}{name}", "is required.")
@@ -309,8 +321,15 @@ def parse_policy(
         given.get("warning_threshold"), given.get("action_threshold"), path
     )
     rollover = parse_choice(given.get("rollover") or "none", f"{path}rollover", ("none", "unused"))
-    if rollover == "unused" and calendar.period.kind in ("total", "rolling", "per_session", "per_task"):
-        raise InvalidInput(f"{path}rollover", f"a {calendar.period.kind} policy has nothing to roll over.")
+    if rollover == "unused" and calendar.period.kind in (
+        "total",
+        "rolling",
+        "per_session",
+        "per_task",
+    ):
+        raise InvalidInput(
+            f"{path}rollover", f"a {calendar.period.kind} policy has nothing to roll over."
+        )
     default_expiry = "assume" if enforcement == "hard_limit" else "release"
     on_expiry = parse_choice(
         given.get("on_expiry") or default_expiry, f"{path}on_expiry", ("assume", "release")
@@ -347,5 +366,3 @@ def _parse_calendar(given: Mapping[str, object], path: str) -> Calendar:
         zone="UTC" if zone is None else parse_zone(zone, f"{path}timezone"),
         reset_day=1 if reset_day is None else parse_reset_day(reset_day, f"{path}reset_day"),
     )
-
-

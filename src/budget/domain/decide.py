@@ -1,8 +1,9 @@
 """Deciding: the only place where a call is admitted or refused.
 
-Pure functions over integers: (what is asked, the balances it meets, now) -> postings and new states, or
-shortfalls. No clock, no I/O, no change to anything passed in. The caller has opened every balance at now.
-Not here: booking what has happened (`facts`), which policies match (`engine.catalogue`).
+Pure functions over integers: (what is asked, the balances it meets, now) -> postings and new
+states, or shortfalls. No clock, no I/O, no change to anything passed in. The caller has opened
+every balance at now. Not here: booking what has happened (`facts`), which policies match
+(`engine.catalogue`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -72,9 +73,10 @@ def place(
 ) -> tuple[State, list[Posting], State | None] | Refused:
     """Hold `wanted` on every balance, or on none.
 
-    Returns the new allocation's state, the postings, and the parent's new state if there is one. With a
-    parent, its legs are drawn on first (`by_head` finds their balances) and only the other balances are
-    asked for room. Raises InvalidInput `amount_required` when a hard limit's unit is not stated.
+    Returns the new allocation's state, the postings, and the parent's new state if there is one.
+    With a parent, its legs are drawn on first (`by_head` finds their balances) and only the other
+    balances are asked for room. Raises InvalidInput `amount_required` when a hard limit's unit is
+    not stated.
     """
     legs: list[Leg] = []
     postings: list[Posting] = []
@@ -111,9 +113,7 @@ def place(
         postings.append(Posting(balance.id, balance.start_us, 0, amount, 0))
     if shortfalls:
         return Refused(shortfalls=tuple(shortfalls))
-    state = State(
-        "open", expires_us, ttl_us, tuple(legs), held, held, granted_output_tokens
-    )
+    state = State("open", expires_us, ttl_us, tuple(legs), held, held, granted_output_tokens)
     return state, postings, parent_state
 
 
@@ -188,9 +188,7 @@ def _take_from_parent(
     parent_legs: tuple[Leg, ...], wanted: Amounts, by_head: Balances
 ) -> tuple[list[Leg], tuple[Leg, ...]]:
     """A child's legs out of its parent's, oldest first, and what the parent's are then."""
-    due = {
-        leg.head_id: wanted[by_head[leg.head_id].policy.unit_index] or 0 for leg in parent_legs
-    }
+    due = {leg.head_id: wanted[by_head[leg.head_id].policy.unit_index] or 0 for leg in parent_legs}
     newest = {leg.head_id: leg.cell_us for leg in parent_legs}
     taken: list[Leg] = []
     rest: list[Leg] = []
@@ -243,7 +241,8 @@ def extend(
 ) -> Decided | Refused:
     """More time, or more money on the balances already held, in the window or bucket of now.
 
-    A refused extension changes nothing, the expiry included; one of an ended allocation is a Conflict.
+    A refused extension changes nothing, the expiry included; one of an ended allocation is a
+    Conflict.
     """
     state = holding.state
     if state.status != "open":
@@ -264,7 +263,9 @@ def extend(
         for leg in taken:
             if leg.held:
                 _add_leg(legs, leg)
-        parent_state = parent.state._replace(legs=parent_legs, left=parent.state.left.less(more_held))
+        parent_state = parent.state._replace(
+            legs=parent_legs, left=parent.state.left.less(more_held)
+        )
         states.append((parent, renewed(parent_state, now_us)))
     shortfalls: list[Shortfall] = []
     own = dict.fromkeys(leg.head_id for leg in state.legs if not leg.from_parent)
@@ -300,10 +301,7 @@ _NO_AMOUNTS = Amounts(None, None, None, None, None)
 
 def _grown(held: Held, more: Held) -> Held:
     return Held(
-        *(
-            own if not extra else (own or 0) + extra
-            for own, extra in zip(held, more, strict=True)
-        )
+        *(own if not extra else (own or 0) + extra for own, extra in zip(held, more, strict=True))
     )
 
 

@@ -1,7 +1,7 @@
 """The one tree of errors: what a caller could not foresee, said so that it can be mended.
 
-Not here: refusals (a refusal is a value, see `allocations`), and no HTTP status, exit code or MCP code: each face
-maps the classes below in one table of its own.
+Not here: refusals (a refusal is a value, see `allocations`), and no HTTP status, exit code or MCP
+code: each face maps the classes below in one table of its own.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class BudgetError(Exception):
     """Root of every error Budget raises on purpose.
 
-    `code` is a stable word for programs, `detail` one sentence for people that says what to do next.
+    `code` is a stable word for programs, `detail` one sentence for people that says what to do
+    next.
     """
 
     code: str = "error"
@@ -27,7 +28,7 @@ class BudgetError(Exception):
 
 
 class InvalidInput(BudgetError):
-    """The input breaks a rule; `field` is its dotted path, `allowed` lists the values that would do."""
+    """The input breaks a rule: `field` is its dotted path, `allowed` lists what would do."""
 
     code = "invalid_input"
 

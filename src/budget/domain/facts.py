@@ -1,7 +1,7 @@
 """Facts: booking what has happened. Nothing here refuses; what goes beyond a limit is overrun.
 
-Pure functions like those of `decide`: usage on an allocation, release, expiry, usage that nobody reserved,
-and corrections -> postings and new states.
+Pure functions like those of `decide`: usage on an allocation, release, expiry, usage that nobody
+reserved, and corrections -> postings and new states.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,10 +48,7 @@ class _Postings:
         self.add(head_id, cell_us, increase, 0, 0, overrun)
 
     def all(self) -> list[Posting]:
-        return [
-            Posting(head_id, cell_us, *sums)
-            for (head_id, cell_us), sums in self._sums.items()
-        ]
+        return [Posting(head_id, cell_us, *sums) for (head_id, cell_us), sums in self._sums.items()]
 
 
 def record(
@@ -66,8 +63,8 @@ def record(
 ) -> Decided:
     """Book what a call really used: from its hold, then its parent's, then free room, then overrun.
 
-    Never refused and never clamped. The final record returns the rest and settles the allocation; on an
-    expired or released one that is a late settlement. A cost of None moves no money.
+    Never refused and never clamped. The final record returns the rest and settles the allocation;
+    on an expired or released one that is a late settlement. A cost of None moves no money.
     """
     state = holding.state
     giver = parent if parent is not None and parent.is_open else None
@@ -81,7 +78,7 @@ def record(
         if not rest:  # a posting of nothing, so that a correction finds the cell
             book.add(head_id, own[-1].cell_us, 0, 0, 0)
         for leg in own:
-            take = leg.left if leg.left < rest else rest
+            take = min(rest, leg.left)
             rest -= take
             left = leg.left - take
             if take:
@@ -125,10 +122,11 @@ def record(
 
 
 def release(holding: Holding, balances: Balances, *, parent: Holding | None) -> Decided:
-    """Return what is still held: reserved, or assumed after expiry. An envelope's children ended before."""
+    """Return what is still held: reserved, or assumed after expiry."""
     if holding.state.status not in ("open", "expired"):
         raise Conflict(
-            f"The allocation is {holding.state.status}; there is nothing to release.", code="not_open"
+            f"The allocation is {holding.state.status}; there is nothing to release.",
+            code="not_open",
         )
     return _end(holding, balances, "released", parent)
 
@@ -136,7 +134,8 @@ def release(holding: Holding, balances: Balances, *, parent: Holding | None) -> 
 def expire(holding: Holding, balances: Balances, *, parent: Holding | None) -> Decided:
     """End a hold whose time is up: kept as assumed where the policy says so, else returned.
 
-    An envelope's own remainder always returns; only its children's holds, which ended before, are assumed.
+    An envelope's own remainder always returns; only its children's holds, which ended before, are
+    assumed.
     """
     return _end(holding, balances, "expired", parent)
 

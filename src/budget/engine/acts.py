@@ -1,8 +1,8 @@
 """Acts: what each command needs loaded, and how it is carried out on a batch's working set.
 
-For each command three functions, by its class in the tables at the end: `plan` names keys and allocations
-before anything is read, `meet` names the balances once allocations are known, `run` decides and applies.
-`run` raises a BudgetError before it changes anything, or returns the answer.
+For each command three functions, by its class in the tables at the end: `plan` names keys and
+allocations before anything is read, `meet` names the balances once allocations are known, `run`
+decides and applies. `run` raises a BudgetError before it changes anything, or returns the answer.
 """
 
 from collections.abc import Callable, Mapping
@@ -63,9 +63,7 @@ def _seen(batch: Batch, command: Command) -> str | None:
         return None
     request_hash, ref = found
     if request_hash != command.request_hash:
-        raise KeyReused(
-            "This idempotency key was used before with another payload; use a new key."
-        )
+        raise KeyReused("This idempotency key was used before with another payload; use a new key.")
     return ref
 
 
@@ -434,7 +432,7 @@ def run_release(batch: Batch, command: Release) -> Allocation:
 
 
 def end_children(batch: Batch, parent: Holding) -> bool:
-    """Expire an envelope's open children, each with an entry of its own; False if there are too many."""
+    """Expire an envelope's open children, each with its entry; False if there are too many."""
     children = [
         child for child in batch.children.get(parent.terms.allocation_id, ()) if child.is_open
     ]
@@ -444,18 +442,18 @@ def end_children(batch: Batch, parent: Holding) -> bool:
 
 
 def _check_children(batch: Batch, parent: Holding) -> None:
-    if sum(child.is_open for child in batch.children.get(parent.terms.allocation_id, ())) > MAX_CHILDREN:
+    children = batch.children.get(parent.terms.allocation_id, ())
+    if sum(child.is_open for child in children) > MAX_CHILDREN:
         raise Conflict(
-            f"The envelope has over {MAX_CHILDREN} open calls; settle or release them first, or let it expire.",
+            f"The envelope has over {MAX_CHILDREN} open calls; settle or release them first, "
+            "or let it expire.",
             code="too_many_children",
         )
 
 
 def _expire(batch: Batch, holding: Holding) -> None:
     legs = batch.apply(facts.expire(holding, batch.balances, parent=_parent(batch, holding)))
-    batch.enter(
-        "expired", "budget", legs, None, allocation_id=holding.terms.allocation_id
-    )
+    batch.enter("expired", "budget", legs, None, allocation_id=holding.terms.allocation_id)
 
 
 def plan_sweep(batch: Batch, command: Sweep) -> None:
@@ -583,7 +581,7 @@ def _same_as_settled(batch: Batch, holding: Holding, command: Record) -> Row:
 def _cost(
     rates: Rates | None, usage: Usage, command: Record | Report
 ) -> tuple[int | None, list[str]]:
-    """The cost to book, and the flags it earns: ours if priced, else a trusted reporter's, else none."""
+    """The cost to book (ours if priced, else a trusted reporter's), and the flags it earns."""
     if rates is not None:
         return cost_nanos(rates, usage), []
     if command.reported_cost_nanos is not None and command.manage:
@@ -657,18 +655,17 @@ def _book(
     batch.roll_up(attributes, occurred_us, usage, cost, -1 if reverses else 1)
     if "unpriced" in flags:
         batch.alert_subject("unpriced", model or "", {"model": model, "usage_id": usage_id})
-    if reported is not None and cost is not None and reported != cost:
-        if abs(reported - cost) * REPORTED_DIFFERS_BY > cost:
-            batch.alert_subject(
-                "cost_differs", model or "",
-                {"usage_id": usage_id, "cost_nanos": cost, "reported_cost_nanos": reported},
-            )  # fmt: skip
+    if (
+        reported is not None
+        and cost is not None
+        and abs(reported - cost) * REPORTED_DIFFERS_BY > cost
+    ):
+        detail = {"usage_id": usage_id, "cost_nanos": cost, "reported_cost_nanos": reported}
+        batch.alert_subject("cost_differs", model or "", detail)
     return row
 
 
-def _receipt(
-    batch: Batch, row: Row, holding: Holding | None, *, replayed: bool = False
-) -> Receipt:
+def _receipt(batch: Batch, row: Row, holding: Holding | None, *, replayed: bool = False) -> Receipt:
     rates = row[20]
     basis = None if rates is None else decode_rates(rates).basis
     flags = tuple(row[21].split())
@@ -874,4 +871,3 @@ RUN: Final[Mapping[type[Command], Act]] = {
     Sweep: run_sweep,
 }
 """`plan`, `meet`, `want` (closed windows, once balances are open) and `run`, by command."""
-

@@ -1,10 +1,11 @@
 """A batch: the working set of one transaction, from locks and loads to the rows it writes.
 
-The ledger gives it commands; `acts` says what each needs and carries it out on this working set; nothing
-outlives the transaction. Not here: queueing, retries and answering (`ledger`), rules (`domain`).
+The ledger gives it commands; `acts` says what each needs and carries it out on this working set;
+nothing outlives the transaction. Not here: queueing, retries and answering (`ledger`), rules
+(`domain`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -271,13 +272,13 @@ class Batch:
 
     def roll_up(
         self,
-        attributes: dict[str, str],
+        attributes: Mapping[str, str],
         occurred_us: int,
         usage: Usage,
         cost_nanos: int | None,
         sign: int,
     ) -> None:
-        """Add a usage record to its hour and its day; `sign` is -1 for a reversal's negated counts."""
+        """Add a usage record to its hour and its day; `sign` is -1 for a reversal."""
         series = rows.series_of(attributes)
         self._series[series[0]] = series
         figures = (

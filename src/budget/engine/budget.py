@@ -3,8 +3,8 @@
     with Budget.open("sqlite:///budget.db") as budget:
         held = budget.allocate(model="gpt-4o", input_tokens=1200, max_output_tokens=300)
 
-Every face goes through these methods; `allocate`, `check` and `extend` return a refusal as a value. What
-each does is written in `engine.jobs`.
+Every face goes through these methods; `allocate`, `check` and `extend` return a refusal as a value.
+What each does is written in `engine.jobs`.
 """
 
 import asyncio
@@ -221,5 +221,3 @@ class AsyncBudget:
     events = _awaits(Jobs.events)
     status = _awaits(Jobs.status)
     verify = _awaits(Jobs.verify)
-
-

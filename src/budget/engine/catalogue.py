@@ -1,7 +1,8 @@
 """The catalogue, compiled: which policies a call meets, found without looking at every budget.
 
-Each budget is filed under its rarest exact (key, value) pair; prefixes under (key, length); scopes without
-either stand in one short list. Not here: how the catalogue is changed (`engine.budgets`) or stored.
+Each budget is filed under its rarest exact (key, value) pair; prefixes under (key, length); scopes
+without either stand in one short list. Not here: how the catalogue is changed (`engine.budgets`) or
+stored.
 """
 
 from collections import Counter, defaultdict
@@ -39,7 +40,9 @@ class Catalogue:
         self.version = version
         self.budgets = {budget.budget_id: budget for budget in budgets}
         self.policies = {
-            policy.policy_id: policy for budget in self.budgets.values() for policy in budget.policies
+            policy.policy_id: policy
+            for budget in self.budgets.values()
+            for policy in budget.policies
         }
         self._exact: dict[tuple[str, str], list[Budget]] = defaultdict(list)
         self._prefix: dict[str, dict[int, dict[str, list[Budget]]]] = defaultdict(dict)
@@ -106,7 +109,7 @@ class Catalogue:
 
 
 def _strictest(budgets: tuple[Budget, ...]) -> str | Rates | None:
-    """The strictest rule for an unknown price: refuse, then the dearest stand-in rates, then allow."""
+    """The strictest rule for an unknown price: refuse, then stand-in rates, then allow."""
     strictest: str | Rates | None = None
     for budget in budgets:
         rule = budget.unpriced_rule

@@ -135,5 +135,3 @@ class Sweep(Command):
     act: ClassVar[str] = "expire"
 
     allocation_ids: list[str] = field(default_factory=list)
-
-

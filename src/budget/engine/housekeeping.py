@@ -13,8 +13,8 @@ MAX_REFUSERS: Final = 10_000
 class ClockGuard:
     """Pauses expiry when the decision clock jumps ahead of the process's monotonic one.
 
-    A jump is more than five minutes since the last batch; expiry resumes after five steady minutes, or when
-    someone confirms the clock. A restart forgets: downtime is not a jump.
+    A jump is more than five minutes since the last batch; expiry resumes after five steady minutes,
+    or when someone confirms the clock. A restart forgets: downtime is not a jump.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ Refuser = tuple[str, str]
 class Untold(NamedTuple):
     """Refusals that no entry has told yet: how many, and who met the last one with what figures."""
 
-    count: int
+    refusals: int
     actor: str
     detail: dict[str, object]
 
@@ -61,7 +61,8 @@ class Refusals:
     """Counts refusals, and samples them as entries: at most one a policy, partition and second.
 
     An entry tells how many refusals there were since the last one, and the figures of the latest.
-    `enter` and `enter_untold` only write; what they wrote counts once `settle` is called after the commit.
+    `enter` and `enter_untold` only write; what they wrote counts once `settle` is called after the
+    commit.
     """
 
     def __init__(self) -> None:
@@ -76,13 +77,13 @@ class Refusals:
         for balance, actor, detail in batch.refused:
             name = (balance.policy.policy_id, balance.partition)
             before = untold.get(name) or self._untold.get(name)
-            untold[name] = Untold(1 if before is None else before.count + 1, actor, detail)
+            untold[name] = Untold(1 if before is None else before.refusals + 1, actor, detail)
             balances[name] = balance
         for name, balance in balances.items():
             if self._told_at.get(name) != second:
                 batch.alert("limit", balance)
                 self._write(batch, name, untold[name])
-                untold[name] = untold[name]._replace(count=0)
+                untold[name] = untold[name]._replace(refusals=0)
         return untold
 
     def due(self, second: int | None) -> list[Refuser]:
@@ -90,7 +91,7 @@ class Refusals:
         return [
             name
             for name, untold in self._untold.items()
-            if untold.count and (second is None or self._told_at.get(name, -1) < second)
+            if untold.refusals and (second is None or self._told_at.get(name, -1) < second)
         ]
 
     def enter_untold(self, batch: Batch, second: int | None) -> dict[Refuser, Untold]:
@@ -98,7 +99,7 @@ class Refusals:
         told = {}
         for name in self.due(second)[:1000]:
             self._write(batch, name, self._untold[name])
-            told[name] = self._untold[name]._replace(count=0)
+            told[name] = self._untold[name]._replace(refusals=0)
         return told
 
     def settle(self, batch: Batch, after: dict[Refuser, Untold]) -> None:
@@ -106,13 +107,13 @@ class Refusals:
         second = batch.now_us // 1_000_000
         for name, untold in after.items():
             self._untold[name] = untold
-            if not untold.count:
+            if not untold.refusals:
                 self._told_at[name] = second
         if len(self._untold) > MAX_REFUSERS:
-            kept = {n: u for n, u in self._untold.items() if u.count}
+            kept = {n: u for n, u in self._untold.items() if u.refusals}
             self._untold = dict(list(kept.items())[-MAX_REFUSERS:])
             self._told_at = {n: at for n, at in self._told_at.items() if at >= second - 1}
 
     def _write(self, batch: Batch, name: Refuser, untold: Untold) -> None:
-        detail = {**untold.detail, "count": untold.count}
+        detail = {**untold.detail, "count": untold.refusals}
         batch.enter("refused", untold.actor, [], detail, policy_id=name[0])

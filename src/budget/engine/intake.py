@@ -1,7 +1,7 @@
 """Intake: what callers write, checked field by field and made into commands.
 
-Everything a face receives passes here, whether keyword arguments or a JSON body, so that bad input gets the
-same clear error everywhere. Not here: budgets and policies (`engine.budgets`).
+Everything a face receives passes here, whether keyword arguments or a JSON body, so that bad input
+gets the same clear error everywhere. Not here: budgets and policies (`engine.budgets`).
 """
 
 import hashlib
@@ -55,8 +55,9 @@ LOCAL: Final = Caller("local")
 class AllocationAsk(TypedDict, total=False):
     """What `allocate` and `check` take; money in USD as a string, an int or a Decimal.
 
-    An estimate (`input_tokens`, and `max_output_tokens` unless the default grant will do) or stated amounts
-    (`usd`, `tokens`, `requests`, any together); with neither, the default size by task type and priority.
+    An estimate (`input_tokens`, and `max_output_tokens` unless the default grant will do) or stated
+    amounts (`usd`, `tokens`, `requests`, any together); with neither, the default size by task type
+    and priority.
     """
 
     attributes: Mapping[str, str]
@@ -254,9 +255,7 @@ def recording(
     )
 
 
-def reporting(
-    ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us: int
-) -> Report:
+def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us: int) -> Report:
     """The command of `record_usage`."""
     _only(ask, _REPORT_FIELDS)
     attributes, provider, model = _who(ask)
@@ -372,7 +371,7 @@ def _only(ask: Mapping[str, Any], fields: frozenset[str], prefix: str = "") -> N
 
 
 def _who(ask: Mapping[str, Any]) -> tuple[dict[str, str], str | None, str | None]:
-    """The call's attributes with provider, model and tier among them, and provider and model alone."""
+    """The call's attributes, provider, model and tier among them; and provider and model."""
     given = ask.get("attributes")
     attributes = parse_attributes(given) if given else {}
     for name, key in _TOP_LEVEL:
@@ -398,9 +397,9 @@ def _merge(attributes: dict[str, str], key: str, value: str, field: str) -> None
 
 def _usage(ask: Mapping[str, Any]) -> Usage:
     counts = [_count(ask, name) or 0 for name in _USAGE_COUNTS]
-    if ask.get("input_tokens") is None and ask.get("output_tokens") is None:
-        if any(counts) or (ask.get("requests") is None and ask.get("cost") is None):
-            raise InvalidInput("input_tokens", "is required; 0 is fine.")
+    uncounted = ask.get("input_tokens") is None and ask.get("output_tokens") is None
+    if uncounted and (any(counts) or (ask.get("requests") is None and ask.get("cost") is None)):
+        raise InvalidInput("input_tokens", "is required; 0 is fine.")
     return validated(Usage(*counts))
 
 

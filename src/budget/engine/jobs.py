@@ -1,7 +1,8 @@
 """Jobs: every method of the facade, as something still to be done.
 
-Each method checks its input and returns a `Job`; `Budget` runs it and waits, `AsyncBudget` awaits it. So a
-method, its types and its docstring are written once. Not here: how jobs run (`engine.budget`).
+Each method checks its input and returns a `Job`; `Budget` runs it and waits, `AsyncBudget` awaits
+it. So a method, its types and its docstring are written once. Not here: how jobs run
+(`engine.budget`).
 """
 
 from collections.abc import Callable, Mapping
@@ -53,8 +54,8 @@ class Books:
     ) -> Self:
         """Open the books at `sqlite:///file.db` or `postgresql://…`, created or migrated as needed.
 
-        `clock` gives microseconds since 1970 and stands in for the database's time. With `sweep` False
-        holds only expire when a refusal asks for it. InvalidInput for any other URL.
+        `clock` gives microseconds since 1970 and stands in for the database's time. With `sweep`
+        False holds only expire when a refusal asks for it. InvalidInput for any other URL.
         """
         database = open_database(url, clock=clock)
         database.migrate()
@@ -154,7 +155,7 @@ class Jobs:
         return Job(change=budgets.creating(ask, self.caller))
 
     def change_budget(self, budget_id: str, **ask: Unpack[BudgetAsk]) -> Job[Budget]:
-        """Change the fields given. Another scope or `per` archives the policies and makes successors."""
+        """Change the fields given. Another scope or `per` gives its policies successors."""
         return Job(change=budgets.changing(budget_id, ask, self.caller))
 
     def archive_budget(self, budget_id: str) -> Job[Budget]:
@@ -183,7 +184,9 @@ class Jobs:
         partition: Mapping[str, str | None] | None = None,
         idempotency_key: str | None = None,
     ) -> Job[TopUp]:
-        """Raise a policy's limit for the current window, or for every window that starts before `until`."""
+        """Raise a policy's limit for the current window, or for every window that starts before
+        `until`.
+        """
         ask = {
             "amount": amount, "reason": reason, "until": until, "partition": partition,
             "idempotency_key": idempotency_key,
@@ -222,9 +225,13 @@ class Jobs:
         """Allocations, newest first."""
         return Job(
             read=lambda: reports.allocations(
-                self.books.database, status=status, parent_id=parent_id, session=session,
-                limit=limit, cursor=cursor,
-            )  # fmt: skip
+                self.books.database,
+                status=status,
+                parent_id=parent_id,
+                session=session,
+                limit=limit,
+                cursor=cursor,
+            )
         )
 
     def usage_record(self, usage_id: str) -> Job[UsageRecord]:
@@ -239,9 +246,15 @@ class Jobs:
         """Usage records by the time they occurred, newest first."""
         return Job(
             read=lambda: reports.usage_records(
-                self.books.database, allocation_id=allocation_id, session=session, task=task,
-                since=since, until=until, limit=limit, cursor=cursor,
-            )  # fmt: skip
+                self.books.database,
+                allocation_id=allocation_id,
+                session=session,
+                task=task,
+                since=since,
+                until=until,
+                limit=limit,
+                cursor=cursor,
+            )
         )
 
     def events(

@@ -1,8 +1,8 @@
 """The ledger: one writer thread that decides and commits commands in groups.
 
 Callers `submit` and get a `Ticket`; the writer takes what is waiting, runs it as one batch in one
-transaction, commits, and only then answers. Nothing is cached between batches but the compiled catalogue,
-whose version is checked in the same transaction. Not here: what commands do (`acts`).
+transaction, commits, and only then answers. Nothing is cached between batches but the compiled
+catalogue, whose version is checked in the same transaction. Not here: what commands do (`acts`).
 """
 
 import threading
@@ -75,7 +75,7 @@ class ThreadWaiter:
         self._done = threading.Lock()
         self._done.acquire()
 
-    def wake(self, tickets: Sequence[Ticket]) -> None:
+    def wake(self, tickets: Sequence[Ticket]) -> None:  # noqa: ARG002 - it has only one
         self._done.release()
 
     def wait(self) -> None:
@@ -224,7 +224,7 @@ class Ledger:
                 return []
             except (Broken, BudgetError, ArithmeticError) as error:
                 return self._answer_singly(unit, tickets, error)
-            except Exception as error:  # noqa: BLE001 - a defect must not stop the writer
+            except Exception as error:
                 log.exception("batch_failed", commands=len(tickets))
                 return self._answer_singly(unit, tickets, error)
             done = tickets
@@ -306,7 +306,7 @@ class Ledger:
             except BudgetError as error:
                 unit.rollback()
                 ticket.error = error
-            except Exception as error:  # noqa: BLE001 - a defect must not stop the writer
+            except Exception as error:
                 unit.rollback()
                 log.exception("change_failed")
                 ticket.error = Unavailable(f"Budget could not do this: {type(error).__name__}.")

@@ -173,7 +173,13 @@ def usage_from_row(row: Row) -> UsageRecord:
         provider=provider,
         model=model,
         usage=Usage(
-            input_tokens, output_tokens, cache_read, cache_write, cache_write_1h, reasoning, requests
+            input_tokens,
+            output_tokens,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+            reasoning,
+            requests,
         ),
         cost_nanos=cost_nanos,
         reported_cost_nanos=reported_cost_nanos,
@@ -200,6 +206,4 @@ def _series(values: tuple[str, ...]) -> Row:
 
 def tag_rows(attributes: Mapping[str, str], usage_id: str) -> list[Row]:
     """The usage_tags rows of one record."""
-    return [
-        (key, value, usage_id) for key, value in attributes.items() if key.startswith("tag.")
-    ]
+    return [(key, value, usage_id) for key, value in attributes.items() if key.startswith("tag.")]
