@@ -1,0 +1,304 @@
+"""The unit of work on PostgreSQL: locks, loads and writes of a batch in about five round trips.
+
+The rows that `write` is given leave together with COMMIT, so what the database has against them is
+raised by `commit`. Not here: the statements (`postgres_sql`), the connection (`postgres_wire`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import psycopg
+
+from budget.storage import postgres_sql as sql
+from budget.storage.errors import Broken, CommitUnknown, StorageError, Transient, Unreachable
+from budget.storage.postgres_wire import Call, Failed, Statement, Wire, driver_error, encoded
+from budget.storage.unit import Begun, Changes, Row
+
+_SQLALCHEMY_SCHEME: Final = "postgresql+psycopg://"
+
+
+class PostgresUnit:
+    """The connection of one writer, and the transaction it is in. Used by one thread."""
+
+    def __init__(self, conninfo: str, clock: Callable[[], int] | None = None) -> None:
+        """`conninfo` is a URL or a libpq string; a `clock` (us) stands in for the database's."""
+        self._conninfo = conninfo.replace(_SQLALCHEMY_SCHEME, "postgresql://", 1)
+        self._clock = clock
+        self._wire: Wire | None = None
+        self._queued: list[Call] = []
+        self._claimed: dict[Row, Row] = {}
+
+    # --- The transaction -------------------------------------------------------------------------
+
+    def begin(self) -> Begun:
+        """Start the transaction, locked against catalogue changes."""
+        return self._begin(sql.SHARE_CATALOGUE)
+
+    def begin_catalogue(self) -> Begun:
+        """Start a transaction that may change the catalogue: nobody else is in one."""
+        return self._begin(sql.OWN_CATALOGUE)
+
+    def _begin(self, lock: Statement) -> Begun:
+        self.rollback()
+        kept = self._wire is not None
+        try:
+            try:
+                return self._begin_once(lock)
+            except Unreachable:
+                if not kept or (self._wire is not None and self._wire.is_open):
+                    raise
+                # Lost since the last batch, and this one has not done anything yet.
+                return self._begin_once(lock)
+        except StorageError:
+            self.rollback()
+            raise
+
+    def _begin_once(self, lock: Statement) -> Begun:
+        if self._wire is None or not self._wire.is_open:
+            self._wire = Wire(self._conninfo, sql.ALL)
+        calls = [Call(sql.BEGIN, ()), Call(lock, ()), Call(sql.STATE, ())]
+        try:
+            _, _, rows = self._wire.round_trip(calls)
+        except Failed as failed:
+            raise failed.error from failed
+        if not rows:
+            raise Broken("the table `state` is empty: the database was not migrated")
+        begun = Begun(*rows[0])
+        return begun if self._clock is None else begun._replace(now_us=self._clock())
+
+    def commit(self) -> None:
+        """Send what was written and make it durable.
+
+        Broken, Transient or Unreachable: a statement failed, and COMMIT was not carried out.
+        CommitUnknown: nobody knows, or the standby that was to have it too does not.
+        """
+        wire = self._wire_in_use()
+        calls = [*self._queued, Call(sql.COMMIT, ())]
+        self._queued = []
+        wire.waited_in_vain = False
+        try:
+            tag = wire.run(calls)
+        except Failed as failed:
+            if failed.unanswered or failed.place == len(calls) - 1:
+                raise CommitUnknown(str(failed.error)) from failed
+            raise failed.error from failed
+        if tag != "COMMIT":  # what the server answers when a statement had failed before
+            raise Broken(f"COMMIT was answered with {tag}: nothing was written")
+        if wire.waited_in_vain:
+            raise CommitUnknown("committed here, but the standby was not waited for")
+
+    def rollback(self) -> None:
+        """Give the transaction up; never raises."""
+        self._queued = []
+        self._claimed = {}
+        wire = self._wire
+        if wire is None:
+            return
+        if wire.is_open and wire.in_transaction:
+            try:
+                wire.run([Call(sql.ROLLBACK, ())])
+            except Failed:
+                wire.close()
+        if not wire.is_open:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
+
+    def _wire_in_use(self) -> Wire:
+        if self._wire is None or not self._wire.is_open:
+            raise Unreachable("the connection was lost")
+        if not self._wire.in_transaction:
+            raise Broken("no transaction was begun")
+        return self._wire
+
+    def _ask(self, *calls: Call) -> list[list[Row]]:
+        """The rows of each call, after whatever was to be written before."""
+        wire = self._wire_in_use()
+        queued, self._queued = self._queued, []
+        try:
+            return wire.round_trip([*queued, *calls])[len(queued) :]
+        except Failed as failed:
+            raise failed.error from failed
+
+    # --- Loading ---------------------------------------------------------------------------------
+
+    def claim(self, rows: Sequence[Row]) -> list[Row]:
+        """Lock idempotency keys; those that exist already, as stored.
+
+        Waits for a transaction that holds the same key. Of rows with the same key the first counts.
+        """
+        wanted: dict[Row, Row] = {}
+        for row in rows:
+            wanted.setdefault(row[:3], row)
+        stored: list[Row] = []
+        while wanted:
+            (made,) = self._ask(_rows(sql.CLAIM_KEYS, list(wanted.values())))
+            for key in made:
+                self._claimed[key] = wanted.pop(key)
+            if wanted:
+                (found,) = self._ask(_rows(sql.KEYS, list(wanted)))
+                for row in found:
+                    del wanted[row[:3]]
+                stored += found
+            # What was neither made nor found has been cleaned up in between.
+        return stored
+
+    def allocations(self, ids: Sequence[str], ending: Sequence[str]) -> list[Row]:
+        """Lock and load allocations, their parents, and open children of `ending`.
+
+        Envelopes first. Transient: one of them was placed, under its parent, at this very moment.
+        """
+        if not ids and not ending:
+            return []
+        named = list({**dict.fromkeys(ids), **dict.fromkeys(ending)})
+        envelopes, calls = self._ask(
+            encoded(sql.LOCK_ENVELOPES, named), encoded(sql.LOCK_CALLS, named, ending)
+        )
+        parents = {row[0] for row in envelopes}
+        if any(row[3] is not None and row[3] not in parents for row in calls):
+            raise Transient("a child was placed between the two locks")
+        return envelopes + calls
+
+    def due(self, now_us: int, most: int) -> list[str]:
+        """Ids of open allocations whose expiry has come, oldest first (not locked)."""
+        (rows,) = self._ask(encoded(sql.DUE, now_us, most))
+        return [id_ for (id_,) in rows]
+
+    def usage(self, ids: Sequence[str]) -> list[Row]:
+        """Usage records by id."""
+        return self._ask(encoded(sql.USAGE, ids))[0] if ids else []
+
+    def settling_usage(self, allocation_ids: Sequence[str]) -> list[Row]:
+        """The final usage records of settled allocations."""
+        if not allocation_ids:
+            return []
+        return self._ask(encoded(sql.SETTLING_USAGE, allocation_ids))[0]
+
+    def reversals(self, usage_ids: Sequence[str]) -> list[Row]:
+        """(reversed usage id, reversing usage id) of those records that were reversed."""
+        return self._ask(encoded(sql.REVERSALS, usage_ids))[0] if usage_ids else []
+
+    def entry_legs(self, entry_ids: Sequence[int]) -> list[tuple[int, str]]:
+        """(id, legs) of entries."""
+        if not entry_ids:
+            return []
+        (rows,) = self._ask(encoded(sql.ENTRY_LEGS, entry_ids))
+        return [(id_, legs) for id_, legs in rows]
+
+    def heads(
+        self, pairs: Sequence[tuple[str, str]], ids: Sequence[int]
+    ) -> tuple[list[Row], list[int]]:
+        """Create missing heads; lock and load all by id.
+
+        Waits for a transaction that is creating the same head. Called once in a transaction it
+        keeps the lock order.
+        """
+        if not pairs:
+            if not ids:
+                return [], []
+            (rows,) = self._ask(encoded(sql.LOCK_HEADS, (), (), ids))
+            return rows, []
+        policies, partitions = zip(*dict.fromkeys(pairs), strict=True)
+        created, rows = self._ask(
+            encoded(sql.CREATE_HEADS, policies, partitions),
+            encoded(sql.LOCK_HEADS, policies, partitions, ids),
+        )
+        return rows, [id_ for (id_,) in created]
+
+    def windows(self, keys: Sequence[tuple[int, int]]) -> list[Row]:
+        """Closed windows by (head_id, start_us); missing ones are left out."""
+        return self._ask(_rows(sql.WINDOWS, list(dict.fromkeys(keys))))[0] if keys else []
+
+    # --- Writing ---------------------------------------------------------------------------------
+
+    def write(self, changes: Changes) -> None:
+        """Take a batch's rows; they leave with the next question or COMMIT, which raises for them.
+
+        What other processes may be waiting for comes last: series, rollups and alerts.
+        """
+        new_keys = [row for row in changes.keys if row[:3] not in self._claimed]
+        changed_keys = [row for row in changes.keys if self._claimed.get(row[:3], row) != row]
+        self._queue(sql.INSERT_ENTRIES, changes.entries)
+        self._queue(sql.INSERT_ALLOCATIONS, changes.placed)
+        self._queue_checked(sql.UPDATE_ALLOCATIONS, changes.moved)
+        self._queue(sql.INSERT_USAGE, changes.usage)
+        self._queue(sql.INSERT_USAGE_TAGS, changes.usage_tags)
+        self._queue(sql.INSERT_KEYS, new_keys)
+        self._queue_checked(sql.UPDATE_KEYS, [row[3:] + row[:3] for row in changed_keys])
+        self._queue_checked(sql.DELETE_KEYS, [row[:3] for row in changes.keys_unused])
+        self._queue_checked(sql.UPDATE_HEADS, changes.heads)
+        self._queue_checked(sql.DELETE_HEADS, [(id_,) for id_ in changes.heads_unused])
+        self._queue(sql.UPSERT_WINDOWS, changes.windows)
+        self._queue(sql.ADD_SERIES, changes.series)
+        self._queue(sql.ADD_ROLLUPS, _summed(changes.rollups))
+        self._queue(sql.ADD_ALERTS, changes.alerts)
+
+    def _queue(self, statement: Statement, rows: Sequence[Row]) -> None:
+        if rows:
+            self._queued.append(_rows(statement, rows))
+
+    def _queue_checked(self, statement: Statement, rows: Sequence[Row]) -> None:
+        """The same with a statement that fails unless it meets as many rows as are given."""
+        if rows:
+            self._queued.append(_rows(statement, rows, len(rows)))
+
+    def execute(self, statement: Any, parameters: Any = None) -> list[Row]:
+        """Run one SQLAlchemy Core statement inside the transaction."""
+        wire = self._wire_in_use()
+        if self._queued:
+            self._ask()
+        text, arguments = _compiled(statement, parameters)
+        try:
+            with wire.connection.cursor() as cursor:
+                if isinstance(arguments, list):
+                    cursor.executemany(text, arguments)
+                else:
+                    cursor.execute(text, arguments)
+                return cursor.fetchall() if cursor.description else []
+        except psycopg.Error as error:
+            raise driver_error(error) from error
+        except UnicodeEncodeError as error:
+            raise Broken(str(error)) from error
+
+
+def _rows(statement: Statement, rows: Sequence[Row], *more: Any) -> Call:
+    """A call of a statement with an array for each column of `rows`."""
+    try:
+        columns = list(zip(*rows, strict=True))
+    except ValueError as error:
+        raise Broken(f"{statement.name.decode()}: {error}") from error
+    return encoded(statement, *columns, *more)
+
+
+def _summed(rollups: Sequence[Row]) -> Sequence[Row]:
+    """Rollups with the figures of equal keys added up: one statement may meet a row only once."""
+    if len({row[:3] for row in rollups}) == len(rollups):
+        return rollups
+    sums: dict[Row, Row] = {}
+    for row in rollups:
+        before = sums.get(row[:3])
+        if before is not None:
+            row = row[:3] + tuple(a + b for a, b in zip(before[3:], row[3:], strict=True))
+        sums[row[:3]] = row
+    return list(sums.values())
+
+
+def _compiled(statement: Any, parameters: Any) -> tuple[Any, Any]:
+    """A statement's text and parameters, as psycopg takes them."""
+    from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+    many = isinstance(parameters, (list, tuple))
+    first = parameters[0] if many and parameters else None if many else parameters
+    compiled = statement.compile(
+        dialect=PGDialect_psycopg(),  # type: ignore[no-untyped-call]
+        column_keys=list(first) if first else None,
+        for_executemany=many,
+        compile_kwargs={"render_postcompile": True},
+    )
+    if many:
+        return str(compiled), [compiled.construct_params(one) for one in parameters]
+    return str(compiled), compiled.construct_params(parameters)
