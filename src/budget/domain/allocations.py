@@ -5,7 +5,6 @@ Not here: the rules by which a state changes (`decide`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from budget.domain.pricing import Rates
@@ -54,30 +53,38 @@ class Held(NamedTuple):
 
     def less(self, used: "Held") -> "Held":
         """What is left after a use; never below zero."""
-        return Held(*(_less(own, other) for own, other in zip(self, used, strict=True)))
+        usd, tokens, requests = self
+        return Held(
+            None if usd is None else max(0, usd - (used.usd or 0)),
+            None if tokens is None else max(0, tokens - (used.tokens or 0)),
+            None if requests is None else max(0, requests - (used.requests or 0)),
+        )
 
     def plus(self, more: "Held") -> "Held":
         """The sum, in the units stated here."""
+        usd, tokens, requests = self
         return Held(
-            *(
-                None if own is None else own + (other or 0)
-                for own, other in zip(self, more, strict=True)
-            )
+            None if usd is None else usd + (more.usd or 0),
+            None if tokens is None else tokens + (more.tokens or 0),
+            None if requests is None else requests + (more.requests or 0),
         )
 
     def emptied(self) -> "Held":
         """Zero in every unit stated."""
-        return Held(*(None if own is None else 0 for own in self))
+        usd, tokens, requests = self
+        return Held(
+            None if usd is None else 0,
+            None if tokens is None else 0,
+            None if requests is None else 0,
+        )
 
     def beyond(self, hold: "Held") -> "Held":
         """By how much this use goes beyond a hold, unit by unit."""
         return Held(
-            *(max(0, (own or 0) - (other or 0)) for own, other in zip(self, hold, strict=True))
+            max(0, (self.usd or 0) - (hold.usd or 0)),
+            max(0, (self.tokens or 0) - (hold.tokens or 0)),
+            max(0, (self.requests or 0) - (hold.requests or 0)),
         )
-
-
-def _less(own: int | None, other: int | None) -> int | None:
-    return None if own is None else max(0, own - (other or 0))
 
 
 class Leg(NamedTuple):
@@ -108,8 +115,7 @@ class State(NamedTuple):
     settled_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What was agreed when an allocation was placed, and stays.
 
     `rates` are those fixed at admission; None when the model is unpriced or none was named.
@@ -131,6 +137,7 @@ class Terms:
     input_tokens: int | None
     request_hash: str
     metadata: str
+    attributes_json: str
 
 
 class Holding:

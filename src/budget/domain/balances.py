@@ -63,12 +63,13 @@ class Balance:
     `spent`, `reserved`, `assumed`, `overrun` are those of the open window, or of all live buckets.
     `cells` holds closed windows by their start (those loaded), or the live buckets by theirs.
     `limit` is the limit in force: the policy's, plus top-ups and the carry. All in the policy's
-    unit.
+    unit. `window` is the open window, or the span of the live buckets; `watched_from` the lowest
+    of `spent + assumed` at which a threshold may be crossed.
     """
 
     __slots__ = (
         "assumed", "carry", "cells", "changed", "end_us", "id", "last_us", "limit", "overrun",
-        "partition", "policy", "reserved", "spent", "start_us", "version",
+        "partition", "policy", "reserved", "spent", "start_us", "version", "watched_from", "window",
     )  # fmt: skip
 
     def __init__(self, id: int, policy: Policy, partition: str) -> None:
@@ -87,19 +88,13 @@ class Balance:
         self.limit = policy.limit
         self.cells: dict[int, Cell] = {}
         self.changed = False
+        self.watched_from = 0
+        self.window = Window(0, 0)
 
     @property
     def total(self) -> int:
         """What counts against the limit."""
         return self.spent + self.reserved + self.assumed
-
-    @property
-    def window(self) -> Window:
-        """The open window; for a rolling policy the span of its live buckets."""
-        if self.policy.rolling:
-            width = self.policy.bucket_us
-            return Window(self.start_us - BUCKETS * width, self.start_us + width)
-        return Window(self.start_us, self.end_us)
 
     def open(self, now_us: int) -> int:
         """Bring the balance to `now_us`, or to its own last time if that is later; that instant.
@@ -112,11 +107,15 @@ class Balance:
             self._move_buckets(bucket_start_us(policy.calendar.period, now_us))
         elif now_us >= self.end_us:
             self._open_window(policy.window_of(self.partition, now_us))
+        if policy.rolling:
+            width = policy.bucket_us
+            self.window = Window(self.start_us - BUCKETS * width, self.start_us + width)
+        else:
+            self.window = Window(self.start_us, self.end_us)
         self.limit = policy.limit + self.carry
         if policy.top_ups:
-            self.limit += policy.topped_up(
-                self.partition, Window(self.start_us, self.end_us), now_us
-            )
+            self.limit += policy.topped_up(self.partition, self.window, now_us)
+        self.watched_from = self.limit * policy.warning_bps // BPS
         self.last_us = now_us
         return now_us
 
@@ -192,13 +191,17 @@ class Balance:
             if cell is None:
                 cell = self.cells[cell_us] = Cell()
             _add(cell, spent, reserved, assumed, overrun)
-            _add(self, spent, reserved, assumed, overrun)
-        elif cell_us == self.start_us:
-            _add(self, spent, reserved, assumed, overrun)
-        else:
+        elif cell_us != self.start_us:
             cell = self.cells[cell_us]
             _add(cell, spent, reserved, assumed, overrun)
             cell.changed = True
+            return self.version
+        self.spent += spent
+        self.reserved += reserved
+        self.assumed += assumed
+        self.overrun += overrun
+        if self.spent > MAX_BALANCE or self.reserved > MAX_BALANCE:
+            raise _overflow()
         return self.version
 
     def room(self, priority: int) -> int:
@@ -240,12 +243,16 @@ class Balance:
         ]
 
 
-def _add(account: Balance | Cell, spent: int, reserved: int, assumed: int, overrun: int) -> None:
-    account.spent += spent
-    account.reserved += reserved
-    account.assumed += assumed
-    account.overrun += overrun
-    if account.spent > MAX_BALANCE or account.reserved > MAX_BALANCE:
-        raise InvalidInput(
-            "amount", "would take a balance beyond what it can hold.", code="balance_overflow"
-        )
+def _add(cell: Cell, spent: int, reserved: int, assumed: int, overrun: int) -> None:
+    cell.spent += spent
+    cell.reserved += reserved
+    cell.assumed += assumed
+    cell.overrun += overrun
+    if cell.spent > MAX_BALANCE:
+        raise _overflow()
+
+
+def _overflow() -> InvalidInput:
+    return InvalidInput(
+        "amount", "would take a balance beyond what it can hold.", code="balance_overflow"
+    )

@@ -19,6 +19,9 @@ FUTURE_US = 5 * 60_000_000
 """Usage up to five minutes ahead of the clock counts as now."""
 
 
+_new = tuple.__new__  # makes a named tuple at half the price; a ledger makes millions
+
+
 class _Postings:
     """Postings of one command, merged by cell, in the order first touched."""
 
@@ -29,26 +32,28 @@ class _Postings:
         self._sums: dict[tuple[int, int], list[int]] = {}
         self.overran = False
 
-    def add(
-        self, head_id: int, cell_us: int, spent: int, reserved: int, assumed: int, overrun: int = 0
-    ) -> None:
+    def add(self, head_id: int, cell_us: int, spent: int, reserved: int, assumed: int) -> None:
         sums = self._sums.get((head_id, cell_us))
         if sums is None:
-            self._sums[head_id, cell_us] = [spent, reserved, assumed, overrun]
+            self._sums[head_id, cell_us] = [spent, reserved, assumed, 0]
         else:
             sums[0] += spent
             sums[1] += reserved
             sums[2] += assumed
-            sums[3] += overrun
 
     def fact(self, head_id: int, cell_us: int, increase: int) -> None:
         """Spend that no hold covers: free room first, overrun beyond the limit."""
         overrun = self._balances[head_id].overrun_by(cell_us, increase)
-        self.overran = self.overran or overrun > 0
-        self.add(head_id, cell_us, increase, 0, 0, overrun)
+        self.add(head_id, cell_us, increase, 0, 0)
+        if overrun:
+            self.overran = True
+            self._sums[head_id, cell_us][3] += overrun
 
     def all(self) -> list[Posting]:
-        return [Posting(head_id, cell_us, *sums) for (head_id, cell_us), sums in self._sums.items()]
+        return [
+            _new(Posting, (head_id, cell_us, *sums))
+            for (head_id, cell_us), sums in self._sums.items()
+        ]
 
 
 def record(
@@ -72,38 +77,44 @@ def record(
     book = _Postings(balances)
     late = state.status == "expired"
     legs: list[Leg] = []
-    for head_id, own in _by_head(state.legs):
-        balance = balances[head_id]
-        rest = used[balance.policy.unit_index] or 0
-        if not rest:  # a posting of nothing, so that a correction finds the cell
-            book.add(head_id, own[-1].cell_us, 0, 0, 0)
-        for leg in own:
-            take = min(rest, leg.left)
-            rest -= take
-            left = leg.left - take
-            if take:
-                _move(book, leg, take, spent=take, late=late)
-            if final and left:
-                _give_back(book, leg, left, giver_legs, late=late)
-                left = 0
-            legs.append(Leg(head_id, leg.cell_us, leg.held, left, leg.from_parent))
-        if rest and giver_legs is not None and own[-1].from_parent:
-            rest = _draw_on_parent(book, head_id, rest, giver_legs)
+    unpaid: dict[int, int] = {}
+    newest: dict[int, Leg] = {}
+    for leg in state.legs:  # oldest first, so usage draws on the oldest of a balance
+        head_id, cell_us, held, left, from_parent = leg
+        due = unpaid.get(head_id)
+        if due is None:
+            due = used[balances[head_id].policy.unit_index] or 0
+        take = min(left, due)
+        left -= take
+        unpaid[head_id] = due - take
+        newest[head_id] = leg
+        back = left if final else 0
+        if back and from_parent and giver_legs is not None:
+            _give_back(book, leg, back, giver_legs, late=late)
+            left = back = 0
+        elif back:
+            left = 0
+        # Posted even when it is nothing, so that a correction finds the cell.
+        if late:
+            book.add(head_id, cell_us, take, 0, -take - back)
+        else:
+            book.add(head_id, cell_us, take, -take - back, 0)
+        legs.append(_new(Leg, (head_id, cell_us, held, left, from_parent)))
+    for head_id, rest in unpaid.items():
         if rest:
-            cell_us = balance.start_us if balance.policy.rolling else own[-1].cell_us
-            book.fact(head_id, cell_us, rest)
+            _book_excess(book, newest[head_id], rest, balances[head_id], giver_legs)
     use = Held(used.usd, used.tokens, used.requests)
     rest_held = state.left.less(use)
     new = State(
-        status="settled" if final else state.status,
-        expires_us=state.expires_us,
-        ttl_us=state.ttl_us,
-        legs=tuple(legs),
-        held=state.held,
-        left=rest_held.emptied() if final else rest_held,
-        granted_output_tokens=state.granted_output_tokens,
-        records=state.records + 1,
-        settled_by=usage_id if final else state.settled_by,
+        "settled" if final else state.status,
+        state.expires_us,
+        state.ttl_us,
+        tuple(legs),
+        state.held,
+        rest_held.emptied() if final else rest_held,
+        state.granted_output_tokens,
+        state.records + 1,
+        usage_id if final else state.settled_by,
     )
     states: list[tuple[Holding, State]] = []
     cap_us = None
@@ -119,6 +130,17 @@ def record(
         new = renewed(new, now_us, cap_us)
     states.append((holding, new))
     return Decided(book.all(), states, book.overran)
+
+
+def _book_excess(
+    book: _Postings, newest: Leg, rest: int, balance: Balance, giver_legs: list[Leg] | None
+) -> None:
+    """Book what goes beyond a hold: on the parent's remainder, then as a fact."""
+    if giver_legs is not None and newest.from_parent:
+        rest = _draw_on_parent(book, newest.head_id, rest, giver_legs)
+    if rest:
+        cell_us = balance.start_us if balance.policy.rolling else newest.cell_us
+        book.fact(newest.head_id, cell_us, rest)
 
 
 def release(holding: Holding, balances: Balances, *, parent: Holding | None) -> Decided:
@@ -183,18 +205,6 @@ def _ended(
     left_held = state.left if assumed_any else state.left.emptied()
     returned = Held(0, 0, 0) if assumed_any else state.left
     return state._replace(status=status, legs=tuple(legs), left=left_held), returned
-
-
-def _by_head(legs: tuple[Leg, ...]) -> Iterable[tuple[int, list[Leg]]]:
-    """Legs by balance, oldest first, in the order the balances were first held."""
-    grouped: dict[int, list[Leg]] = {}
-    for leg in legs:
-        own = grouped.get(leg.head_id)
-        if own is None:
-            grouped[leg.head_id] = [leg]
-        else:
-            own.append(leg)
-    return grouped.items()
 
 
 def _move(book: _Postings, leg: Leg, amount: int, *, spent: int, late: bool) -> None:

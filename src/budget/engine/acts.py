@@ -97,7 +97,7 @@ def meet_place(batch: Batch, command: Place) -> None:
         batch.needs.pairs[policy.policy_id, partition] = None
 
 
-def _attributes(batch: Batch, command: Place) -> dict[str, str]:
+def _attributes(batch: Batch, command: Place) -> Mapping[str, str]:
     """A child's attributes: its envelope's, with its own on top."""
     parent = batch.holdings.get(command.parent_id) if command.parent_id is not None else None
     if parent is None:
@@ -160,6 +160,7 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
         input_tokens=command.input_tokens,
         request_hash=command.request_hash,
         metadata=command.metadata,
+        attributes_json=rows.to_json(attributes),
     )
     holding = Holding(terms, state, new=True)
     states = [] if parent is None or parent_state is None else [(parent, parent_state)]

@@ -3,6 +3,7 @@
 `engine.intake` makes them from what a caller wrote; `engine.acts` carries them out.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -33,7 +34,7 @@ class Place(Command):
 
     allocation_id: str
     chosen: bool
-    attributes: dict[str, str]
+    attributes: Mapping[str, str]
     provider: str | None
     model: str | None
     rates: Rates | None
@@ -105,7 +106,7 @@ class Report(Command):
 
     usage_id: str
     chosen: bool
-    attributes: dict[str, str]
+    attributes: Mapping[str, str]
     provider: str | None
     model: str | None
     rates: Rates | None

@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypedDict
 
 import msgspec
@@ -20,7 +21,7 @@ from budget.domain.allocations import (
 )
 from budget.domain.attributes import parse_attributes, parse_value
 from budget.domain.errors import Forbidden, InvalidInput
-from budget.domain.money import parse_count, parse_usd
+from budget.domain.money import MAX_TOKENS, parse_count, parse_usd
 from budget.domain.usage import Usage, validated
 from budget.domain.windows import parse_rfc3339
 from budget.engine.commands import Correct, Extend, Place, Record, Release, Report, Sweep
@@ -135,14 +136,16 @@ _PLACE_FIELDS: Final = frozenset(AllocationAsk.__annotations__)
 _USAGE_FIELDS: Final = frozenset(UsageAsk.__annotations__) | {"final"}
 _REPORT_FIELDS: Final = frozenset(ReportAsk.__annotations__) | frozenset(UsageAsk.__annotations__)
 _EXTEND_FIELDS: Final = frozenset(ExtendAsk.__annotations__)
-_TOP_LEVEL: Final = (
+_NAMED: Final = (
     ("context_id", "session"),
     ("component", "component"),
     ("task_type", "task_type"),
     ("tier", "tier"),
     ("user_id", "user"),
+    ("provider", "provider"),
+    ("model", "model"),
 )
-"""Tekton's names for attributes, taken at the top level."""
+"""What is taken at the top level, and the attribute it is: Tekton's names, provider and model."""
 
 
 def placing(
@@ -370,18 +373,24 @@ def _only(ask: Mapping[str, Any], fields: frozenset[str], prefix: str = "") -> N
             raise InvalidInput(f"{prefix}{str(name)[:80]}", "is not a field here.", sorted(fields))
 
 
-def _who(ask: Mapping[str, Any]) -> tuple[dict[str, str], str | None, str | None]:
+def _who(ask: Mapping[str, Any]) -> tuple[Mapping[str, str], str | None, str | None]:
     """The call's attributes, provider, model and tier among them; and provider and model."""
     given = ask.get("attributes")
-    attributes = parse_attributes(given) if given else {}
-    for name, key in _TOP_LEVEL:
-        value = ask.get(name)
+    named = tuple(ask.get(name) for name, _ in _NAMED)
+    try:
+        return _attributes(tuple(given.items()) if given else (), named)
+    except (AttributeError, TypeError):  # not an object, or of values that cannot be remembered
+        return _attributes.__wrapped__(given, named)
+
+
+@lru_cache(maxsize=4096)
+def _attributes(
+    given: Any, named: tuple[object, ...]
+) -> tuple[Mapping[str, str], str | None, str | None]:
+    attributes = parse_attributes(dict(given) if isinstance(given, tuple) else given)
+    for (name, key), value in zip(_NAMED, named, strict=True):
         if value is not None:
             _merge(attributes, key, parse_value(value, name), name)
-    for name in ("provider", "model"):
-        value = ask.get(name)
-        if value is not None:
-            _merge(attributes, name, parse_value(value, name), name)
     provider, model = attributes.get("provider"), attributes.get("model")
     if model is not None and "tier" not in attributes:
         tier = tier_of(provider, model)
@@ -405,7 +414,9 @@ def _usage(ask: Mapping[str, Any]) -> Usage:
 
 def _count(ask: Mapping[str, Any], name: str) -> int | None:
     value = ask.get(name)
-    return None if value is None else parse_count(value, name)
+    if value is None or (type(value) is int and 0 <= value <= MAX_TOKENS):
+        return value
+    return parse_count(value, name)
 
 
 def _flag(ask: Mapping[str, Any], name: str) -> bool:

@@ -24,7 +24,9 @@ DAY_US: Final = 86_400_000_000
 
 encode_json = msgspec.json.Encoder().encode
 _decode_legs = msgspec.json.Decoder(tuple[Leg, ...]).decode
-_decode_attributes = msgspec.json.Decoder(dict[str, str]).decode
+decode_attributes = lru_cache(maxsize=4096)(msgspec.json.Decoder(dict[str, str]).decode)
+"""Attributes from their JSON text; remembered, and not to be changed."""
+
 _decode_buckets = msgspec.json.Decoder(dict[int, tuple[int, int, int, int]]).decode
 _decode_postings = msgspec.json.Decoder(
     list[tuple[int, int, int, int, int, int, int, int | None]]
@@ -52,7 +54,7 @@ def holding_from_row(row: Row) -> Holding:
         allocation_id=id_,
         actor=actor,
         placed_us=placed_us,
-        attributes=_decode_attributes(attributes),
+        attributes=decode_attributes(attributes),
         provider=provider,
         model=model,
         priority=priority,
@@ -64,6 +66,7 @@ def holding_from_row(row: Row) -> Holding:
         input_tokens=input_tokens,
         request_hash=request_hash,
         metadata=metadata,
+        attributes_json=attributes,
     )
     state = State(
         status=status,
@@ -84,7 +87,7 @@ def placed_row(holding: Holding, now_us: int) -> Row:
     terms, state = holding.terms, holding.state
     return (
         terms.allocation_id, state.status, terms.actor, terms.parent_id, int(terms.envelope),
-        to_json(terms.attributes), terms.provider, terms.model, terms.attributes.get("session"),
+        terms.attributes_json, terms.provider, terms.model, terms.attributes.get("session"),
         terms.priority, terms.placed_us, state.expires_us, state.ttl_us,
         None if terms.rates is None else encode_rates(terms.rates), to_json(state.legs),
         *state.held, *state.left, *terms.first, terms.input_tokens,
@@ -169,7 +172,7 @@ def usage_from_row(row: Row) -> UsageRecord:
         actor=actor,
         recorded_us=recorded_us,
         occurred_us=occurred_us,
-        attributes=_decode_attributes(attributes),
+        attributes=decode_attributes(attributes),
         provider=provider,
         model=model,
         usage=Usage(
