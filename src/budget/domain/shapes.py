@@ -1,0 +1,259 @@
+"""Shapes: how answers look in JSON, as types. `wire` makes them; routes and clients name them.
+
+Money is a decimal string in USD, counts are ints, instants are RFC 3339 in UTC; what never ends is
+null. An `Amount` is money where the policy's unit is `usd`, else a count.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+Amount = str | int
+
+
+class HeldShape(TypedDict):
+    """What an allocation holds as a whole; null in a unit that was not stated."""
+
+    usd: str | None
+    tokens: int | None
+    requests: int | None
+
+
+class WindowShape(TypedDict):
+    """The half-open interval [start, end)."""
+
+    start: str
+    end: str | None
+
+
+class LegShape(TypedDict):
+    """One balance that an allocation holds on, as it stands."""
+
+    budget_id: str
+    budget: str
+    policy_id: str
+    partition: dict[str, str | None]
+    unit: str
+    period: str
+    window: WindowShape
+    limit: Amount
+    spent: Amount
+    reserved: Amount
+    assumed: Amount
+    remaining: Amount
+
+
+class BalanceShape(LegShape):
+    """One balance in full.
+
+    `used_fraction` is (spent + assumed) / limit, cut to four decimals; null for a limit of 0.
+    `resets_at` of a rolling policy is when all that counts now has left.
+    """
+
+    enforcement: str
+    overrun: Amount
+    used_fraction: str | None
+    resets_at: str | None
+
+
+class WarningShape(TypedDict):
+    """A threshold that a leg's spent + assumed has passed.
+
+    `code` is warning, action or limit; recommend_cheaper where a soft limit asks for that.
+    """
+
+    code: str
+    budget: str
+    policy_id: str
+    detail: str
+
+
+class UsageRecordShape(TypedDict):
+    """A usage record as it lies in the books."""
+
+    usage_id: str
+    allocation_id: str | None
+    actor: str
+    recorded_at: str
+    occurred_at: str
+    attributes: Mapping[str, str]
+    provider: str | None
+    model: str | None
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cache_write_1h_tokens: int
+    reasoning_tokens: int
+    requests: int
+    cost: str | None
+    reported_cost: str | None
+    basis: str | None
+    flags: list[str]
+    final: bool
+    reverses: str | None
+    replaces: str | None
+    reason: str | None
+    metadata: Any
+
+
+class AllocationShape(TypedDict):
+    """A hold: `reserved` and the grant as agreed, `remaining` and the rest as of now."""
+
+    allocation_id: str
+    status: str
+    reserved: HeldShape
+    remaining: HeldShape
+    granted_output_tokens: int | None
+    placed_at: str
+    expires_at: str
+    basis: str | None
+    legs: list[LegShape]
+    warnings: list[WarningShape]
+    attributes: Mapping[str, str]
+    provider: str | None
+    model: str | None
+    priority: int
+    envelope: bool
+    parent_id: str | None
+    metadata: Any
+    replayed: bool
+
+
+class AllocationInFullShape(AllocationShape):
+    """A hold with its usage records and, for an envelope, its children."""
+
+    records: list[UsageRecordShape]
+    children: list[AllocationShape]
+
+
+class CheckShape(TypedDict):
+    """What would be held. A check that refuses is `allowed: false` with the refusal's fields."""
+
+    allowed: bool
+    reserved: HeldShape
+    granted_output_tokens: int | None
+    basis: str | None
+    legs: list[LegShape]
+    warnings: list[WarningShape]
+
+
+class RefusalLineShape(TypedDict):
+    """One limit that refuses. `policy` says in words what `policy_id` names."""
+
+    budget: str | None
+    budget_id: str | None
+    policy: str | None
+    policy_id: str | None
+    partition: dict[str, str | None] | None
+    unit: str | None
+    period: str | None
+    limit: Amount | None
+    spent: Amount | None
+    reserved: Amount | None
+    assumed: Amount | None
+    requested: Amount | None
+    shortfall: Amount | None
+    resets_at: str | None
+    retry_after_seconds: int | None
+
+
+class RefusalShape(RefusalLineShape):
+    """Why a call may not go: the line that resets last (or never), and all in `refused_by`."""
+
+    code: str
+    detail: str
+    provider: str | None
+    model: str | None
+    parent_id: str | None
+    cheaper: list[str]
+    how_to_raise: str
+    refused_by: list[RefusalLineShape]
+
+
+class AllocationStateShape(TypedDict):
+    """What a record left of its allocation."""
+
+    allocation_id: str
+    status: str | None
+    expires_at: str | None
+    remaining: HeldShape | None
+
+
+class ReceiptShape(TypedDict):
+    """What booking a usage record did; `allocation` is null for usage that nobody reserved."""
+
+    usage_id: str
+    cost: str | None
+    basis: str | None
+    flags: list[str]
+    replayed: bool
+    allocation: AllocationStateShape | None
+    balances: list[BalanceShape]
+
+
+class CorrectionShape(TypedDict):
+    """A reversal, and its replacement if there is one; `cost` is the replacement's."""
+
+    reversal_id: str
+    replacement_id: str | None
+    cost: str | None
+    replayed: bool
+    balances: list[BalanceShape]
+
+
+class TopUpShape(TypedDict):
+    """A recorded raise of a limit; `partition` is null when it counts for all."""
+
+    top_up_id: str
+    policy_id: str
+    partition: dict[str, str | None] | None
+    amount: Amount
+    at: str
+    until: str | None
+    actor: str
+    reason: str
+
+
+class PolicyShape(TypedDict):
+    """One limit of a budget, in the words it was written in."""
+
+    policy_id: str
+    budget_id: str
+    unit: str
+    period: str
+    limit: Amount
+    enforcement: str
+    warning_threshold: str
+    action_threshold: str
+    timezone: str
+    reset_day: int | str | None
+    on_expiry: str
+    rollover: str
+    reserved_for_priority: dict[str, str]
+    top_ups: list[TopUpShape]
+    created_at: str
+    archived_at: str | None
+
+
+class BudgetShape(TypedDict):
+    """A budget with its policies, archived ones included."""
+
+    budget_id: str
+    name: str
+    description: str
+    owner: str
+    scope: dict[str, str | list[str]]
+    per: list[str]
+    unpriced: str | dict[str, str] | None
+    policies: list[PolicyShape]
+    metadata: Mapping[str, Any]
+    created_at: str
+    updated_at: str
+    archived_at: str | None
+
+
+class PageShape(TypedDict):
+    """One page of a list; `next_cursor` is null on the last one."""
+
+    items: list[Any]
+    next_cursor: str | None
