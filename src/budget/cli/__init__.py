@@ -1,1 +1,1 @@
-"""Floor 4: the `budget` command, one file per command group."""
+"""The command `budget`: one file per command group, each thin, over the library or a service."""

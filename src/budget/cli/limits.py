@@ -1,0 +1,229 @@
+"""`budget set-limit`: how much may be spent in a period, by whom, and what happens beyond.
+
+It finds or makes the budget it speaks of, and in it the policy of that period and unit. Not here: budgets with
+several partitions, reset days or rollover, which are made through the API.
+"""
+
+from typing import Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from budget.cli.books import Books, open_books
+from budget.cli.face import Face
+from budget.domain.attributes import parse_value
+from budget.domain.budgets import Unit, parse_enforcement, parse_limit, parse_thresholds, parse_unit
+from budget.domain.errors import Conflict, InvalidInput
+from budget.domain.money import format_usd
+from budget.domain.shapes import BudgetShape, PolicyShape
+from budget.domain.windows import parse_period, parse_zone
+
+DEFAULT_NAME: Final = "Default Budget"
+DEFAULT_ENFORCEMENT: Final = "warn"
+
+_BEYOND: Final = {
+    "ignore": "beyond it nothing happens",
+    "warn": "beyond it an alert is raised; --hard refuses calls instead",
+    "soft_limit": "beyond it calls go on, with an alert and advice",
+    "hard_limit": "beyond it calls are refused",
+}
+
+Ask = dict[str, Any]
+
+
+def set_limit(
+    period: str,
+    limit: str,
+    /,
+    *,
+    budget_id: str | None = None,
+    name: str | None = None,
+    provider: str | None = None,
+    tier: str | None = None,
+    component: str | None = None,
+    unit: str = "usd",
+    policy_type: str | None = None,
+    hard: bool = False,
+    warning_threshold: str | None = None,
+    action_threshold: str | None = None,
+    timezone: str | None = None,
+    face: Annotated[Face, Parameter(parse=False)],
+) -> int:
+    """Set how much may be spent in a period, and what happens beyond.
+
+    Parameters
+    ----------
+    period:
+        minute, hourly, daily, weekly, monthly, quarterly, yearly, total, per_session, per_task, or
+        rolling:<n> with s, m, h or d.
+    limit:
+        USD such as 12.50, or a whole number for the other units.
+    budget_id:
+        The budget to change. Without it, the one of that name and scope is found or made.
+    name:
+        The name of the budget to find or make; "Default Budget" if not given.
+    provider:
+        Only calls to this provider count.
+    tier:
+        Only calls of this tier count: local_lightweight, local_midweight, remote_heavyweight.
+    component:
+        Only calls of this component count.
+    unit:
+        usd, tokens, input_tokens, output_tokens or requests.
+    policy_type:
+        ignore, warn, soft_limit or hard_limit; a new limit warns.
+    hard:
+        The same as --policy-type hard_limit: calls beyond the limit are refused.
+    warning_threshold:
+        The share of the limit at which to warn, such as 0.8.
+    action_threshold:
+        The share of the limit at which to act, such as 0.95.
+    timezone:
+        Where the period begins and ends, such as Europe/Berlin; UTC if not given.
+    """
+    scope = _scope(provider=provider, tier=tier, component=component)
+    if budget_id is not None and (scope or name):
+        raise InvalidInput(
+            "--budget-id", "names the budget already; leave out --name and whom it is for."
+        )
+    if hard and policy_type not in (None, "hard_limit"):
+        raise InvalidInput("--hard", f"says the opposite of --policy-type {policy_type}.")
+    asked = _policy(period, limit, unit, "hard_limit" if hard else policy_type, timezone)
+    asked |= _thresholds(warning_threshold, action_threshold)
+    with open_books(face, create=True) as books:
+        if budget_id is not None:
+            budget: BudgetShape | None = books.budget(budget_id)
+        else:
+            budget = _find(books, name or _name(scope), scope)
+        did = _set(books, budget, name or _name(scope), scope, asked)
+    if face.json:
+        face.print_json(did)
+    else:
+        face.print(_told(did))
+    return 0
+
+
+def _scope(**given: str | None) -> dict[str, str]:
+    return {
+        key: parse_value(value, f"--{key}") for key, value in given.items() if value is not None
+    }
+
+
+def _name(scope: dict[str, str]) -> str:
+    """A name of its own for each scope, so that the same words find the same budget again."""
+    if not scope:
+        return DEFAULT_NAME
+    return f"{DEFAULT_NAME} ({', '.join(f'{key} {value}' for key, value in scope.items())})"
+
+
+def _policy(
+    period: str, limit: str, unit: str, enforcement: str | None, timezone: str | None
+) -> Ask:
+    """What was asked, checked here so that an error names what was typed."""
+    of_unit = parse_unit(unit, "--unit")
+    asked: Ask = {
+        "period": parse_period(period, "PERIOD").text,
+        "unit": of_unit,
+        "limit": _limit(limit, of_unit),
+    }
+    if enforcement is not None:
+        asked["enforcement"] = parse_enforcement(enforcement, "--policy-type")
+    if timezone is not None:
+        asked["timezone"] = parse_zone(timezone, "--timezone")
+    return asked
+
+
+def _limit(text: str, unit: Unit) -> str | int:
+    if unit == "usd":
+        return format_usd(parse_limit(text, unit, "LIMIT"))
+    if not text.isascii() or not text.isdigit():
+        raise InvalidInput("LIMIT", f"must be a whole number of {unit}, such as 100000.")
+    return parse_limit(int(text[:40]), unit, "LIMIT")
+
+
+def _thresholds(warning: str | None, action: str | None) -> Ask:
+    parse_thresholds(warning, action, "--")
+    given = {"warning_threshold": warning, "action_threshold": action}
+    return {field: value for field, value in given.items() if value is not None}
+
+
+def _find(books: Books, name: str, scope: dict[str, str]) -> BudgetShape | None:
+    for budget in books.budgets():
+        if budget["name"] == name:
+            if budget["scope"] != scope or budget["per"]:
+                raise Conflict(
+                    f"{name!r} ({budget['budget_id']}) is there, but for other calls. Name it with "
+                    "--budget-id, or choose another --name.",
+                    code="other_scope",
+                )
+            return budget
+    return None
+
+
+def _set(
+    books: Books, budget: BudgetShape | None, name: str, scope: dict[str, str], asked: Ask
+) -> Ask:
+    fresh = {"enforcement": DEFAULT_ENFORCEMENT, **asked}
+    if budget is None:
+        made = books.create_budget({"name": name, "scope": scope, "policies": [fresh]})
+        return {"did": "created_budget", "budget": made, "policy": made["policies"][0]}
+    policy = _same(budget, asked)
+    if policy is None:
+        new = books.create_policy(budget["budget_id"], fresh)
+        return {"did": "created_policy", "budget": budget, "policy": new}
+    changes = {
+        field: value
+        for field, value in asked.items()
+        if field not in ("unit", "period") and not _equal(policy, field, value)
+    }
+    if not changes:
+        return {"did": "nothing", "budget": budget, "policy": policy}
+    changed = books.change_policy(policy["policy_id"], changes)
+    return {"did": "changed_policy", "budget": budget, "policy": changed, "before": policy}
+
+
+def _same(budget: BudgetShape, asked: Ask) -> PolicyShape | None:
+    """The policy in force of that unit and period; with several, the one of that zone."""
+    found = [
+        policy
+        for policy in budget["policies"]
+        if policy["archived_at"] is None
+        and policy["unit"] == asked["unit"]
+        and policy["period"] == asked["period"]
+    ]
+    if len(found) > 1:
+        found = [policy for policy in found if policy["timezone"] == asked.get("timezone")]
+        if not found:
+            raise Conflict(
+                f"{budget['name']!r} has several {asked['period']} limits of {asked['unit']}. Say "
+                "which with --timezone, or change it through the API.",
+                code="ambiguous",
+            )
+    return found[0] if found else None
+
+
+def _equal(policy: PolicyShape, field: str, value: object) -> bool:
+    now = dict(policy)[field]
+    if field in ("warning_threshold", "action_threshold"):
+        return float(str(now)) == float(str(value))
+    return now == value
+
+
+def _told(did: Ask) -> str:
+    budget, policy = did["budget"], did["policy"]
+    says = f"{_amount(policy)} {policy['period']} ({policy['enforcement']}"
+    if policy["timezone"] != "UTC":
+        says += f", {policy['timezone']}"
+    says += f"); {_BEYOND[policy['enforcement']]}."
+    name = f"{budget['name']!r} ({budget['budget_id']})"
+    if did["did"] == "created_budget":
+        return f"Created {name}: {says}"
+    if did["did"] == "created_policy":
+        return f"Added to {name}: {says}"
+    if did["did"] == "nothing":
+        return f"Nothing to change in {name}: {says}"
+    before = did["before"]
+    return f"Changed {name} from {_amount(before)} ({before['enforcement']}) to {says}"
+
+
+def _amount(policy: PolicyShape) -> str:
+    return f"{policy['limit']} {'USD' if policy['unit'] == 'usd' else policy['unit']}"

@@ -1,0 +1,156 @@
+"""Books behind a service: the few calls that the commands make over HTTP, no more.
+
+Not here: a client for programs.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import quote, urlsplit
+
+from budget.cli.exits import Answered
+from budget.domain.errors import InvalidInput, Unavailable
+
+if TYPE_CHECKING:
+    import httpx2
+
+PAGE: Final = 1000
+TIMEOUT_SECONDS: Final = 30
+
+Json = dict[str, Any]
+
+
+def service_url(text: str, field: str = "target") -> str:
+    """The root of a service's address, without a slash at its end."""
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise InvalidInput(
+            field, f"{text[:80]!r} is not the address of a service, such as http://127.0.0.1:8013."
+        )
+    return text.rstrip("/")
+
+
+def heads(key: str | None) -> dict[str, str]:
+    """The headers of every request."""
+    return {} if key is None else {"Authorization": f"Bearer {key}"}
+
+
+def near(url: str) -> bool:
+    """Whether a service runs on this machine, which no proxy stands before."""
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def unreachable(url: str, error: Exception) -> Unavailable:
+    """What to say when nobody answers at an address."""
+    what = str(error) or type(error).__name__
+    return Unavailable(
+        f"No service answers at {url} ({what}). Start one with `budget serve`, or name another "
+        "with --target.",
+        code="unreachable",
+    )
+
+
+def read_answer(url: str, answer: "httpx2.Response") -> Any:
+    """The JSON of an answer, or the error it tells of."""
+    import msgspec
+
+    try:
+        body = msgspec.json.decode(answer.content) if answer.content else None
+    except msgspec.DecodeError:
+        body = None
+    if answer.is_success and body is not None:
+        return body
+    if isinstance(body, dict) and isinstance(body.get("detail"), str):
+        raise told(answer.status_code, body)
+    raise Answered(
+        answer.status_code,
+        f"{url} answered {answer.status_code}, and not as Budget does. Is the address right?",
+        "not_budget",
+    )
+
+
+def told(status: int, problem: Mapping[str, Any]) -> Answered:
+    """The error that a problem document tells of, with the way out of the common one."""
+    detail = str(problem["detail"])
+    if status == 401:
+        detail += " Name a key with BUDGET_KEY."
+    return Answered(status, detail, str(problem.get("code", "error")))
+
+
+class Service:
+    """A connection to a service."""
+
+    def __init__(self, url: str, key: str | None) -> None:
+        import httpx2
+
+        self.where = url
+        self._client = httpx2.Client(
+            base_url=url,
+            headers=heads(key),
+            timeout=TIMEOUT_SECONDS,
+            trust_env=not near(url),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def call(self, method: str, path: str, body: Any = None, **asked: str) -> Any:
+        """Ask, and read the answer. Raises Answered or Unavailable."""
+        import httpx2
+
+        try:
+            answer = self._client.request(method, f"/api/v1{path}", json=body, params=asked)
+        except httpx2.TransportError as error:
+            raise unreachable(self.where, error) from None
+        return read_answer(self.where, answer)
+
+    def pages(self, path: str, **asked: str) -> Iterator[Json]:
+        """Every item of a list, page by page."""
+        cursor: str | None = None
+        while True:
+            more = {} if cursor is None else {"cursor": cursor}
+            page = self.call("GET", path, None, limit=str(PAGE), **asked, **more)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return
+
+    def status(self, attributes: Mapping[str, str]) -> list[Json]:
+        """Every balance that calls with these attributes meet."""
+        balances: list[Json] = self.call("GET", "/status", None, **attributes)["balances"]
+        return balances
+
+    def budgets(self) -> Iterator[Json]:
+        """Every budget in force."""
+        return self.pages("/budgets")
+
+    def budget(self, budget_id: str) -> Json:
+        """One budget."""
+        found: Json = self.call("GET", f"/budgets/{quote(budget_id, safe='')}")
+        return found
+
+    def create_budget(self, asked: Json) -> Json:
+        """Create a budget with its policies."""
+        made: Json = self.call("POST", "/budgets", asked)
+        return made
+
+    def create_policy(self, budget_id: str, asked: Json) -> Json:
+        """Add a policy to a budget."""
+        made: Json = self.call("POST", "/policies", {"budget_id": budget_id, **asked})
+        return made
+
+    def change_policy(self, policy_id: str, asked: Json) -> Json:
+        """Change fields of a policy."""
+        changed: Json = self.call("PUT", f"/policies/{quote(policy_id, safe='')}", asked)
+        return changed
+
+    def verify(self) -> Json:
+        """Have the service recompute its books."""
+        found: Json = self.call("GET", "/verify")
+        return found

@@ -1,0 +1,159 @@
+"""`budget status`: every balance of the current windows, as a table or as JSON."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
+
+from cyclopts import Parameter
+
+from budget.cli.books import open_books
+from budget.cli.face import Face
+from budget.cli.tables import Column, Row, bar, show
+from budget.domain.attributes import parse_key, parse_value
+from budget.domain.errors import InvalidInput
+from budget.domain.shapes import BalanceShape
+from budget.domain.windows import parse_period
+
+COLUMNS: Final = (
+    Column("Budget"),
+    Column("Partition", optional=True),
+    Column("Period"),
+    Column("Unit"),
+    Column("Spent", "amount"),
+    Column("Reserved", "amount"),
+    Column("Assumed", "amount", optional=True),
+    Column("Limit", "amount"),
+    Column("Left", "amount"),
+    Column("Used %", "amount"),
+    Column("Resets"),
+)
+WARN_AT: Final = 0.8
+"""Where the colour changes, unless the policy says otherwise."""
+
+
+def status(
+    *,
+    period: str | None = None,
+    tier: str | None = None,
+    provider: str | None = None,
+    component: str | None = None,
+    attribute: Annotated[tuple[str, ...], Parameter(metavar="KEY=VALUE")] = (),
+    format: Literal["table", "json"] = "table",
+    face: Annotated[Face, Parameter(parse=False)],
+) -> int:
+    """Show every balance: spent, held, limit and what is left.
+
+    With attributes, only the balances that calls with these attributes meet.
+
+    Parameters
+    ----------
+    period:
+        Only limits of this period, such as daily.
+    tier:
+        Only what calls of this tier meet.
+    provider:
+        Only what calls to this provider meet.
+    component:
+        Only what calls of this component meet.
+    attribute:
+        Only what calls with this attribute meet, such as team=search; may be said several times.
+    format:
+        table, or json, which is the same as --json.
+    """
+    wanted = None if period is None else parse_period(period, "--period").text
+    asked = parse_pairs(attribute, tier=tier, provider=provider, component=component)
+    with open_books(face) as books:
+        balances = [
+            balance
+            for balance in books.status(asked)
+            if wanted is None or balance["period"] == wanted
+        ]
+        limits = _warning_shares(books.budgets()) if face.pretty else {}
+    if face.json or format == "json":
+        face.print_json({"balances": balances})
+    elif balances:
+        show(face, COLUMNS, [_row(balance, limits, face) for balance in balances])
+    else:
+        face.note("No balance to show. `budget set-limit daily 5.00` sets a limit.")
+    return 0
+
+
+def parse_pairs(pairs: tuple[str, ...], **named: str | None) -> dict[str, str]:
+    """The attributes of `--attribute key=value` and of options of their own."""
+    found = {
+        key: parse_value(value, f"--{key}") for key, value in named.items() if value is not None
+    }
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise InvalidInput("--attribute", f"{pair[:80]!r} is not KEY=VALUE.")
+        parse_key(key, "--attribute")
+        if found.setdefault(key, parse_value(value, f"--attribute {key}")) != value:
+            raise InvalidInput("--attribute", f"{key} is given twice, with different values.")
+    return found
+
+
+def partition_text(partition: dict[str, str | None]) -> str:
+    """A partition in words: empty for the only one of a budget that is not split."""
+    return " ".join(
+        f"{key}={'(none)' if value is None else value}" for key, value in partition.items()
+    )
+
+
+def _row(balance: BalanceShape, warning_shares: dict[str, float], face: Face) -> Row:
+    used = None if balance["used_fraction"] is None else float(balance["used_fraction"])
+    if used is None:
+        share = "-"
+    elif face.pretty:
+        share = f"{bar(used)} {used * 100:5.1f}"
+    else:
+        share = f"{used * 100:.1f}"
+    return Row(
+        (
+            balance["budget"],
+            partition_text(balance["partition"]),
+            balance["period"],
+            balance["unit"],
+            str(balance["spent"]),
+            str(balance["reserved"]),
+            str(balance["assumed"]),
+            str(balance["limit"]),
+            str(balance["remaining"]),
+            share,
+            resets_text(balance["resets_at"], pretty=face.pretty),
+        ),
+        mood(balance, warning_shares),
+    )
+
+
+def mood(balance: BalanceShape, warning_shares: dict[str, float]) -> str:
+    """`over` when the limit is reached or was exceeded, `warn` from its warning threshold on."""
+    used = balance["used_fraction"]
+    if used is None:
+        return ""
+    if float(used) >= 1 or balance["overrun"] not in (0, "0.00"):
+        return "over"
+    return "warn" if float(used) >= warning_shares.get(balance["policy_id"], WARN_AT) else ""
+
+
+def resets_text(resets_at: str | None, *, pretty: bool) -> str:
+    """When a window ends: an instant for programs, the day and the wait for people."""
+    if resets_at is None:
+        return "never"
+    if not pretty:
+        return resets_at
+    at = datetime.fromisoformat(resets_at)
+    minutes = max(0, int((at - datetime.now(UTC)).total_seconds() // 60))
+    if minutes >= 2 * 24 * 60:
+        wait = f"{minutes // (24 * 60)} d"
+    else:
+        wait = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+    return f"{at:%Y-%m-%d %H:%M} UTC (in {wait})"
+
+
+def _warning_shares(budgets: Any) -> dict[str, float]:
+    """From which share of its limit each policy warns."""
+    return {
+        policy["policy_id"]: float(policy["warning_threshold"])
+        for budget in budgets
+        for policy in budget["policies"]
+    }
