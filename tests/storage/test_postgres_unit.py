@@ -1,5 +1,7 @@
 """What is peculiar to the unit of work on PostgreSQL: waiting, lock order, lost connections."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import bindparam, create_engine, func, insert, select, text
 
-from budget.storage import postgres_sql, schema
+from budget.storage import postgres_sql, postgres_wire, schema
 from budget.storage.cursors import pack, unpack
 from budget.storage.errors import (
     Broken,
@@ -24,7 +26,7 @@ from budget.storage.postgres_unit import PostgresUnit
 from budget.storage.postgres_wire import storage_error
 from budget.storage.unit import Changes, Row
 from tests.support.databases import PostgresDatabases
-from tests.support.postgres import Cluster
+from tests.support.postgres import Cluster, PostgresServer
 
 NOW_US = 1_790_000_000_000_000
 HOUR_US = 3_600_000_000
@@ -334,6 +336,18 @@ def test_the_keys_of_refused_commands_are_gone_after_commit(unit: PostgresUnit, 
     assert unit.claim([key_row("refused"), key_row("accepted")]) == [key_row("accepted")]
 
 
+def test_a_batch_of_refusals_alone_leaves_nothing_and_does_not_wait_for_the_disk(
+    unit: PostgresUnit, url: str
+) -> None:
+    begun = unit.begin()
+    unit.claim([key_row("refused")])
+    _, created = unit.heads([("a", "{}")], [])
+    unit.write(Changes(keys_unused=[key_row("refused")], heads_unused=created))
+    unit.commit()
+    assert asked(url, "SELECT pg_xact_status(%s::text::xid8)", begun.xid) == [("aborted",)]
+    assert asked(url, "SELECT (SELECT count(*) FROM keys) + (SELECT count(*) FROM heads)") == [(0,)]
+
+
 def test_of_equal_keys_in_one_batch_the_first_counts(unit: PostgresUnit, url: str) -> None:
     unit.begin()
     assert unit.claim([key_row("k", "alloc_1"), key_row("k", "alloc_2")]) == []
@@ -483,7 +497,7 @@ def test_a_question_asked_after_writing_sees_what_was_written_and_its_errors(
     unit.write(Changes(placed=[allocation_row("alloc_a")]))
     with pytest.raises(Broken, match="pk_allocations"):
         unit.allocations(["alloc_a"], [])
-    with pytest.raises(Broken, match="ROLLBACK"):
+    with pytest.raises(Broken, match="failed before"):
         unit.commit()
 
 
@@ -581,12 +595,13 @@ def test_a_connection_lost_at_commit_leaves_the_outcome_unknown(
     unit: PostgresUnit, url: str
 ) -> None:
     unit.begin()
+    unit.write(Changes(entries=[entry_row(1)]))
     kill(url, pid(unit))
     with pytest.raises(CommitUnknown):
         unit.commit()
     unit.rollback()
     unit.begin()
-    unit.commit()
+    assert unit.entry_legs([1]) == []
 
 
 def test_a_statement_that_a_migration_outdated_is_transient_once(
@@ -645,6 +660,31 @@ def test_a_server_that_went_away_is_unreachable_until_it_is_back(
         postgres_cluster.start()
         unit.begin()
         assert unit.entry_legs([1, 2]) == [(1, "[]")]
+
+
+@pytest.mark.parametrize("asking", ["a question", "commit"])
+def test_a_server_that_falls_silent_is_given_up(
+    postgres_server: PostgresServer,
+    unit: PostgresUnit,
+    monkeypatch: pytest.MonkeyPatch,
+    asking: str,
+) -> None:
+    if postgres_server.cluster is None:
+        pytest.skip("the server may run on another machine")
+    monkeypatch.setattr(postgres_wire, "SILENCE_SECONDS", 0.05)
+    unit.begin()
+    unit.write(Changes(entries=[entry_row(1)]))
+    served_by = pid(unit)
+    os.kill(served_by, signal.SIGSTOP)
+    try:
+        with pytest.raises(CommitUnknown if asking == "commit" else Unreachable):
+            unit.commit() if asking == "commit" else unit.usage(["use_1"])
+        unit.rollback()
+    finally:
+        os.kill(served_by, signal.SIGCONT)
+    monkeypatch.undo()
+    unit.begin()
+    assert pid(unit) != served_by
 
 
 @pytest.mark.parametrize("end", ["pg_cancel_backend", "pg_terminate_backend"])

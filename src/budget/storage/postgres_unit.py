@@ -26,7 +26,10 @@ class PostgresUnit:
         self._clock = clock
         self._wire: Wire | None = None
         self._queued: list[Call] = []
+        self._clearing: list[Call] = []
         self._claimed: dict[Row, Row] = {}
+        self._created: set[int] = set()
+        self._wrote = False
 
     # --- The transaction -------------------------------------------------------------------------
 
@@ -62,7 +65,7 @@ class PostgresUnit:
         except Failed as failed:
             raise failed.error from failed
         if not rows:
-            raise Broken("the table `state` is empty: the database was not migrated")
+            raise Unreachable("the table `state` is empty: the database was not migrated")
         begun = Begun(*rows[0])
         return begun if self._clock is None else begun._replace(now_us=self._clock())
 
@@ -73,8 +76,12 @@ class PostgresUnit:
         CommitUnknown: nobody knows, or the standby that was to have it too does not.
         """
         wire = self._wire_in_use()
-        calls = [*self._queued, Call(sql.COMMIT, ())]
-        self._queued = []
+        if wire.has_failed:
+            raise Broken("a statement had failed before: nothing was written")
+        if not (self._wrote or self._claimed or self._created):
+            self.rollback()  # nothing to keep, and so nothing to wait for the disk for
+            return
+        calls = [*self._take_queued(), Call(sql.COMMIT, ())]
         wire.waited_in_vain = False
         try:
             tag = wire.run(calls)
@@ -82,15 +89,17 @@ class PostgresUnit:
             if failed.unanswered or failed.place == len(calls) - 1:
                 raise CommitUnknown(str(failed.error)) from failed
             raise failed.error from failed
-        if tag != "COMMIT":  # what the server answers when a statement had failed before
+        if tag != "COMMIT":  # as after a statement that failed
             raise Broken(f"COMMIT was answered with {tag}: nothing was written")
         if wire.waited_in_vain:
             raise CommitUnknown("committed here, but the standby was not waited for")
 
     def rollback(self) -> None:
         """Give the transaction up; never raises."""
-        self._queued = []
+        self._take_queued()
         self._claimed = {}
+        self._created = set()
+        self._wrote = False
         wire = self._wire
         if wire is None:
             return
@@ -118,11 +127,17 @@ class PostgresUnit:
     def _ask(self, *calls: Call) -> list[list[Row]]:
         """The rows of each call, after whatever was to be written before."""
         wire = self._wire_in_use()
-        queued, self._queued = self._queued, []
+        queued = self._take_queued()
         try:
             return wire.round_trip([*queued, *calls])[len(queued) :]
         except Failed as failed:
             raise failed.error from failed
+
+    def _take_queued(self) -> list[Call]:
+        calls = self._queued + self._clearing
+        self._queued = []
+        self._clearing = []
+        return calls
 
     # --- Loading ---------------------------------------------------------------------------------
 
@@ -207,7 +222,9 @@ class PostgresUnit:
             encoded(sql.CREATE_HEADS, policies, partitions),
             encoded(sql.LOCK_HEADS, policies, partitions, ids),
         )
-        return rows, [id_ for (id_,) in created]
+        ids_created = [id_ for (id_,) in created]
+        self._created.update(ids_created)
+        return rows, ids_created
 
     def windows(self, keys: Sequence[tuple[int, int]]) -> list[Row]:
         """Closed windows by (head_id, start_us); missing ones are left out."""
@@ -218,8 +235,10 @@ class PostgresUnit:
     def write(self, changes: Changes) -> None:
         """Take a batch's rows; they leave with the next question or COMMIT, which raises for them.
 
-        What other processes may be waiting for comes last: series, rollups and alerts.
+        What other processes may be waiting for comes last: series, rollups and alerts. What was
+        claimed or created in vain is removed, or never committed if there is nothing else.
         """
+        self._wire_in_use()
         new_keys = [row for row in changes.keys if row[:3] not in self._claimed]
         changed_keys = [row for row in changes.keys if self._claimed.get(row[:3], row) != row]
         self._queue(sql.INSERT_ENTRIES, changes.entries)
@@ -229,28 +248,41 @@ class PostgresUnit:
         self._queue(sql.INSERT_USAGE_TAGS, changes.usage_tags)
         self._queue(sql.INSERT_KEYS, new_keys)
         self._queue_checked(sql.UPDATE_KEYS, [row[3:] + row[:3] for row in changed_keys])
-        self._queue_checked(sql.DELETE_KEYS, [row[:3] for row in changes.keys_unused])
         self._queue_checked(sql.UPDATE_HEADS, changes.heads)
-        self._queue_checked(sql.DELETE_HEADS, [(id_,) for id_ in changes.heads_unused])
         self._queue(sql.UPSERT_WINDOWS, changes.windows)
         self._queue(sql.ADD_SERIES, changes.series)
         self._queue(sql.ADD_ROLLUPS, _summed(changes.rollups))
         self._queue(sql.ADD_ALERTS, changes.alerts)
+        self._clear(changes)
+
+    def _clear(self, changes: Changes) -> None:
+        """Take back the keys claimed and the heads created for commands that were refused."""
+        keys = [row[:3] for row in changes.keys_unused if self._claimed.pop(row[:3], None)]
+        if keys:
+            self._clearing.append(_rows(sql.DELETE_KEYS, keys, len(keys)))
+        ids = changes.heads_unused
+        if ids:
+            self._wrote = self._wrote or not self._created.issuperset(ids)
+            self._created.difference_update(ids)
+            self._clearing.append(encoded(sql.DELETE_HEADS, ids, len(ids)))
 
     def _queue(self, statement: Statement, rows: Sequence[Row]) -> None:
         if rows:
+            self._wrote = True
             self._queued.append(_rows(statement, rows))
 
     def _queue_checked(self, statement: Statement, rows: Sequence[Row]) -> None:
         """The same with a statement that fails unless it meets as many rows as are given."""
         if rows:
+            self._wrote = True
             self._queued.append(_rows(statement, rows, len(rows)))
 
     def execute(self, statement: Any, parameters: Any = None) -> list[Row]:
         """Run one SQLAlchemy Core statement inside the transaction."""
         wire = self._wire_in_use()
-        if self._queued:
+        if self._queued or self._clearing:
             self._ask()
+        self._wrote = True
         text, arguments = _compiled(statement, parameters)
         try:
             with wire.connection.cursor() as cursor:

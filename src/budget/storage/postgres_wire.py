@@ -202,7 +202,7 @@ class Wire:
     def _prepare(self, statements: Sequence[Statement]) -> None:
         result = self._pgconn.exec_(SETTINGS)
         if result.status != pq.ExecStatus.COMMAND_OK:
-            raise _error_of(result)
+            raise Unreachable(str(_error_of(result)))
         self._pgconn.enter_pipeline_mode()
         for statement in statements:
             self._pgconn.send_prepare(statement.name, statement.sql.encode())
@@ -210,7 +210,7 @@ class Wire:
             self._answers(len(statements))
         except Failed as failed:
             name = statements[failed.place].name.decode()
-            raise type(failed.error)(f"{name}: {failed.error}") from None
+            raise Unreachable(f"{name} does not fit this database: {failed.error}") from failed
 
     def _notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         # A COMMIT whose wait for a standby is cut short succeeds, with a warning in any language.
@@ -325,6 +325,11 @@ class Wire:
     def in_transaction(self) -> bool:
         """Whether the server has a transaction open, failed or not."""
         return self._pgconn.transaction_status != pq.TransactionStatus.IDLE
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a statement of the open transaction failed: it can only be rolled back."""
+        return self._pgconn.transaction_status == pq.TransactionStatus.INERROR
 
     def close(self) -> None:
         """Let go; what is not committed is rolled back by the server."""
