@@ -22,38 +22,24 @@ FUTURE_US = 5 * 60_000_000
 _new = tuple.__new__  # makes a named tuple at half the price; a ledger makes millions
 
 
-class _Postings:
-    """Postings of one command, merged by cell, in the order first touched."""
+class _Book:
+    """The postings of one command, in the order they are to be applied."""
 
-    __slots__ = ("_balances", "_sums", "overran")
+    __slots__ = ("_balances", "overran", "postings")
 
     def __init__(self, balances: Balances) -> None:
         self._balances = balances
-        self._sums: dict[tuple[int, int], list[int]] = {}
+        self.postings: list[Posting] = []
         self.overran = False
 
     def add(self, head_id: int, cell_us: int, spent: int, reserved: int, assumed: int) -> None:
-        sums = self._sums.get((head_id, cell_us))
-        if sums is None:
-            self._sums[head_id, cell_us] = [spent, reserved, assumed, 0]
-        else:
-            sums[0] += spent
-            sums[1] += reserved
-            sums[2] += assumed
+        self.postings.append(_new(Posting, (head_id, cell_us, spent, reserved, assumed, 0)))
 
     def fact(self, head_id: int, cell_us: int, increase: int) -> None:
         """Spend that no hold covers: free room first, overrun beyond the limit."""
         overrun = self._balances[head_id].overrun_by(cell_us, increase)
-        self.add(head_id, cell_us, increase, 0, 0)
-        if overrun:
-            self.overran = True
-            self._sums[head_id, cell_us][3] += overrun
-
-    def all(self) -> list[Posting]:
-        return [
-            _new(Posting, (head_id, cell_us, *sums))
-            for (head_id, cell_us), sums in self._sums.items()
-        ]
+        self.overran = self.overran or overrun > 0
+        self.postings.append(_new(Posting, (head_id, cell_us, increase, 0, 0, overrun)))
 
 
 def record(
@@ -74,7 +60,7 @@ def record(
     state = holding.state
     giver = parent if parent is not None and parent.is_open else None
     giver_legs = None if giver is None else list(giver.state.legs)
-    book = _Postings(balances)
+    book = _Book(balances)
     late = state.status == "expired"
     legs: list[Leg] = []
     unpaid: dict[int, int] = {}
@@ -95,10 +81,9 @@ def record(
         elif back:
             left = 0
         # Posted even when it is nothing, so that a correction finds the cell.
-        if late:
-            book.add(head_id, cell_us, take, 0, -take - back)
-        else:
-            book.add(head_id, cell_us, take, -take - back, 0)
+        less = -take - back
+        account = (take, 0, less, 0) if late else (take, less, 0, 0)
+        book.postings.append(_new(Posting, (head_id, cell_us, *account)))
         legs.append(_new(Leg, (head_id, cell_us, held, left, from_parent)))
     for head_id, rest in unpaid.items():
         if rest:
@@ -129,11 +114,11 @@ def record(
     if new.status == "open":
         new = renewed(new, now_us, cap_us)
     states.append((holding, new))
-    return Decided(book.all(), states, book.overran)
+    return Decided(book.postings, states, book.overran)
 
 
 def _book_excess(
-    book: _Postings, newest: Leg, rest: int, balance: Balance, giver_legs: list[Leg] | None
+    book: _Book, newest: Leg, rest: int, balance: Balance, giver_legs: list[Leg] | None
 ) -> None:
     """Book what goes beyond a hold: on the parent's remainder, then as a fact."""
     if giver_legs is not None and newest.from_parent:
@@ -168,7 +153,7 @@ def _end(
     status: Literal["released", "expired"],
     parent: Holding | None,
 ) -> Decided:
-    book = _Postings(balances)
+    book = _Book(balances)
     giver = parent if parent is not None and parent.is_open else None
     giver_legs = None if giver is None else list(giver.state.legs)
     state, returned = _ended(book, holding, balances, status, giver_legs)
@@ -177,11 +162,11 @@ def _end(
         left = giver.state.left.plus(returned)
         states.append((giver, giver.state._replace(legs=tuple(giver_legs), left=left)))
     states.append((holding, state))
-    return Decided(book.all(), states)
+    return Decided(book.postings, states)
 
 
 def _ended(
-    book: _Postings,
+    book: _Book,
     holding: Holding,
     balances: Balances,
     status: Literal["released", "expired"],
@@ -207,7 +192,7 @@ def _ended(
     return state._replace(status=status, legs=tuple(legs), left=left_held), returned
 
 
-def _move(book: _Postings, leg: Leg, amount: int, *, spent: int, late: bool) -> None:
+def _move(book: _Book, leg: Leg, amount: int, *, spent: int, late: bool) -> None:
     """Take an amount out of a leg's account (assumed once it expired)."""
     if late:
         book.add(leg.head_id, leg.cell_us, spent, 0, -amount)
@@ -216,7 +201,7 @@ def _move(book: _Postings, leg: Leg, amount: int, *, spent: int, late: bool) -> 
 
 
 def _give_back(
-    book: _Postings, leg: Leg, left: int, giver_legs: list[Leg] | None, *, late: bool
+    book: _Book, leg: Leg, left: int, giver_legs: list[Leg] | None, *, late: bool
 ) -> None:
     """Return what a leg still holds: to the open parent it came from, else to the balance."""
     if not leg.from_parent or giver_legs is None:
@@ -230,7 +215,7 @@ def _give_back(
         book.add(leg.head_id, leg.cell_us, 0, left, -left)
 
 
-def _draw_on_parent(book: _Postings, head_id: int, rest: int, giver_legs: list[Leg]) -> int:
+def _draw_on_parent(book: _Book, head_id: int, rest: int, giver_legs: list[Leg]) -> int:
     """Pay a child's excess out of its parent's remainder; what is still unpaid."""
     for at, own in enumerate(giver_legs):
         if own.head_id == head_id and own.left and rest:
@@ -265,12 +250,12 @@ def cell_of(balance: Balance, occurred_us: int, now_us: int) -> Place:
 
 def report(used: Amounts, places: Iterable[tuple[Balance, Place]], balances: Balances) -> Decided:
     """Book usage that nobody reserved, on every balance it matches."""
-    book = _Postings(balances)
+    book = _Book(balances)
     for balance, place in places:
         amount = used[balance.policy.unit_index] or 0
         if place.cell_us is not None:
             book.fact(balance.id, place.cell_us, amount)
-    return Decided(book.all(), [], book.overran)
+    return Decided(book.postings, [], book.overran)
 
 
 def correct(
@@ -283,7 +268,7 @@ def correct(
     `booked` gives, by head, what the record spent in each cell (cell_us, spent), oldest first. The
     replacement fills those cells in the same order; what it has more goes to the last one.
     """
-    book = _Postings(balances)
+    book = _Book(balances)
     for head_id, cells in booked.items():
         rest = replacement[balances[head_id].policy.unit_index] or 0
         for at, (cell_us, spent) in enumerate(cells):
@@ -293,4 +278,4 @@ def correct(
                 book.fact(head_id, cell_us, share - spent)
             elif share < spent:
                 book.add(head_id, cell_us, share - spent, 0, 0)
-    return Decided(book.all(), [], book.overran)
+    return Decided(book.postings, [], book.overran)

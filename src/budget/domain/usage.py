@@ -39,6 +39,11 @@ def validated(usage: Usage, prefix: str = "") -> Usage:
     """
     for name, count in zip(Usage._fields, usage, strict=True):
         _check_count(count, prefix + name, MAX_REQUESTS if name == "requests" else MAX_TOKENS)
+    return consistent(usage, prefix)
+
+
+def consistent(usage: Usage, prefix: str = "") -> Usage:
+    """The same usage if its parts do not exceed their wholes; each count was checked before."""
     cached = usage.cache_read_tokens + usage.cache_write_tokens + usage.cache_write_1h_tokens
     if cached > usage.input_tokens:
         raise InvalidInput(

@@ -93,8 +93,7 @@ def plan_place(batch: Batch, command: Place) -> None:
 
 def meet_place(batch: Batch, command: Place) -> None:
     match = batch.catalogue.match(_attributes(batch, command))
-    for policy, partition in match.policies:
-        batch.needs.pairs[policy.policy_id, partition] = None
+    batch.needs.pairs.update(match.pairs)
 
 
 def _attributes(batch: Batch, command: Place) -> Mapping[str, str]:
@@ -528,11 +527,10 @@ def run_record(batch: Batch, command: Record) -> Receipt:
         kind, command.actor, legs, {"flags": flags} if flags else None,
         allocation_id=command.allocation_id, usage_id=command.usage_id,
     )  # fmt: skip
-    attributes = _with_model(terms.attributes, provider, model)
     row = _book(
-        batch, command, entry_id, usage, cost, flags,
-        attributes=attributes, provider=provider, model=model, rates=rates,
-        allocation_id=command.allocation_id, final=command.final,
+        batch, command, entry_id, usage, cost, flags, usage_id=command.usage_id,
+        attributes_json=_with_model(terms, provider, model),
+        provider=provider, model=model, rates=rates, allocation_id=command.allocation_id, final=command.final,
         reported=command.reported_cost_nanos,
         occurred_us=command.occurred_us, metadata=command.metadata,
     )  # fmt: skip
@@ -607,13 +605,12 @@ def _amounts(usage: Usage, cost: int | None) -> Amounts:
     )
 
 
-def _with_model(
-    attributes: Mapping[str, str], provider: str | None, model: str | None
-) -> Mapping[str, str]:
-    if model is None or "model" in attributes:
-        return attributes
+def _with_model(terms: Terms, provider: str | None, model: str | None) -> str:
+    """The attributes of usage, as JSON: the allocation's, and the model it was told of only now."""
+    if model is None or "model" in terms.attributes:
+        return terms.attributes_json
     more = {"model": model} if provider is None else {"model": model, "provider": provider}
-    return dict(sorted({**attributes, **more}.items()))
+    return rows.to_json(dict(sorted({**terms.attributes, **more}.items())))
 
 
 def _book(
@@ -624,8 +621,8 @@ def _book(
     cost: int | None,
     flags: list[str],
     *,
-    usage_id: str | None = None,
-    attributes: Mapping[str, str],
+    usage_id: str,
+    attributes_json: str,
     provider: str | None,
     model: str | None,
     rates: Rates | None,
@@ -639,21 +636,21 @@ def _book(
     metadata: str = "{}",
 ) -> Row:
     """Write a usage record, its tags and its rollups; the USAGE_COLUMNS row."""
-    if usage_id is None:
-        usage_id = command.usage_id  # type: ignore[attr-defined]
     if occurred_us is None:
         occurred_us = batch.now_us
+    attributes = rows.decode_attributes(attributes_json)
     row: Row = (
         usage_id, allocation_id, entry_id, command.actor, batch.now_us, occurred_us,
-        rows.to_json(attributes), provider, model,
+        attributes_json, provider, model,
         attributes.get("session"), attributes.get("task"), *usage, cost, reported,
         None if rates is None else encode_rates(rates), " ".join(flags), int(final),
         reverses, replaces, reason, command.request_hash, metadata,
     )  # fmt: skip
     batch.changes.usage.append(row)
-    batch.changes.usage_tags.extend(rows.tag_rows(attributes, usage_id))
+    for name, value in rows.tags_of(attributes_json):
+        batch.changes.usage_tags.append((name, value, usage_id))
     batch.usage[usage_id] = row
-    batch.roll_up(attributes, occurred_us, usage, cost, -1 if reverses else 1)
+    batch.roll_up(attributes_json, occurred_us, usage, cost, -1 if reverses else 1)
     if "unpriced" in flags:
         batch.alert_subject("unpriced", model or "", {"model": model, "usage_id": usage_id})
     if (
@@ -694,8 +691,7 @@ def plan_report(batch: Batch, command: Report) -> None:
 
 
 def meet_report(batch: Batch, command: Report) -> None:
-    for policy, partition in batch.catalogue.match(command.attributes).policies:
-        batch.needs.pairs[policy.policy_id, partition] = None
+    batch.needs.pairs.update(batch.catalogue.match(command.attributes).pairs)
 
 
 def want_report(batch: Batch, command: Report) -> None:
@@ -736,9 +732,9 @@ def run_report(batch: Batch, command: Report) -> Receipt:
         "reported", command.actor, legs, {"flags": flags}, usage_id=command.usage_id
     )
     row = _book(
-        batch, command, entry_id, command.usage, cost, flags,
-        attributes=command.attributes, provider=command.provider, model=command.model,
-        rates=rates, reported=command.reported_cost_nanos, occurred_us=occurred_us,
+        batch, command, entry_id, command.usage, cost, flags, usage_id=command.usage_id,
+        attributes_json=rows.to_json(command.attributes),
+        provider=command.provider, model=command.model, rates=rates, reported=command.reported_cost_nanos, occurred_us=occurred_us,
         metadata=command.metadata, final=True,
     )  # fmt: skip
     batch.take_key(command, command.usage_id)
@@ -805,7 +801,7 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
         allocation_id=old.allocation_id, usage_id=command.usage_id,
     )  # fmt: skip
     shared: dict[str, Any] = {
-        "attributes": old.attributes, "provider": old.provider, "model": old.model, "rates": rates,
+        "attributes_json": row[6], "provider": old.provider, "model": old.model, "rates": rates,
         "allocation_id": old.allocation_id, "occurred_us": old.occurred_us,
         "reason": command.reason, "metadata": "{}",
     }  # fmt: skip

@@ -5,7 +5,7 @@ nothing outlives the transaction. Not here: queueing, retries and answering (`le
 (`domain`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,8 +14,7 @@ from budget.domain.answers import BalanceView
 from budget.domain.balances import Balance, Cell, Posting
 from budget.domain.decide import Decided
 from budget.domain.usage import Usage
-from budget.domain.windows import Window
-from budget.engine import rows
+from budget.engine import rows, views
 from budget.engine.catalogue import Catalogue, Match
 from budget.engine.commands import Command
 from budget.engine.ids import new_id
@@ -154,14 +153,13 @@ class Batch:
         for head_id, start_us in wanted:
             balance = self.balances[head_id]
             if start_us not in balance.cells:
-                window = balance.policy.window_of(balance.partition, start_us)
-                balance.cells[start_us] = Cell(end_us=window.end_us)
+                balance.cells[start_us] = views.closed_cell(balance, start_us)
         wanted.clear()
 
     def balances_of(self, match: Match) -> list[Balance]:
         """The balances of a match, in its order; SetAside if one was not foreseen when loading."""
         try:
-            return [self.by_pair[policy.policy_id, part] for policy, part in match.policies]
+            return [self.by_pair[pair] for pair in match.pairs]
         except KeyError:
             raise SetAside from None
 
@@ -277,14 +275,14 @@ class Batch:
 
     def roll_up(
         self,
-        attributes: Mapping[str, str],
+        attributes_json: str,
         occurred_us: int,
         usage: Usage,
         cost_nanos: int | None,
         sign: int,
     ) -> None:
         """Add a usage record to its hour and its day; `sign` is -1 for a reversal."""
-        series = rows.series_of(attributes)
+        series = rows.series_of(attributes_json)
         self._series[series[0]] = series
         hour_us = occurred_us - occurred_us % rows.HOUR_US
         sums = self._rollups.get((hour_us, series[0]))
@@ -315,34 +313,16 @@ class Batch:
 
     # --- Viewing ---------------------------------------------------------------------------------
 
-    def view(self, balance: Balance, cell_us: int | None = None) -> BalanceView:
-        """A balance as it stands: the open window, or the closed one that a leg lies in."""
-        policy = balance.policy
-        budget = self.catalogue.budgets[policy.budget_id].name
-        if cell_us is None or cell_us == balance.start_us or policy.rolling:
-            return _new(
-                BalanceView,
-                (
-                    policy, budget, balance.partition, balance.window, balance.limit,
-                    balance.spent, balance.reserved, balance.assumed, balance.overrun,
-                ),
-            )  # fmt: skip
-        cell = balance.cells[cell_us]
-        window = Window(cell_us, cell.end_us)
-        return BalanceView(
-            policy, budget, balance.partition, window, balance.limit_of(cell_us, cell),
-            cell.spent, cell.reserved, cell.assumed, cell.overrun,
-        )  # fmt: skip
+    def view(self, balance: Balance) -> BalanceView:
+        """A balance as it stands, in its open window."""
+        return views.view(balance, self._budget_of(balance))
 
     def views(self, holding: Holding) -> tuple[BalanceView, ...]:
         """The balances an allocation's legs lie on, each cell once."""
-        shown: dict[tuple[int, int], BalanceView] = {}
-        for head_id, cell_us, _, _, _ in holding.state.legs:
-            balance = self.balances[head_id]
-            name = (head_id, balance.start_us if balance.policy.rolling else cell_us)
-            if name not in shown:
-                shown[name] = self.view(balance, cell_us)
-        return tuple(shown.values())
+        return views.views_of(holding.state.legs, self.balances, self._budget_of)
+
+    def _budget_of(self, balance: Balance) -> str:
+        return self.catalogue.budgets[balance.policy.budget_id].name
 
     # --- Writing ---------------------------------------------------------------------------------
 

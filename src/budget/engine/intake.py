@@ -22,7 +22,7 @@ from budget.domain.allocations import (
 from budget.domain.attributes import parse_attributes, parse_value
 from budget.domain.errors import Forbidden, InvalidInput
 from budget.domain.money import MAX_TOKENS, parse_count, parse_usd
-from budget.domain.usage import Usage, validated
+from budget.domain.usage import Usage, consistent, validated
 from budget.domain.windows import parse_rfc3339
 from budget.engine.commands import Correct, Extend, Place, Record, Release, Report, Sweep
 from budget.engine.ids import new_id
@@ -157,10 +157,10 @@ def placing(
     dry: bool = False,
 ) -> Place:
     """The command of `allocate` (`dry`: of `check`)."""
-    _only(ask, _PLACE_FIELDS)
+    only_fields(ask, _PLACE_FIELDS)
     attributes, provider, model = _who(ask)
     priority = _priority(ask.get("priority"), caller)
-    envelope = _flag(ask, "envelope")
+    envelope = parse_flag(ask, "envelope")
     parent_id = _chosen_id(ask, "parent_id")
     tokens = _count(ask, "tokens")
     allocated = _count(ask, "tokens_allocated")
@@ -177,8 +177,8 @@ def placing(
     minimum = _count(ask, "min_output_tokens")
     return Place(
         actor=caller.actor,
-        key=None if dry else _key(ask),
-        request_hash=_hash(ask),
+        key=None if dry else parse_idempotency_key(ask),
+        request_hash=request_hash(ask),
         manage=caller.manage,
         allocation_id=allocation_id or new_id("alloc"),
         chosen=allocation_id is not None,
@@ -191,7 +191,7 @@ def placing(
         usd_nanos=usd,
         tokens=tokens,
         requests=requests,
-        fit=_flag(ask, "fit"),
+        fit=parse_flag(ask, "fit"),
         min_output_tokens=DEFAULT_MIN_OUTPUT_TOKENS if minimum is None else minimum,
         priority=priority,
         ttl_us=_ttl(ask) or DEFAULT_TTL_SECONDS * US,
@@ -235,13 +235,15 @@ def recording(
     now_us: int,
 ) -> Record:
     """The command of `record`; `final` is true unless the ask says otherwise (that is `settle`)."""
-    _only(ask, _USAGE_FIELDS)
+    only_fields(ask, _USAGE_FIELDS)
     usage_id = _chosen_id(ask, "usage_id")
-    _, provider, model = _who(ask)
+    provider = model = None
+    if ask.get("model") is not None or ask.get("provider") is not None:
+        _, provider, model = _who(ask)
     return Record(
         actor=caller.actor,
-        key=_key(ask),
-        request_hash=_hash(ask, allocation_id),
+        key=parse_idempotency_key(ask),
+        request_hash=request_hash(ask, allocation_id),
         manage=caller.manage,
         allocation_id=allocation_id,
         usage_id=usage_id or new_id("use"),
@@ -249,7 +251,7 @@ def recording(
         usage=_usage(ask),
         requests=_count(ask, "requests"),
         reported_cost_nanos=_cost(ask),
-        final=True if ask.get("final") is None else _flag(ask, "final"),
+        final=True if ask.get("final") is None else parse_flag(ask, "final"),
         occurred_us=_instant(ask, "occurred_at"),
         provider=provider,
         model=model,
@@ -260,7 +262,7 @@ def recording(
 
 def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us: int) -> Report:
     """The command of `record_usage`."""
-    _only(ask, _REPORT_FIELDS)
+    only_fields(ask, _REPORT_FIELDS)
     attributes, provider, model = _who(ask)
     usage_id = _chosen_id(ask, "usage_id")
     occurred_us = _instant(ask, "occurred_at")
@@ -268,8 +270,8 @@ def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us:
     at_us = now_us if occurred_us is None else occurred_us
     return Report(
         actor=caller.actor,
-        key=_key(ask),
-        request_hash=_hash(ask),
+        key=parse_idempotency_key(ask),
+        request_hash=request_hash(ask),
         manage=caller.manage,
         usage_id=usage_id or new_id("use"),
         chosen=usage_id is not None,
@@ -291,8 +293,8 @@ def releasing(
     ask = {"reason": reason, "idempotency_key": idempotency_key}
     return Release(
         actor=caller.actor,
-        key=_key(ask),
-        request_hash=_hash(ask, allocation_id),
+        key=parse_idempotency_key(ask),
+        request_hash=request_hash(ask, allocation_id),
         manage=caller.manage,
         allocation_id=allocation_id,
         reason=parse_reason(reason, required=False),
@@ -301,7 +303,7 @@ def releasing(
 
 def extending(allocation_id: str, ask: Mapping[str, Any], caller: Caller) -> Extend:
     """The command of `extend`."""
-    _only(ask, _EXTEND_FIELDS)
+    only_fields(ask, _EXTEND_FIELDS)
     usd = None if ask.get("usd") is None else parse_usd(ask["usd"], "usd")
     tokens, more = _count(ask, "tokens"), _count(ask, "max_output_tokens")
     if more is not None and (usd is not None or tokens is not None):
@@ -313,8 +315,8 @@ def extending(allocation_id: str, ask: Mapping[str, Any], caller: Caller) -> Ext
         )
     return Extend(
         actor=caller.actor,
-        key=_key(ask),
-        request_hash=_hash(ask, allocation_id),
+        key=parse_idempotency_key(ask),
+        request_hash=request_hash(ask, allocation_id),
         manage=caller.manage,
         allocation_id=allocation_id,
         ttl_us=ttl_us,
@@ -338,7 +340,7 @@ def correcting(
     if replacement is not None:
         if not isinstance(replacement, Mapping):
             raise InvalidInput("replacement", "must be an object of counts.")
-        _only(replacement, _REPLACEMENT_FIELDS, "replacement.")
+        only_fields(replacement, _REPLACEMENT_FIELDS, "replacement.")
         counts = {
             name: parse_count(value, f"replacement.{name}")
             for name, value in replacement.items()
@@ -348,8 +350,8 @@ def correcting(
     ask = {"reason": reason, "replacement": replacement, "idempotency_key": idempotency_key}
     return Correct(
         actor=caller.actor,
-        key=_key(ask),
-        request_hash=_hash(ask, usage_id),
+        key=parse_idempotency_key(ask),
+        request_hash=request_hash(ask, usage_id),
         manage=caller.manage,
         usage_id=usage_id,
         reversal_id=new_id("use"),
@@ -367,7 +369,9 @@ def sweeping(due: list[str]) -> Sweep:
 # --- Fields --------------------------------------------------------------------------------------
 
 
-def _only(ask: Mapping[str, Any], fields: frozenset[str], prefix: str = "") -> None:
+def only_fields(ask: Mapping[str, Any], fields: frozenset[str], prefix: str = "") -> None:
+    if ask.keys() <= fields:
+        return
     for name in ask:
         if name not in fields:
             raise InvalidInput(f"{prefix}{str(name)[:80]}", "is not a field here.", sorted(fields))
@@ -376,7 +380,9 @@ def _only(ask: Mapping[str, Any], fields: frozenset[str], prefix: str = "") -> N
 def _who(ask: Mapping[str, Any]) -> tuple[Mapping[str, str], str | None, str | None]:
     """The call's attributes, provider, model and tier among them; and provider and model."""
     given = ask.get("attributes")
-    named = tuple(ask.get(name) for name, _ in _NAMED)
+    get = ask.get
+    named = (get("context_id"), get("component"), get("task_type"), get("tier"), get("user_id"),
+             get("provider"), get("model"))  # fmt: skip
     try:
         return _attributes(tuple(given.items()) if given else (), named)
     except (AttributeError, TypeError):  # not an object, or of values that cannot be remembered
@@ -409,7 +415,7 @@ def _usage(ask: Mapping[str, Any]) -> Usage:
     uncounted = ask.get("input_tokens") is None and ask.get("output_tokens") is None
     if uncounted and (any(counts) or (ask.get("requests") is None and ask.get("cost") is None)):
         raise InvalidInput("input_tokens", "is required; 0 is fine.")
-    return validated(Usage(*counts))
+    return consistent(Usage(*counts))
 
 
 def _count(ask: Mapping[str, Any], name: str) -> int | None:
@@ -419,7 +425,7 @@ def _count(ask: Mapping[str, Any], name: str) -> int | None:
     return parse_count(value, name)
 
 
-def _flag(ask: Mapping[str, Any], name: str) -> bool:
+def parse_flag(ask: Mapping[str, Any], name: str) -> bool:
     value = ask.get(name)
     if value is None:
         return False
@@ -469,7 +475,7 @@ def _chosen_id(ask: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def _key(ask: Mapping[str, Any]) -> str | None:
+def parse_idempotency_key(ask: Mapping[str, Any]) -> str | None:
     value = ask.get("idempotency_key")
     if value is None:
         return None
@@ -517,7 +523,7 @@ def metadata_json(value: object, field: str = "metadata") -> str:
     return parse_text(text, field)
 
 
-def _hash(ask: Mapping[str, Any], *more: str) -> str:
+def request_hash(ask: Mapping[str, Any], *more: str) -> str:
     """A hash that tells whether the same request came again, whatever its key."""
     asked = {name: value for name, value in ask.items() if name != "idempotency_key"}
     try:
