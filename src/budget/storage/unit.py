@@ -1,8 +1,8 @@
 """The unit of work of a batch: what the ledger asks of a database, whichever it is.
 
 One transaction of the writer: begin, lock and load in one fixed order, write in bulk, commit. Two
-implementations on the plain drivers, `sqlite_unit` and `postgres_unit`. Rows are plain tuples in the order
-of the columns named here. Not here: decisions, and cold reads (`queries`).
+implementations on the plain drivers, `sqlite_unit` and `postgres_unit`. Rows are plain tuples in
+the order of the columns named here. Not here: decisions, and cold reads (`queries`).
 """
 
 from collections.abc import Sequence
@@ -37,6 +37,9 @@ HEAD_CHANGES: Final = (
 )  # fmt: skip
 """What an update of a head sets; its row ends with the id and the expected version."""
 
+NEW_HEAD: Final = (0, 0, 0, 0, 0, 0, 0, 0, 0, "{}")
+"""What HEAD_CHANGES are in a head that was just created."""
+
 WINDOW_COLUMNS: Final = (
     "head_id", "start_us", "end_us", "spent", "reserved", "assumed", "overrun", "carry",
 )  # fmt: skip
@@ -54,6 +57,8 @@ USAGE_COLUMNS: Final = (
     "cost_nanos", "reported_cost_nanos", "rates", "flags", "final", "reverses", "replaces",
     "reason", "request_hash", "metadata",
 )  # fmt: skip
+
+USAGE_TAG_COLUMNS: Final = ("name", "value", "usage_id")
 
 KEY_COLUMNS: Final = ("actor", "act", "key", "request_hash", "ref", "at_us")
 
@@ -74,7 +79,7 @@ ALERT_COLUMNS: Final = (
 
 
 class Begun(NamedTuple):
-    """The state of the ledger as a transaction begins. `now_us` is None where the process's clock rules."""
+    """The ledger as a transaction begins; `now_us` is None where the process's clock rules."""
 
     epoch: int
     xid: int
@@ -104,12 +109,16 @@ class Changes:
 class Unit(Protocol):
     """The writer's own connection. Used by one thread; one transaction at a time.
 
-    Driver errors leave as `storage.errors` classes: Transient (retry the batch), Unreachable (503 until
-    the database is back; the next `begin` reconnects), CommitUnknown, Broken (run commands one by one).
+    Driver errors leave as `storage.errors` classes: Transient (retry the batch), Unreachable (503
+    until the database is back; the next `begin` reconnects), CommitUnknown, Broken (run commands
+    one by one). After any of them comes `rollback`, which is always allowed; `begin` calls it too.
     """
 
     def begin(self) -> Begun:
-        """Start the transaction, locked against catalogue changes; this also counts up `xid`."""
+        """Start the transaction, locked against catalogue changes.
+
+        Its `xid` is above that of every transaction that has written anything before.
+        """
 
     def begin_catalogue(self) -> Begun:
         """Start a transaction that may change the catalogue: nobody else is in one."""
@@ -118,7 +127,7 @@ class Unit(Protocol):
         """Lock idempotency keys (KEY_COLUMNS rows); those that exist already, as stored."""
 
     def allocations(self, ids: Sequence[str], ending: Sequence[str]) -> list[Row]:
-        """Lock and load allocations: the named ones, their parents, and open children of `ending`.
+        """Lock and load allocations: those named, their parents, and `ending` with open children.
 
         Envelopes by id, then all others by id.
         """
@@ -143,20 +152,25 @@ class Unit(Protocol):
     ) -> tuple[list[Row], list[int]]:
         """Create missing heads of (policy_id, partition) pairs; lock and load all by id.
 
-        Returns HEAD_COLUMNS rows, and the ids of those created now.
+        Returns HEAD_COLUMNS rows, and the ids of those created now, which have version 0. Call it
+        once in a transaction: that is the order of locks.
         """
 
     def windows(self, keys: Sequence[tuple[int, int]]) -> list[Row]:
         """Closed windows by (head_id, start_us), WINDOW_COLUMNS rows; missing ones are left out."""
 
     def write(self, changes: Changes) -> None:
-        """Write a batch's rows in bulk. A row count that differs from the expected one is Broken."""
+        """Write a batch's rows in bulk.
+
+        Broken, here or from `commit`: a head or allocation was not as expected, or a row breaks
+        a rule of the schema.
+        """
 
     def execute(self, statement: Any, parameters: Any = None) -> list[Row]:
-        """Run one SQLAlchemy Core statement inside the transaction (catalogue changes, cold reads)."""
+        """Run one SQLAlchemy Core statement inside the transaction (changes of the catalogue)."""
 
     def commit(self) -> None:
-        """Make it durable. An error here is CommitUnknown."""
+        """Make it durable. CommitUnknown: it may be. Any other error: nothing was written."""
 
     def rollback(self) -> None:
         """Give the transaction up; never raises."""

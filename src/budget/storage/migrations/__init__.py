@@ -1,0 +1,43 @@
+"""How the tables came to be: Alembic's revisions, applied when a database is opened.
+
+Whether there is anything to do is known without Alembic, which is imported only then.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from budget.domain.errors import Conflict
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+REVISIONS: Final = ("0001",)
+"""Oldest first, as in `versions`."""
+
+VERSION_TABLE: Final = "budget_revision"
+REVISION: Final = "SELECT version_num FROM budget_revision"
+
+
+def is_latest(rows: Iterable[Sequence[Any]]) -> bool:
+    """Whether the rows of the version table name the latest revision.
+
+    Conflict if they name one that is not known here.
+    """
+    names = [str(row[0]) for row in rows]
+    for name in names:
+        if name not in REVISIONS:
+            raise Conflict(
+                f"The database was written by a newer Budget (revision {name}); update this one.",
+                code="database_newer",
+            )
+    return names == [REVISIONS[-1]]
+
+
+def upgrade(connection: "Connection") -> None:
+    """Bring the tables up to date, within the connection's transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "budget.storage:migrations")
+    command.upgrade(config, "head")
