@@ -162,3 +162,20 @@ class Event(NamedTuple):
     policy_id: str | None
     legs: str
     detail: str
+
+
+class Alert(NamedTuple):
+    """Something a person should see, raised once for its policy, partition, window and kind.
+
+    An alert about no policy has policy_id "" and its subject (a model) as partition. `detail` is
+    JSON.
+    """
+
+    alert_id: str
+    kind: str
+    severity: str
+    policy_id: str
+    partition: str
+    window_us: int
+    at_us: int
+    detail: str

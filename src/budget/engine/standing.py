@@ -1,0 +1,85 @@
+"""Standing: every balance of the current windows, as `budget status` shows them.
+
+Not here: the balances that one allocation holds on (`reports`).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from budget.domain.answers import BalanceView
+from budget.domain.attributes import parse_attributes, partition_of, scope_matches
+from budget.domain.balances import Balance
+from budget.domain.budgets import Budget, Policy
+from budget.engine import rows
+from budget.engine.balances import heads_of, read_budgets
+from budget.engine.snapshots import snapshot
+from budget.engine.views import view
+from budget.storage import schema
+from budget.storage.database import Database
+
+
+class Shown(NamedTuple):
+    """A policy to show: the budget it is of, and its place in the order."""
+
+    place: int
+    budget: Budget
+    policy: Policy
+
+
+def status(database: Database, attributes: Mapping[str, str]) -> list[BalanceView]:
+    """Every balance of the current windows that calls with these attributes meet; with none, all.
+
+    A window that has passed shows as the fresh one that the next call would open. A balance that no
+    call has met yet shows if there is only one it can be: its policy has no partitions, or the
+    attributes name all of its own. By budget name, then policy (oldest first), then partition.
+    """
+    asked = parse_attributes(attributes)
+    now_us = database.now_us()
+    with snapshot(database) as connection:
+        shown = {s.policy.policy_id: s for s in _policies(connection, asked)}
+        balances = []
+        unmet = {
+            (policy_id, partition_of(s.policy.partition_by, asked))
+            for policy_id, s in shown.items()
+            if asked.keys() >= set(s.policy.partition_by)
+        }
+        for row in heads_of(connection, shown):
+            _, policy_id, partition, *_ = row
+            policy = shown[policy_id].policy
+            if _is_asked(policy, partition, asked):
+                unmet.discard((policy_id, partition))
+                balances.append(rows.balance_from_row(row, policy))
+    for policy_id, partition in unmet:
+        balances.append(Balance(0, shown[policy_id].policy, partition))
+    for balance in balances:
+        balance.open(now_us)
+    balances.sort(key=lambda b: (shown[b.policy.policy_id].place, b.partition))
+    budgets = {s.budget.budget_id: s.budget for s in shown.values()}
+    return [view(balance, budgets) for balance in balances]
+
+
+def _policies(connection: Connection, asked: Mapping[str, str]) -> Iterator[Shown]:
+    """The live policies of the budgets that calls with these attributes meet; with none, of all."""
+    table = schema.budgets
+    found = connection.execute(
+        select(table).where(table.c.archived_us.is_(None)).order_by(table.c.name, table.c.budget_id)
+    )
+    met = [
+        budget
+        for budget in read_budgets(connection, [tuple(row) for row in found])
+        if not asked or scope_matches(budget.scope, asked)
+    ]
+    live = [(budget, policy) for budget in met for policy in budget.live_policies]
+    for place, (budget, policy) in enumerate(live):
+        yield Shown(place, budget, policy)
+
+
+def _is_asked(policy: Policy, partition: str, asked: Mapping[str, str]) -> bool:
+    """Whether a partition may be that of a call with these attributes."""
+    if not asked or not policy.partition_by:
+        return True
+    of = json.loads(partition)
+    return all(of[key] == asked[key] for key in policy.partition_by if key in asked)
