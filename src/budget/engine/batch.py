@@ -29,7 +29,6 @@ SEVERITIES: Final = {"warning": "warning", "action": "warning"}
 EntryLeg = tuple[int, int, int, int, int, int, int, int | None]
 """(head_id, cell_us, spent, reserved, assumed, overrun, version of the balance, limit | None)."""
 
-_new = tuple.__new__  # makes a named tuple at half the price; a ledger makes millions
 _NO_SUMS: Final = [0] * 9
 _MAKES_USAGE: Final = frozenset({"record", "record_usage", "correct"})
 
@@ -315,14 +314,11 @@ class Batch:
 
     def view(self, balance: Balance) -> BalanceView:
         """A balance as it stands, in its open window."""
-        return views.view(balance, self._budget_of(balance))
+        return views.view(balance, self.catalogue.budgets)
 
     def views(self, holding: Holding) -> tuple[BalanceView, ...]:
         """The balances an allocation's legs lie on, each cell once."""
-        return views.views_of(holding.state.legs, self.balances, self._budget_of)
-
-    def _budget_of(self, balance: Balance) -> str:
-        return self.catalogue.budgets[balance.policy.budget_id].name
+        return views.views_of(holding.state.legs, self.balances, self.catalogue.budgets)
 
     # --- Writing ---------------------------------------------------------------------------------
 
