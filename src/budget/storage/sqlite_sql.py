@@ -85,7 +85,22 @@ def _select(template: str, width: int, **parts: str) -> Sizes:
 def _wanted(width: int, size: int) -> str:
     if width == 1:
         return f"({', '.join('?' * size)})"
-    return f"(VALUES {_rows(width, size)})"
+    return _rows(width, size)
+
+
+def _select_by(table: str, columns: Sequence[str], key: Sequence[str]) -> Sizes:
+    """The rows of several composite keys. Joined: `(a, b) IN (VALUES ...)` would scan the table."""
+    return _select(
+        """
+        WITH wanted (<key>) AS (VALUES <wanted>)
+        SELECT <columns> FROM wanted CROSS JOIN <table> ON <same>
+        """,
+        len(key),
+        table=table,
+        key=_quoted(key),
+        columns=_quoted(columns, table),
+        same=" AND ".join(f'{table}."{name}" = wanted."{name}"' for name in key),
+    )
 
 
 BEGIN: Final = "BEGIN IMMEDIATE"
@@ -94,12 +109,7 @@ ROLLBACK: Final = "ROLLBACK"
 STATE: Final = "SELECT epoch, xid, catalogue_version FROM state WHERE id = 1"
 COUNT_UP: Final = "UPDATE state SET xid = ? WHERE id = 1 AND xid = ?"
 
-KEYS: Final = _select(
-    "SELECT <columns> FROM keys WHERE (<key>) IN <wanted>",
-    3,
-    columns=_quoted(unit.KEY_COLUMNS),
-    key=_quoted(unit.KEY_COLUMNS[:3]),
-)
+KEYS: Final = _select_by("keys", unit.KEY_COLUMNS, unit.KEY_COLUMNS[:3])
 
 _ALLOCATIONS: Final = _quoted(unit.ALLOCATION_COLUMNS)
 
@@ -131,16 +141,10 @@ ENTRY_LEGS: Final = _select("SELECT id, legs FROM entries WHERE id IN <wanted>",
 
 _HEADS: Final = _quoted(unit.HEAD_COLUMNS)
 
-HEADS_BY_PAIR: Final = _select(
-    'SELECT <columns> FROM heads WHERE (policy_id, "partition") IN <wanted>', 2, columns=_HEADS
-)
+HEADS_BY_PAIR: Final = _select_by("heads", unit.HEAD_COLUMNS, ("policy_id", "partition"))
 HEADS_BY_ID: Final = _select("SELECT <columns> FROM heads WHERE id IN <wanted>", 1, columns=_HEADS)
 LAST_HEAD: Final = "SELECT coalesce(max(id), 0) FROM heads"
-WINDOWS: Final = _select(
-    "SELECT <columns> FROM windows WHERE (head_id, start_us) IN <wanted>",
-    2,
-    columns=_quoted(unit.WINDOW_COLUMNS),
-)
+WINDOWS: Final = _select_by("windows", unit.WINDOW_COLUMNS, ("head_id", "start_us"))
 
 INSERT_ENTRIES: Final = _insert("entries", unit.ENTRY_COLUMNS)
 INSERT_ALLOCATIONS: Final = _insert("allocations", unit.ALLOCATION_COLUMNS)
