@@ -1,0 +1,274 @@
+"""API keys: how they are made and recognised, and what may be done with one.
+
+A key is `bud_<8 id>_<43 secret><6 checksum>`. The books keep its id and the SHA-256 of its secret;
+the secret has 256 random bits, so a slow hash would add nothing. The admin's key also lies in the
+clear, in a file of its owner (`key_file`). Not here: how a request carries a key (`http.auth`).
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from budget.domain.errors import OutcomeUnknown, Unauthorized
+from budget.engine.intake import Caller
+
+if TYPE_CHECKING:
+    from budget.engine.batch import Batch
+    from budget.engine.jobs import Books
+    from budget.storage.database import Database
+
+PREFIX: Final = "bud"
+ID_CHARS: Final = 8
+SECRET_CHARS: Final = 43
+CHECKSUM_CHARS: Final = 6
+KEY_PATTERN: Final = re.compile(r"bud_([0-9a-z]{8})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})")
+"""What secret scanners may look for; the last six characters are the CRC-32 of all before them."""
+
+ADMIN: Final = "admin"
+REMEMBERED_SECONDS: Final = 1.0
+"""How long what the books say of a key is believed; a revoked one works no longer than that."""
+MAX_REMEMBERED: Final = 10_000
+
+_ID_ALPHABET: Final = string.digits + string.ascii_lowercase
+_BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_NOBODY_HASH: Final = hashlib.sha256(b"nobody has this secret").hexdigest()
+
+
+class NewKey(NamedTuple):
+    """A key just made: `text` is shown to its owner once, `secret_hash` goes to the books."""
+
+    key_id: str
+    text: str
+    secret_hash: str
+
+
+class Presented(NamedTuple):
+    """A key that somebody presents, well formed but not yet believed."""
+
+    key_id: str
+    secret_hash: str
+
+
+class Key(NamedTuple):
+    """A key that the books know: who its caller is, and what it may be used for."""
+
+    caller: Caller
+    scopes: frozenset[str]
+
+    def allows(self, scope: str) -> bool:
+        """Whether calls that need this scope may be made with it."""
+        return scope in self.scopes or ADMIN in self.scopes
+
+
+class KeyRow(NamedTuple):
+    """What the books keep of a key."""
+
+    secret_hash: str
+    scopes: str
+    revoked_us: int | None
+
+
+# --- Making and reading --------------------------------------------------------------------------
+
+
+def make_key() -> NewKey:
+    """A new key, from the system's source of randomness."""
+    key_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(ID_CHARS))
+    secret = "".join(secrets.choice(_BASE62) for _ in range(SECRET_CHARS))
+    body = f"{PREFIX}_{key_id}_{secret}"
+    return NewKey(f"{PREFIX}_{key_id}", body + _checksum(body), _hash(secret))
+
+
+def read_key(text: str) -> Presented | None:
+    """A key as presented; None when it is not one, or one letter of it is wrong."""
+    matched = KEY_PATTERN.fullmatch(text)
+    if matched is None:
+        return None
+    key_id, secret, checksum = matched.groups()
+    if not hmac.compare_digest(checksum, _checksum(text[:-CHECKSUM_CHARS])):
+        return None
+    return Presented(f"{PREFIX}_{key_id}", _hash(secret))
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _checksum(body: str) -> str:
+    number = zlib.crc32(body.encode())
+    digits = ""
+    for _ in range(CHECKSUM_CHARS):
+        number, rest = divmod(number, len(_BASE62))
+        digits = _BASE62[rest] + digits
+    return digits
+
+
+# --- Recognising ---------------------------------------------------------------------------------
+
+
+def believe(presented: Presented, row: KeyRow | None) -> Key:
+    """The key that was presented, if the books know it; Unauthorized, always the same, if not.
+
+    An unknown id costs the same comparison as a wrong secret.
+    """
+    known_hash = _NOBODY_HASH if row is None else row.secret_hash
+    matches = hmac.compare_digest(presented.secret_hash, known_hash)
+    if row is None or not matches or row.revoked_us is not None:
+        raise unauthorized()
+    scopes = frozenset(row.scopes.split())
+    manages = ADMIN in scopes
+    return Key(Caller(presented.key_id, manage=manages, max_priority=10 if manages else 5), scopes)
+
+
+def unauthorized() -> Unauthorized:
+    """The one answer to a missing, malformed, unknown, wrong or revoked key."""
+    return Unauthorized(
+        "This needs a valid API key: send it as `Authorization: Bearer bud_…` or as `X-API-Key`."
+    )
+
+
+class Keyring:
+    """What the books say about keys, remembered for a second."""
+
+    def __init__(
+        self,
+        read: Callable[[str], KeyRow | None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read = read
+        self._clock = clock
+        self._remembered: dict[str, tuple[float, KeyRow | None]] = {}
+
+    @classmethod
+    def of(cls, database: "Database") -> "Keyring":
+        """The keyring of open books."""
+        return cls(lambda key_id: read_row(database, key_id))
+
+    def remembers(self, key_id: str) -> bool:
+        """Whether `find` would answer without asking the books."""
+        remembered = self._remembered.get(key_id)
+        return remembered is not None and self._clock() - remembered[0] < REMEMBERED_SECONDS
+
+    def find(self, presented: Presented) -> Key:
+        """The key presented, or Unauthorized; asks the books unless it did so a moment ago."""
+        remembered = self._remembered.get(presented.key_id)
+        now = self._clock()
+        if remembered is None or now - remembered[0] >= REMEMBERED_SECONDS:
+            # The age counts from before the question, so that a key revoked since then is not
+            # believed for longer.
+            remembered = (now, self._read(presented.key_id))
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[presented.key_id] = remembered
+        return believe(presented, remembered[1])
+
+
+def read_row(database: "Database", key_id: str) -> KeyRow | None:
+    """What the books keep of a key; Unavailable when they cannot be read."""
+    from sqlalchemy import select
+
+    from budget.engine.snapshots import snapshot
+    from budget.storage.schema import api_keys
+
+    columns = (api_keys.c.secret_hash, api_keys.c.scopes, api_keys.c.revoked_us)
+    with snapshot(database) as connection:
+        row = connection.execute(select(*columns).where(api_keys.c.key_id == key_id)).first()
+    return None if row is None else KeyRow(*row)
+
+
+# --- The admin's key -----------------------------------------------------------------------------
+
+
+def ensure_admin_key(
+    books: "Books", config_dir: Path, target: str, *, anew: bool = False
+) -> Path | None:
+    """Make the admin's key if the books have no live key yet; the file that holds it in the clear.
+
+    None when the books have keys but the file holds none of them: whoever has one must use that, or
+    ask for a further one with `anew`.
+    """
+    from budget.engine import key_file
+
+    with key_file.locked(config_dir):
+        known = key_file.find(config_dir, target)
+        if not anew and known is not None and _is_live(books, known):
+            return key_file.path_of(config_dir)
+        key = make_key()
+        # The file first: a key that is only in the books would be of use to nobody.
+        before = key_file.put(config_dir, target, key.text)
+        try:
+            added = add_key(books, key, name=ADMIN, scopes=ADMIN, only_first=not anew)
+        except OutcomeUnknown:
+            raise  # it may be in the books, so it stays in the file
+        except BaseException:
+            key_file.restore(config_dir, before)
+            raise
+        if not added:
+            key_file.restore(config_dir, before)
+            return None
+        return key_file.path_of(config_dir)
+
+
+def add_key(
+    books: "Books", key: NewKey, *, name: str, scopes: str, only_first: bool = False
+) -> bool:
+    """Put a key into the books, through their writer; False if `only_first` and it is not."""
+    from budget.engine.ledger import Ticket
+
+    def adding(batch: "Batch") -> bool:
+        from sqlalchemy import func, insert, select
+
+        from budget.storage.schema import api_keys
+
+        if only_first:
+            live = select(func.count()).select_from(api_keys).where(api_keys.c.revoked_us.is_(None))
+            if batch.unit.execute(live)[0][0]:
+                return False
+        batch.unit.execute(
+            insert(api_keys).values(
+                key_id=key.key_id, name=name, secret_hash=key.secret_hash, scopes=scopes,
+                created_us=batch.now_us, revoked_us=None,
+            )
+        )  # fmt: skip
+        return True
+
+    added: bool = books.ledger.do(lambda waiter: Ticket(waiter, change=adding))
+    return added
+
+
+def revoke_key(books: "Books", key_id: str) -> bool:
+    """Take a key out of use, within a second; False if the books know no such live key."""
+    from budget.engine.ledger import Ticket
+
+    def revoking(batch: "Batch") -> bool:
+        from sqlalchemy import select, update
+
+        from budget.storage.schema import api_keys
+
+        live = (api_keys.c.key_id == key_id) & api_keys.c.revoked_us.is_(None)
+        if not batch.unit.execute(select(api_keys.c.key_id).where(live)):
+            return False
+        batch.unit.execute(update(api_keys).where(live).values(revoked_us=batch.now_us))
+        return True
+
+    revoked: bool = books.ledger.do(lambda waiter: Ticket(waiter, change=revoking))
+    return revoked
+
+
+def _is_live(books: "Books", text: str) -> bool:
+    presented = read_key(text)
+    if presented is None:
+        return False
+    try:
+        believe(presented, read_row(books.database, presented.key_id))
+    except Unauthorized:
+        return False
+    return True
