@@ -4,7 +4,7 @@ Not here: how ten thousand scopes are searched at once (`engine.catalogue`).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Final
@@ -103,6 +103,8 @@ def parse_scope(given: object, field: str = "scope") -> Scope:
         if not 0 < len(values) <= MAX_SCOPE_VALUES:
             raise InvalidInput(path, f"must list 1 to {MAX_SCOPE_VALUES} values.")
         texts = [parse_value(value, path) for value in values]
+        if any("*" in text[:-1] for text in texts):
+            raise InvalidInput(path, "may have a * at its end only, where it stands for the rest.")
         conditions.append(
             Condition(
                 key=name,
@@ -131,7 +133,7 @@ def parse_per(given: object, field: str = "per") -> tuple[str, ...]:
     """The attributes a budget is split by, each once, in order of their names."""
     if given is None:
         return ()
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    if not isinstance(given, list | tuple):
         raise InvalidInput(field, "must be a list of attributes.")
     names = [parse_key(key, field) for key in given]
     if len(set(names)) != len(names):

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from budget.domain.attributes import Scope
+from budget.domain.attributes import Scope, scope_to_json
 from budget.domain.errors import InvalidInput
 from budget.domain.money import (
     MAX_LIMIT_NANOS,
+    format_fraction,
+    format_usd,
     parse_count,
     parse_fraction_bps,
     parse_percent_bps,
@@ -74,7 +76,8 @@ class Policy:
     """One limit of a budget. `limit` is in nano-USD for `usd`, else a count; bps are of the limit.
 
     `limits` is its history, (since_us, limit) ascending, the last one in force. `partition_by` is
-    the budget's `per` plus, for per_session and per_task, that attribute.
+    the budget's `per` plus, for per_session and per_task, that attribute. `succeeds` is the id of
+    the policy that this one replaced.
     """
 
     policy_id: str
@@ -93,6 +96,7 @@ class Policy:
     archived_us: int | None = None
     limits: tuple[tuple[int, int], ...] = ()
     top_ups: tuple[TopUp, ...] = ()
+    succeeds: str | None = None
     # Derived once, for the decisions that read them millions of times.
     unit_index: int = field(init=False)
     hard: bool = field(init=False)
@@ -230,18 +234,21 @@ def parse_enforcement(value: object, field_name: str) -> Enforcement:
 def parse_thresholds(
     warning: object, action: object, path: str, *, defaults: tuple[int, int] = (8_000, 9_500)
 ) -> tuple[int, int]:
-    """(warning, action) in basis points of the limit; the warning comes first."""
-    warning_bps = (
-        defaults[0] if warning is None else parse_fraction_bps(warning, f"{path}warning_threshold")
-    )
-    action_bps = (
-        defaults[1] if action is None else parse_fraction_bps(action, f"{path}action_threshold")
-    )
-    if warning_bps > action_bps:
-        if action is None:
-            action_bps = max(action_bps, warning_bps)
-        else:
-            raise InvalidInput(f"{path}warning_threshold", "must not be above action_threshold.")
+    """(warning, action) in basis points of the limit; the warning comes first.
+
+    One that is not given gives way to the one that is.
+    """
+    warning_bps, action_bps = defaults
+    if warning is not None:
+        warning_bps = parse_fraction_bps(warning, f"{path}warning_threshold")
+    if action is not None:
+        action_bps = parse_fraction_bps(action, f"{path}action_threshold")
+    if warning is None:
+        warning_bps = min(warning_bps, action_bps)
+    elif action is None:
+        action_bps = max(warning_bps, action_bps)
+    elif warning_bps > action_bps:
+        raise InvalidInput(f"{path}warning_threshold", "must not be above action_threshold.")
     return warning_bps, action_bps
 
 
@@ -316,23 +323,22 @@ def parse_policy(
             raise InvalidInput(f"{path}{name}", "is required.")
     unit = parse_unit(given["unit"], f"{path}unit")
     calendar = _parse_calendar(given, path)
-    enforcement = parse_enforcement(given.get("enforcement", "hard_limit"), f"{path}enforcement")
+    enforcement = parse_enforcement(
+        _or(given.get("enforcement"), "hard_limit"), f"{path}enforcement"
+    )
     warning_bps, action_bps = parse_thresholds(
         given.get("warning_threshold"), given.get("action_threshold"), path
     )
-    rollover = parse_choice(given.get("rollover") or "none", f"{path}rollover", ("none", "unused"))
-    if rollover == "unused" and calendar.period.kind in (
-        "total",
-        "rolling",
-        "per_session",
-        "per_task",
-    ):
-        raise InvalidInput(
-            f"{path}rollover", f"a {calendar.period.kind} policy has nothing to roll over."
-        )
-    default_expiry = "assume" if enforcement == "hard_limit" else "release"
+    rollover = parse_choice(
+        _or(given.get("rollover"), "none"), f"{path}rollover", ("none", "unused")
+    )
+    kind = calendar.period.kind
+    if rollover == "unused" and kind in ("total", "rolling", "per_session", "per_task"):
+        raise InvalidInput(f"{path}rollover", f"a {kind} policy has nothing to roll over.")
     on_expiry = parse_choice(
-        given.get("on_expiry") or default_expiry, f"{path}on_expiry", ("assume", "release")
+        _or(given.get("on_expiry"), default_on_expiry(enforcement)),
+        f"{path}on_expiry",
+        ("assume", "release"),
     )
     limit = parse_limit(given["limit"], unit, f"{path}limit")
     return Policy(
@@ -355,6 +361,15 @@ def parse_policy(
     )
 
 
+def default_on_expiry(enforcement: Enforcement) -> Literal["assume", "release"]:
+    """What happens to a hold that expires when the policy doesn't say."""
+    return "assume" if enforcement == "hard_limit" else "release"
+
+
+def _or(value: object, default: str) -> object:
+    return default if value is None else value
+
+
 def _parse_calendar(given: Mapping[str, object], path: str) -> Calendar:
     period = parse_period(given["period"], f"{path}period")
     zone = given.get("timezone")
@@ -366,3 +381,63 @@ def _parse_calendar(given: Mapping[str, object], path: str) -> Calendar:
         zone="UTC" if zone is None else parse_zone(zone, f"{path}timezone"),
         reset_day=1 if reset_day is None else parse_reset_day(reset_day, f"{path}reset_day"),
     )
+
+
+# --- Writing -------------------------------------------------------------------------------------
+
+
+def amount_to_json(amount: int, unit: Unit) -> str | int:
+    """An amount as a user writes it: USD as a string, a count as a number."""
+    return format_usd(amount) if unit == "usd" else amount
+
+
+def policy_to_json(policy: Policy) -> dict[str, Any]:
+    """The policy as a user writes it: every field, as `parse_policy` reads them."""
+    calendar = policy.calendar
+    written: dict[str, Any] = {
+        "unit": policy.unit,
+        "period": calendar.period.text,
+        "limit": amount_to_json(policy.limit, policy.unit),
+        "enforcement": policy.enforcement,
+        "warning_threshold": format_fraction(policy.warning_bps),
+        "action_threshold": format_fraction(policy.action_bps),
+        "timezone": calendar.zone,
+        "on_expiry": policy.on_expiry,
+        "rollover": "unused" if policy.rollover else "none",
+        "reserved_for_priority": {
+            str(priority): _percent(bps) for priority, bps in policy.reserved_for_priority
+        },
+    }
+    if calendar.period.kind == "monthly":
+        written["reset_day"] = calendar.reset_day
+    return written
+
+
+def _percent(bps: int) -> str:
+    whole, rest = divmod(bps, 100)
+    return f"{whole}.{rest:02d}".rstrip("0") + "%" if rest else f"{whole}%"
+
+
+def unpriced_to_json(unpriced: Unpriced | None) -> str | dict[str, str] | None:
+    """The rule as a user writes it; stand-in rates in USD per million tokens."""
+    if unpriced is None or isinstance(unpriced, str):
+        return unpriced
+    assert isinstance(unpriced.input, int), "stand-in rates have no tiers"
+    assert isinstance(unpriced.output, int), "stand-in rates have no tiers"
+    return {
+        "input": format_usd(unpriced.input * 1_000),
+        "output": format_usd(unpriced.output * 1_000),
+    }
+
+
+def budget_to_json(budget: Budget) -> dict[str, Any]:
+    """The budget as a user writes it, without its policies."""
+    return {
+        "name": budget.name,
+        "description": budget.description,
+        "owner": budget.owner,
+        "scope": scope_to_json(budget.scope),
+        "per": list(budget.per),
+        "unpriced": unpriced_to_json(budget.unpriced),
+        "metadata": dict(budget.metadata),
+    }

@@ -7,11 +7,13 @@ stored.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from copy import copy
 from typing import Final, NamedTuple
 
 from budget.domain.attributes import (
     Attributes,
     Condition,
+    Scope,
     partition_of,
     scope_matches,
 )
@@ -29,6 +31,8 @@ class Match(NamedTuple):
     """
 
     policies: tuple[tuple[Policy, str], ...]
+    pairs: dict[tuple[str, str], None]
+    """The (policy_id, partition) of each, in the same order."""
     budgets: tuple[Budget, ...]
     unpriced: str | Rates | None
 
@@ -44,38 +48,82 @@ class Catalogue:
             for budget in self.budgets.values()
             for policy in budget.policies
         }
-        self._exact: dict[tuple[str, str], list[Budget]] = defaultdict(list)
-        self._prefix: dict[str, dict[int, dict[str, list[Budget]]]] = defaultdict(dict)
-        self._anywhere: list[Budget] = []
+        self._exact: dict[tuple[str, str], tuple[Budget, ...]] = {}
+        self._prefix: dict[tuple[str, str], tuple[Budget, ...]] = {}
+        self._prefix_lengths: dict[str, tuple[int, ...]] = {}
+        self._anywhere: tuple[Budget, ...] = ()
+        self._seen: Counter[tuple[str, str]] = Counter()
         self._remembered: dict[tuple[tuple[str, str], ...], Match] = {}
         live = [budget for budget in self.budgets.values() if budget.live_policies]
+        for budget in live:
+            self._seen.update(_exact_pairs(budget))
         self._file(live)
 
-    def _file(self, budgets: list[Budget]) -> None:
-        seen = Counter(
-            (condition.key, value)
-            for budget in budgets
-            for condition in budget.scope
-            for value in condition.exact
-        )
+    def with_budget(self, budget: Budget) -> "Catalogue":
+        """The next version, in which this budget is new or stands for its former self.
 
-        def crowd(condition: Condition) -> int:
-            return max(seen[condition.key, value] for value in condition.exact)
+        Costs a few copies of the index, not a new one. Where a budget is filed may then be less
+        than the best place, which costs time, never a match.
+        """
+        other = copy(self)
+        other.version = self.version + 1
+        other.budgets = {**self.budgets, budget.budget_id: budget}
+        own = {policy.policy_id: policy for policy in budget.policies}
+        other.policies = {**self.policies, **own}
+        other._exact = dict(self._exact)
+        other._prefix = dict(self._prefix)
+        other._prefix_lengths = dict(self._prefix_lengths)
+        other._seen = self._seen.copy()
+        other._remembered = {}
+        before = self.budgets.get(budget.budget_id)
+        if before is not None and before.live_policies:
+            other._unfile(before)
+        if budget.live_policies:
+            other._seen.update(_exact_pairs(budget))
+            other._file([budget])
+        return other
 
+    def _file(self, budgets: Iterable[Budget]) -> None:
+        """File budgets, whose pairs were counted before, each under one of its conditions."""
+        exact: dict[tuple[str, str], list[Budget]] = defaultdict(list)
+        prefix: dict[tuple[str, str], list[Budget]] = defaultdict(list)
+        anywhere: list[Budget] = []
         for budget in budgets:
-            exact = [c for c in budget.scope if c.exact and not c.prefixes]
-            if exact:
-                chosen = min(exact, key=crowd)
-            elif budget.scope:
-                chosen = max(budget.scope, key=lambda c: min(map(len, c.prefixes), default=0))
-            else:
-                self._anywhere.append(budget)
+            condition = self._rarest(budget.scope)
+            if condition is None:
+                anywhere.append(budget)
                 continue
-            for value in chosen.exact:
-                self._exact[chosen.key, value].append(budget)
-            for prefix in chosen.prefixes:
-                by_prefix = self._prefix[chosen.key].setdefault(len(prefix), {})
-                by_prefix.setdefault(prefix, []).append(budget)
+            for value in condition.exact:
+                exact[condition.key, value].append(budget)
+            for start in condition.prefixes:
+                prefix[condition.key, start].append(budget)
+        for place, filed in exact.items():
+            self._exact[place] = (*self._exact.get(place, ()), *filed)
+        for place, filed in prefix.items():
+            self._prefix[place] = (*self._prefix.get(place, ()), *filed)
+            key, start = place
+            lengths = self._prefix_lengths.get(key, ())
+            if len(start) not in lengths:
+                self._prefix_lengths[key] = (*lengths, len(start))
+        self._anywhere = (*self._anywhere, *anywhere)
+
+    def _rarest(self, scope: Scope) -> Condition | None:
+        """The condition that the fewest budgets share: an exact one, else the longest prefixes."""
+        exact = [condition for condition in scope if condition.exact and not condition.prefixes]
+        if exact:
+            return min(exact, key=lambda c: max(self._seen[c.key, value] for value in c.exact))
+        return max(scope, key=lambda c: min(map(len, c.prefixes)), default=None)
+
+    def _unfile(self, budget: Budget) -> None:
+        """Take a budget out of every place where it may be filed."""
+        self._seen.subtract(_exact_pairs(budget))
+        self._seen = +self._seen
+        for pair in _exact_pairs(budget):
+            _take_out(self._exact, pair, budget)
+        for condition in budget.scope:
+            for start in condition.prefixes:
+                _take_out(self._prefix, (condition.key, start), budget)
+        self._anywhere = tuple(b for b in self._anywhere if b.budget_id != budget.budget_id)
 
     def match(self, attributes: Attributes) -> Match:
         """The policies in force for a call with these attributes, in a fixed order."""
@@ -92,8 +140,8 @@ class Catalogue:
         candidates = list(self._anywhere)
         for key, value in attributes.items():
             candidates.extend(self._exact.get((key, value), ()))
-            for length, by_prefix in self._prefix.get(key, {}).items():
-                candidates.extend(by_prefix.get(value[:length], ()))
+            for length in self._prefix_lengths.get(key, ()):
+                candidates.extend(self._prefix.get((key, value[:length]), ()))
         found = {
             budget.budget_id: budget
             for budget in candidates
@@ -105,7 +153,22 @@ class Catalogue:
             for budget in budgets
             for policy in budget.live_policies
         )
-        return Match(policies, budgets, _strictest(budgets))
+        pairs = dict.fromkeys((policy.policy_id, partition) for policy, partition in policies)
+        return Match(policies, pairs, budgets, _strictest(budgets))
+
+
+def _exact_pairs(budget: Budget) -> list[tuple[str, str]]:
+    return [(condition.key, value) for condition in budget.scope for value in condition.exact]
+
+
+def _take_out(
+    filed: dict[tuple[str, str], tuple[Budget, ...]], place: tuple[str, str], budget: Budget
+) -> None:
+    left = tuple(b for b in filed.get(place, ()) if b.budget_id != budget.budget_id)
+    if left:
+        filed[place] = left
+    else:
+        filed.pop(place, None)
 
 
 def _strictest(budgets: tuple[Budget, ...]) -> str | Rates | None:

@@ -291,6 +291,7 @@ class Ledger:
                 batch = Batch(unit, begun, catalogue, now_us)
                 ticket.answer = ticket.change(batch)
                 unit.commit()
+                self._catalogue = batch.catalogue
             except Transient:
                 unit.rollback()
                 time.sleep(0.002 * 2**attempt)
