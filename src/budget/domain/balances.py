@@ -56,6 +56,15 @@ class Cell:
         self.carry = carry
         self.changed = changed
 
+    def add(self, spent: int, reserved: int, assumed: int, overrun: int) -> None:
+        """Add to every account."""
+        self.spent += spent
+        self.reserved += reserved
+        self.assumed += assumed
+        self.overrun += overrun
+        if self.spent > MAX_BALANCE:
+            raise _overflow()
+
 
 class Balance:
     """The working copy of one head.
@@ -181,28 +190,30 @@ class Balance:
 
     def post(self, posting: Posting) -> int:
         """Apply a posting; the balance's new version. A bucket that has left takes no effect."""
-        self.version += 1
+        version = self.version = self.version + 1
         self.changed = True
         _, cell_us, spent, reserved, assumed, overrun = posting
         if self.policy.rolling:
             if not self.is_live(cell_us):
-                return self.version
+                return version
             cell = self.cells.get(cell_us)
             if cell is None:
                 cell = self.cells[cell_us] = Cell()
-            _add(cell, spent, reserved, assumed, overrun)
+            cell.add(spent, reserved, assumed, overrun)
         elif cell_us != self.start_us:
             cell = self.cells[cell_us]
-            _add(cell, spent, reserved, assumed, overrun)
+            cell.add(spent, reserved, assumed, overrun)
             cell.changed = True
-            return self.version
-        self.spent += spent
+            return version
         self.reserved += reserved
-        self.assumed += assumed
-        self.overrun += overrun
-        if self.spent > MAX_BALANCE or self.reserved > MAX_BALANCE:
-            raise _overflow()
-        return self.version
+        if spent:
+            self.spent += spent
+            if self.spent > MAX_BALANCE:
+                raise _overflow()
+        if assumed or overrun:
+            self.assumed += assumed
+            self.overrun += overrun
+        return version
 
     def room(self, priority: int) -> int:
         """How much more a call of this priority could hold; negative when over the limit."""
@@ -241,15 +252,6 @@ class Balance:
             )
             if before < -(-self.limit * bps // BPS) <= after
         ]
-
-
-def _add(cell: Cell, spent: int, reserved: int, assumed: int, overrun: int) -> None:
-    cell.spent += spent
-    cell.reserved += reserved
-    cell.assumed += assumed
-    cell.overrun += overrun
-    if cell.spent > MAX_BALANCE:
-        raise _overflow()
 
 
 def _overflow() -> InvalidInput:

@@ -100,7 +100,8 @@ def place(
         )
     shortfalls: list[Shortfall] = []
     for balance in balances:
-        if balance.id in drawn:
+        head_id = balance.id
+        if head_id in drawn:
             continue
         policy = balance.policy
         amount = wanted[policy.unit_index]
@@ -111,7 +112,7 @@ def place(
         if amount and policy.hard and amount > balance.room(priority):
             shortfalls.append(_shortfall(balance, amount, priority))
             continue
-        head_id, cell_us = balance.id, balance.start_us
+        cell_us = balance.start_us
         legs.append(_new(Leg, (head_id, cell_us, amount, amount, 0)))
         postings.append(_new(Posting, (head_id, cell_us, 0, amount, 0, 0)))
     if shortfalls:

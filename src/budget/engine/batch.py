@@ -79,6 +79,8 @@ class Batch:
         self._rollups: dict[tuple[int, str], list[int]] = {}
         self._series: dict[str, Row] = {}
         self._due: bool | None = None
+        self._matched: dict[int, list[Balance]] = {}
+        self._matches: list[Match] = []
         self._keys_taken: set[tuple[str, str, str]] = set()
 
     # --- Loading ---------------------------------------------------------------------------------
@@ -157,10 +159,15 @@ class Batch:
 
     def balances_of(self, match: Match) -> list[Balance]:
         """The balances of a match, in its order; SetAside if one was not foreseen when loading."""
-        try:
-            return [self.by_pair[pair] for pair in match.pairs]
-        except KeyError:
-            raise SetAside from None
+        balances = self._matched.get(id(match))
+        if balances is None:
+            try:
+                balances = [self.by_pair[pair] for pair in match.pairs]
+            except KeyError:
+                raise SetAside from None
+            self._matched[id(match)] = balances
+            self._matches.append(match)  # alive as long as its id names it
+        return balances
 
     def set_aside_if_due(self) -> None:
         """Raise SetAside, once for a command, if any open hold's time is up."""

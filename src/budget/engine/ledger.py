@@ -263,7 +263,7 @@ class Ledger:
                 commands.insert(0, Sweep("budget", None, "", manage=True, allocation_ids=due))
             claimed = load(batch, commands)
             if due:
-                acts.run_sweep(batch, commands[0])  # type: ignore[arg-type]
+                acts.RUN[Sweep](batch, commands[0])
             aside = run(batch, tickets, may_set_aside=expiring)
             untold = self.refusals.enter(batch)
             batch.write(claimed)

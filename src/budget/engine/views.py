@@ -3,7 +3,7 @@
 Not here: what a balance is (`domain.balances`), how it is written down (`rows`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from budget.domain.allocations import Leg
@@ -37,9 +37,11 @@ def view(balance: Balance, budgets: Budgets, cell_us: int | None = None) -> Bala
 
 
 def views_of(
-    legs: Iterable[Leg], balances: Mapping[int, Balance], budgets: Budgets
+    legs: Sequence[Leg], balances: Mapping[int, Balance], budgets: Budgets
 ) -> tuple[BalanceView, ...]:
     """The balances that legs lie on, each cell once (of a rolling policy, each balance once)."""
+    if len({leg[0] for leg in legs}) == len(legs):
+        return tuple([view(balances[leg[0]], budgets, leg[1]) for leg in legs])
     shown: dict[tuple[int, int], BalanceView] = {}
     for head_id, cell_us, _, _, _ in legs:
         balance = balances[head_id]

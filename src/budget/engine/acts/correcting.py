@@ -1,0 +1,112 @@
+"""Correcting: reversing a usage record, once, and booking its replacement."""
+
+from typing import Any
+
+from budget.domain import facts
+from budget.domain.allocations import Amounts
+from budget.domain.answers import (
+    Correction,
+)
+from budget.domain.errors import Conflict, NotFound
+from budget.domain.pricing import cost_nanos, decode_rates
+from budget.domain.usage import negated
+from budget.engine import rows
+from budget.engine.acts.before import claim, seen
+from budget.engine.acts.booking import amounts_of, book
+from budget.engine.batch import Batch, SetAside
+from budget.engine.commands import Correct
+
+
+def plan_correct(batch: Batch, command: Correct) -> None:
+    claim(batch, command, _correction_ref(command))
+    batch.needs.usage.add(command.usage_id)
+
+
+def _correction_ref(command: Correct) -> str:
+    """The ids a correction makes: the reversal's, and the replacement's after a space."""
+    return " ".join(filter(None, (command.reversal_id, command.replacement_id)))
+
+
+def meet_correct(batch: Batch, command: Correct) -> None:
+    row = batch.usage.get(command.usage_id)
+    if row is None:
+        return
+    for reversed_id, reversal_id in batch.unit.reversals([command.usage_id]):
+        batch.reversed[reversed_id] = reversal_id
+    for _, legs in batch.unit.entry_legs([row[2]]):
+        batch.correcting[command.usage_id] = legs
+        batch.needs.heads.update(leg[0] for leg in rows.postings_from_json(legs))
+
+
+def want_correct(batch: Batch, command: Correct) -> None:
+    for leg in rows.postings_from_json(batch.correcting.get(command.usage_id, "[]")):
+        batch.want_window(leg[0], leg[1])
+
+
+def run_correct(batch: Batch, command: Correct) -> Correction:
+    ref = seen(batch, command)
+    if ref is not None:
+        return _corrected_before(batch, command, ref)
+    row = batch.usage.get(command.usage_id)
+    if row is None:
+        raise NotFound("usage record", command.usage_id)
+    if command.usage_id not in batch.correcting:
+        raise SetAside  # booked by this very batch: its legs are to be read from the journal
+    if row[23] is not None:
+        raise Conflict("A reversal cannot be corrected itself.", code="is_reversal")
+    if command.usage_id in batch.reversed:
+        raise Conflict(
+            f"The record was reversed before, by {batch.reversed[command.usage_id]}.",
+            code="already_corrected",
+        )
+    old = rows.usage_from_row(row)
+    rates = None if row[20] is None else decode_rates(row[20])
+    usage, cost = command.replacement, None
+    if usage is not None:
+        cost = None if rates is None else cost_nanos(rates, usage)
+    booked = _booked(batch, command.usage_id)
+    new = Amounts(0, 0, 0, 0, 0) if usage is None else amounts_of(usage, cost)
+    decided = facts.correct(booked, new, batch.balances)
+    legs = batch.apply(decided)
+    detail = {"reason": command.reason, "corrects": command.usage_id}
+    entry_id = batch.enter(
+        "corrected", command.actor, legs, detail,
+        allocation_id=old.allocation_id, usage_id=command.usage_id,
+    )  # fmt: skip
+    shared: dict[str, Any] = {
+        "attributes_json": row[6], "provider": old.provider, "model": old.model, "rates": rates,
+        "allocation_id": old.allocation_id, "occurred_us": old.occurred_us,
+        "reason": command.reason, "metadata": "{}",
+    }  # fmt: skip
+    minus = None if old.cost_nanos is None else -old.cost_nanos
+    book(
+        batch, command, entry_id, negated(old.usage), minus, ["correction"],
+        usage_id=command.reversal_id, reverses=command.usage_id, **shared,
+    )  # fmt: skip
+    if usage is not None:
+        assert command.replacement_id is not None
+        book(
+            batch, command, entry_id, usage, cost, ["correction"],
+            usage_id=command.replacement_id, replaces=command.usage_id, **shared,
+        )  # fmt: skip
+    batch.reversed[command.usage_id] = command.reversal_id
+    batch.take_key(command, _correction_ref(command))
+    views = tuple(batch.view(batch.balances[head_id]) for head_id in booked)
+    return Correction(command.reversal_id, command.replacement_id, cost, views)
+
+
+def _booked(batch: Batch, usage_id: str) -> dict[int, list[tuple[int, int]]]:
+    """What a record spent, by head: (cell_us, spent), in the order it was booked."""
+    booked: dict[int, list[tuple[int, int]]] = {}
+    for head_id, cell_us, spent, *_ in rows.postings_from_json(batch.correcting[usage_id]):
+        booked.setdefault(head_id, []).append((cell_us, spent))
+    return booked
+
+
+def _corrected_before(batch: Batch, command: Correct, ref: str) -> Correction:
+    reversal_id, _, replacement_id = ref.partition(" ")
+    views = tuple(
+        batch.view(batch.balances[head_id]) for head_id in _booked(batch, command.usage_id)
+    )
+    cost = batch.usage[replacement_id][18] if replacement_id else None
+    return Correction(reversal_id, replacement_id or None, cost, views, replayed=True)

@@ -1,0 +1,139 @@
+"""While and until a hold lasts: extending, releasing, expiring."""
+
+from typing import Final
+
+from budget.domain import decide, facts
+from budget.domain.allocations import Amounts, Held, Holding
+from budget.domain.answers import (
+    Allocation,
+    Refusal,
+)
+from budget.domain.decide import Refused
+from budget.domain.errors import Conflict, Forbidden
+from budget.domain.pricing import Rates, token_hold_nanos
+from budget.engine.acts.before import claim, holding_of, parent_of, seen
+from budget.engine.acts.placing import allocation_answer
+from budget.engine.acts.refusing import refuse
+from budget.engine.batch import Batch
+from budget.engine.commands import Extend, Release, Sweep
+
+MAX_CHILDREN: Final = 4000
+"""Open children that one command can expire; an envelope with more ends in several sweeps."""
+
+
+def plan_extend(batch: Batch, command: Extend) -> None:
+    claim(batch, command, command.allocation_id)
+    batch.needs.allocations.add(command.allocation_id)
+
+
+def run_extend(batch: Batch, command: Extend) -> Allocation | Refusal:
+    ref = seen(batch, command)
+    if ref is not None:
+        return allocation_answer(batch, holding_of(batch, ref), replayed=True)
+    holding = holding_of(batch, command.allocation_id)
+    rates = holding.terms.rates
+    more, more_held = _more(command, rates)
+    decision = decide.extend(
+        holding,
+        more,
+        more_held,
+        batch.balances,
+        ttl_us=command.ttl_us,
+        now_us=batch.now_us,
+        more_output_tokens=command.max_output_tokens,
+        parent=parent_of(batch, holding),
+    )
+    if isinstance(decision, Refused):
+        return refuse(batch, command, decision)
+    legs = batch.apply(decision, admission=True)
+    batch.enter("extended", command.actor, legs, None, allocation_id=command.allocation_id)
+    batch.take_key(command, command.allocation_id)
+    return allocation_answer(batch, holding)
+
+
+def _more(command: Extend, rates: Rates | None) -> tuple[Amounts, Held]:
+    if command.max_output_tokens is not None:
+        tokens = command.max_output_tokens
+        usd = 0 if rates is None else decide.estimate(rates, 0, tokens, 0)[1].usd
+        return Amounts(usd, tokens, 0, tokens, 0), Held(usd, tokens, 0)
+    tokens_more = command.tokens or 0
+    usd_more = command.usd_nanos
+    if usd_more is None:
+        usd_more = 0 if rates is None else token_hold_nanos(rates, tokens_more, 0)
+    requests = command.requests or 0
+    return (
+        Amounts(usd_more, tokens_more, tokens_more, tokens_more, requests),
+        Held(usd_more, tokens_more, requests),
+    )
+
+
+def plan_release(batch: Batch, command: Release) -> None:
+    claim(batch, command, command.allocation_id)
+    batch.needs.allocations.add(command.allocation_id)
+    batch.needs.ending.add(command.allocation_id)
+
+
+def run_release(batch: Batch, command: Release) -> Allocation:
+    ref = seen(batch, command)
+    if ref is not None:
+        return allocation_answer(batch, holding_of(batch, ref), replayed=True)
+    holding = holding_of(batch, command.allocation_id)
+    status = holding.state.status
+    if status == "released":
+        return allocation_answer(batch, holding, replayed=True)
+    if status == "expired" and not command.manage:
+        raise Forbidden(
+            "The allocation has expired and its hold is assumed spent; report its usage "
+            "(zero, with requests 0, if the call never happened), or release it with a manage key."
+        )
+    check_children(batch, holding)
+    end_children(batch, holding)
+    legs = batch.apply(facts.release(holding, batch.balances, parent=parent_of(batch, holding)))
+    detail = {"reason": command.reason} if command.reason else None
+    batch.enter("released", command.actor, legs, detail, allocation_id=command.allocation_id)
+    batch.take_key(command, command.allocation_id)
+    return allocation_answer(batch, holding)
+
+
+def end_children(batch: Batch, parent: Holding) -> bool:
+    """Expire an envelope's open children, each with its entry; False if there are too many."""
+    children = batch.children.get(parent.terms.allocation_id)
+    if not children:
+        return True
+    children = [child for child in children if child.is_open]
+    for child in children[:MAX_CHILDREN]:
+        expire(batch, child)
+    return len(children) <= MAX_CHILDREN
+
+
+def check_children(batch: Batch, parent: Holding) -> None:
+    children = batch.children.get(parent.terms.allocation_id)
+    if children and sum(child.is_open for child in children) > MAX_CHILDREN:
+        raise Conflict(
+            f"The envelope has over {MAX_CHILDREN} open calls; settle or release them first, "
+            "or let it expire.",
+            code="too_many_children",
+        )
+
+
+def expire(batch: Batch, holding: Holding) -> None:
+    legs = batch.apply(facts.expire(holding, batch.balances, parent=parent_of(batch, holding)))
+    batch.enter("expired", "budget", legs, None, allocation_id=holding.terms.allocation_id)
+
+
+def plan_sweep(batch: Batch, command: Sweep) -> None:
+    batch.needs.allocations.update(command.allocation_ids)
+    batch.needs.ending.update(command.allocation_ids)
+
+
+def run_sweep(batch: Batch, command: Sweep) -> int:
+    """Expire what is due; how many."""
+    swept = 0
+    for allocation_id in command.allocation_ids:
+        holding = batch.holdings.get(allocation_id)
+        if holding is None or not holding.is_open or holding.state.expires_us > batch.now_us:
+            continue
+        if end_children(batch, holding):
+            expire(batch, holding)
+        swept += 1
+    return swept

@@ -1,0 +1,190 @@
+"""Placing: a hold for a call or for an envelope of calls, and `check`, which holds nothing."""
+
+from collections.abc import Mapping
+
+from budget.domain import decide
+from budget.domain.allocations import Amounts, Held, Holding, Terms, default_size_tokens
+from budget.domain.answers import (
+    Allocation,
+    Check,
+    Refusal,
+)
+from budget.domain.balances import Balance
+from budget.domain.decide import Refused
+from budget.domain.errors import Conflict, InvalidInput, KeyReused
+from budget.domain.pricing import Rates, token_hold_nanos
+from budget.engine import rows
+from budget.engine.acts.before import claim, holding_of, seen
+from budget.engine.acts.refusing import refuse, refuse_unpriced
+from budget.engine.batch import Batch
+from budget.engine.commands import Place
+
+
+def plan_place(batch: Batch, command: Place) -> None:
+    if not command.dry:
+        claim(batch, command, command.allocation_id)
+        if command.chosen:
+            batch.needs.allocations.add(command.allocation_id)
+    if command.parent_id is not None:
+        batch.needs.allocations.add(command.parent_id)
+
+
+def meet_place(batch: Batch, command: Place) -> None:
+    match = batch.catalogue.match(_attributes(batch, command))
+    batch.needs.pairs.update(match.pairs)
+
+
+def _attributes(batch: Batch, command: Place) -> Mapping[str, str]:
+    """A child's attributes: its envelope's, with its own on top."""
+    parent = batch.holdings.get(command.parent_id) if command.parent_id is not None else None
+    if parent is None:
+        return command.attributes
+    return dict(sorted({**parent.terms.attributes, **command.attributes}.items()))
+
+
+def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
+    replayed = None if command.dry else _placed_before(batch, command)
+    if replayed is not None:
+        return allocation_answer(batch, replayed, replayed=True)
+    parent = _open_envelope(batch, command) if command.parent_id is not None else None
+    attributes = _attributes(batch, command)
+    match = batch.catalogue.match(attributes)
+    rates = command.rates
+    if rates is None and command.model is not None:
+        if match.unpriced == "refuse":
+            return refuse_unpriced(batch, command, match)
+        rates = match.unpriced if isinstance(match.unpriced, Rates) else None
+    balances = batch.balances_of(match)
+    wanted, held, granted = _wanted(command, rates, balances, parent)
+    if command.envelope:
+        balances = [
+            balance
+            for balance in balances
+            if balance.policy.holds_envelopes
+            and (balance.policy.hard or wanted[balance.policy.unit_index] is not None)
+        ]
+    decision = decide.place(
+        wanted,
+        held,
+        balances,
+        priority=command.priority,
+        ttl_us=command.ttl_us,
+        now_us=batch.now_us,
+        granted_output_tokens=granted,
+        parent=parent,
+        by_head=batch.balances,
+    )
+    if isinstance(decision, Refused):
+        return refuse(batch, command, decision)
+    state, postings, parent_state = decision
+    basis = None if rates is None else rates.basis
+    if command.dry:
+        views = tuple(batch.view(balance) for balance in balances)
+        return Check(held, granted, basis, views)
+    terms = Terms(
+        command.allocation_id, command.actor, batch.now_us, attributes, command.provider,
+        command.model, command.priority, command.envelope, command.parent_id, rates,
+        held, granted, command.input_tokens, command.request_hash, command.metadata,
+        rows.to_json(attributes),
+    )  # fmt: skip
+    holding = Holding(terms, state, new=True)
+    states = [] if parent is None or parent_state is None else [(parent, parent_state)]
+    legs = batch.apply(decide.Decided(postings, states), admission=True)
+    batch.add_holding(holding)
+    batch.enter("placed", command.actor, legs, None, allocation_id=command.allocation_id)
+    batch.take_key(command, command.allocation_id)
+    return allocation_answer(batch, holding)
+
+
+def _placed_before(batch: Batch, command: Place) -> Holding | None:
+    ref = seen(batch, command)
+    if ref is not None:
+        return holding_of(batch, ref)
+    holding = batch.holdings.get(command.allocation_id) if command.chosen else None
+    if holding is None:
+        return None
+    if holding.terms.actor != command.actor:
+        raise Conflict("This allocation_id is taken; choose another.", code="id_taken")
+    if holding.terms.request_hash != command.request_hash:
+        raise KeyReused("This allocation_id was used before with another payload; choose another.")
+    return holding
+
+
+def _open_envelope(batch: Batch, command: Place) -> Holding:
+    assert command.parent_id is not None
+    parent = holding_of(batch, command.parent_id)
+    if not parent.terms.envelope:
+        raise InvalidInput("parent_id", "is not an envelope; place it with envelope: true.")
+    if not parent.is_open:
+        raise Conflict(
+            f"The envelope is {parent.state.status}; place a new one.", code="parent_not_open"
+        )
+    return parent
+
+
+def _wanted(
+    command: Place, rates: Rates | None, balances: list[Balance], parent: Holding | None
+) -> tuple[Amounts, Held, int | None]:
+    """The amounts a hold asks for in every unit, and the output tokens granted with it.
+
+    Money is 0 where a model without a price is allowed, and unstated where no model is named.
+    """
+    usd_unknown = None if command.model is None else 0
+    if command.input_tokens is not None:
+        requests = 1 if command.requests is None else command.requests
+        output_tokens = command.max_output_tokens
+        if output_tokens is None:
+            output_tokens = default_size_tokens(
+                command.attributes.get("task_type"), command.priority
+            )
+        if command.fit:
+            fitting = decide.fit_output_tokens(
+                rates, command.input_tokens, output_tokens, requests, balances,
+                priority=command.priority, parent=parent,
+            )  # fmt: skip
+            output_tokens = max(fitting, min(command.min_output_tokens, output_tokens))
+        wanted, held = decide.estimate(rates, command.input_tokens, output_tokens, requests)
+        if rates is None:
+            wanted = wanted._replace(usd=usd_unknown)
+            held = held._replace(usd=usd_unknown)
+        return wanted, held, output_tokens
+    tokens = command.tokens
+    if tokens is None and command.usd_nanos is None and command.requests is None:
+        tokens = default_size_tokens(command.attributes.get("task_type"), command.priority)
+    requests_stated = command.requests
+    if requests_stated is None and not command.envelope:
+        requests_stated = 1
+    usd = command.usd_nanos
+    if usd is None and tokens is not None and rates is not None:
+        usd = token_hold_nanos(rates, tokens, requests_stated or 0)
+    elif usd is None:
+        usd = usd_unknown
+    return (
+        Amounts(usd, tokens, tokens, tokens, requests_stated),
+        Held(usd, tokens, requests_stated),
+        None,
+    )
+
+
+def allocation_answer(batch: Batch, holding: Holding, *, replayed: bool = False) -> Allocation:
+    """An allocation as its caller sees it."""
+    terms, state = holding.terms, holding.state
+    return Allocation(
+        terms.allocation_id,
+        state.status,
+        terms.first if replayed else state.held,
+        state.left,
+        terms.first_granted_output_tokens if replayed else state.granted_output_tokens,
+        terms.placed_us,
+        state.expires_us,
+        None if terms.rates is None else terms.rates.basis,
+        batch.views(holding),
+        terms.attributes,
+        terms.provider,
+        terms.model,
+        terms.priority,
+        terms.envelope,
+        terms.parent_id,
+        terms.metadata,
+        replayed,
+    )

@@ -1,0 +1,171 @@
+"""Recording: usage on an allocation, and usage that nobody reserved."""
+
+from budget.domain import facts
+from budget.domain.allocations import Holding, Terms
+from budget.domain.answers import (
+    Receipt,
+)
+from budget.domain.errors import Conflict
+from budget.domain.usage import Usage
+from budget.engine import rows
+from budget.engine.acts.before import claim, holding_of, parent_of
+from budget.engine.acts.booking import (
+    amounts_of,
+    book,
+    check_not_ahead,
+    cost_of,
+    receipt,
+    recorded_before,
+    stand_in,
+)
+from budget.engine.acts.holding import check_children, end_children
+from budget.engine.batch import Batch
+from budget.engine.commands import Record, Report
+from budget.storage.unit import Row
+
+
+def plan_record(batch: Batch, command: Record) -> None:
+    claim(batch, command, command.usage_id)
+    batch.needs.allocations.add(command.allocation_id)
+    batch.needs.settling.add(command.allocation_id)
+    if command.chosen:
+        batch.needs.usage.add(command.usage_id)
+    if command.final:
+        batch.needs.ending.add(command.allocation_id)
+
+
+def run_record(batch: Batch, command: Record) -> Receipt:
+    holding = holding_of(batch, command.allocation_id)
+    before = recorded_before(batch, command)
+    if before is None and holding.state.status == "settled":
+        before = _same_as_settled(batch, holding, command)
+    if before is not None:
+        return receipt(batch, before, holding, replayed=True)
+    check_not_ahead(command.occurred_us, batch.now_us)
+    if command.final:
+        check_children(batch, holding)
+        end_children(batch, holding)
+    terms = holding.terms
+    provider, model = terms.provider or command.provider, terms.model or command.model
+    rates = terms.rates
+    if rates is None and terms.model is None:
+        rates = command.rates or stand_in(batch, command.model, terms.attributes)
+    requests = command.requests
+    if requests is None:
+        requests = 1 if holding.state.records == 0 else 0
+    usage = command.usage
+    if requests != usage.requests:
+        usage = usage._replace(requests=requests)
+    cost, flags = cost_of(rates, usage, command)
+    if holding.state.status in ("expired", "released"):
+        flags.insert(0, "late")
+    decided = facts.record(
+        holding,
+        amounts_of(usage, cost),
+        batch.balances,
+        usage_id=command.usage_id,
+        final=command.final,
+        now_us=batch.now_us,
+        parent=parent_of(batch, holding),
+    )
+    if decided.overran:
+        flags.append("overrun")
+    legs = batch.apply(decided)
+    kind = "settled" if command.final else "recorded"
+    entry_id = batch.enter(
+        kind, command.actor, legs, {"flags": flags} if flags else None,
+        allocation_id=command.allocation_id, usage_id=command.usage_id,
+    )  # fmt: skip
+    row = book(
+        batch, command, entry_id, usage, cost, flags, usage_id=command.usage_id,
+        attributes_json=_with_model(terms, provider, model), provider=provider, model=model,
+        rates=rates, allocation_id=command.allocation_id, final=command.final,
+        reported=command.reported_cost_nanos, occurred_us=command.occurred_us,
+        metadata=command.metadata,
+    )  # fmt: skip
+    batch.take_key(command, command.usage_id)
+    if command.final:
+        batch.settling[command.allocation_id] = row
+    return receipt(batch, row, holding)
+
+
+def _same_as_settled(batch: Batch, holding: Holding, command: Record) -> Row:
+    row = batch.settling.get(command.allocation_id)
+    booked = None if row is None else Usage(*row[11:18])
+    asked = command.usage
+    if command.requests is not None:
+        asked = asked._replace(requests=command.requests)
+    elif booked is not None:
+        asked = asked._replace(requests=booked.requests)
+    if row is None or booked != asked:
+        raise Conflict(
+            f"The allocation was settled by {holding.state.settled_by} with other usage; "
+            "correct that record instead.",
+            code="already_settled",
+        )
+    return row
+
+
+def _with_model(terms: Terms, provider: str | None, model: str | None) -> str:
+    """The attributes of usage, as JSON: the allocation's, and the model it was told of only now."""
+    if model is None or "model" in terms.attributes:
+        return terms.attributes_json
+    more = {"model": model} if provider is None else {"model": model, "provider": provider}
+    return rows.to_json(dict(sorted({**terms.attributes, **more}.items())))
+
+
+def plan_report(batch: Batch, command: Report) -> None:
+    claim(batch, command, command.usage_id)
+    if command.chosen:
+        batch.needs.usage.add(command.usage_id)
+
+
+def meet_report(batch: Batch, command: Report) -> None:
+    batch.needs.pairs.update(batch.catalogue.match(command.attributes).pairs)
+
+
+def want_report(batch: Batch, command: Report) -> None:
+    """Note the closed windows that late usage belongs to."""
+    if command.occurred_us is None:
+        return
+    for balance in batch.balances_of(batch.catalogue.match(command.attributes)):
+        cell_us = facts.cell_of(balance, command.occurred_us, batch.now_us).cell_us
+        if cell_us is not None:
+            batch.want_window(balance.id, cell_us)
+
+
+def run_report(batch: Batch, command: Report) -> Receipt:
+    before = recorded_before(batch, command)
+    if before is not None:
+        return receipt(batch, before, None, replayed=True)
+    occurred_us = command.occurred_us
+    check_not_ahead(occurred_us, batch.now_us)
+    occurred_us = batch.now_us if occurred_us is None else min(occurred_us, batch.now_us)
+    rates = command.rates or stand_in(batch, command.model, command.attributes)
+    cost, flags = cost_of(rates, command.usage, command)
+    flags.insert(0, "unreserved")
+    match = batch.catalogue.match(command.attributes)
+    places = [
+        (balance, facts.cell_of(balance, occurred_us, batch.now_us))
+        for balance in batch.balances_of(match)
+    ]
+    if any(place.prior_period for _, place in places):
+        flags.append("prior_period")
+    decided = facts.report(amounts_of(command.usage, cost), places, batch.balances)
+    if decided.overran:
+        flags.append("overrun")
+    legs = batch.apply(decided)
+    for balance, _ in places:
+        if balance.policy.hard:
+            batch.alert("unreserved", balance)
+    entry_id = batch.enter(
+        "reported", command.actor, legs, {"flags": flags}, usage_id=command.usage_id
+    )
+    row = book(
+        batch, command, entry_id, command.usage, cost, flags, usage_id=command.usage_id,
+        attributes_json=rows.to_json(command.attributes), provider=command.provider,
+        model=command.model, rates=rates, reported=command.reported_cost_nanos,
+        occurred_us=occurred_us, metadata=command.metadata, final=True,
+    )  # fmt: skip
+    batch.take_key(command, command.usage_id)
+    return receipt(batch, row, None)

@@ -1,0 +1,95 @@
+"""Refusing: what a caller is told who may not spend, and that it was counted."""
+
+from budget.domain.answers import (
+    Refusal,
+    RefusalLine,
+)
+from budget.domain.decide import Refused, Shortfall
+from budget.domain.money import format_usd
+from budget.engine.batch import Batch
+from budget.engine.catalogue import Match
+from budget.engine.commands import Command, Place
+
+
+def refuse(batch: Batch, command: Command, refused: Refused) -> Refusal:
+    """The answer to a refusal; SetAside once, if holds are due that may make room."""
+    dry = isinstance(command, Place) and command.dry
+    if not dry:
+        batch.set_aside_if_due()
+    if refused.envelope is not None:
+        short = refused.envelope
+        amount = _amount_text(short.requested, short.unit)
+        return Refusal(
+            code="envelope_exhausted",
+            detail=f"Envelope {short.parent_id} has {_amount_text(short.left, short.unit)} left; "
+            f"this call needs {amount}. Extend the envelope, or ask for less.",
+            at_us=batch.now_us,
+            parent_id=short.parent_id,
+            unit=short.unit,
+            limit=short.limit,
+            requested=short.requested,
+            shortfall=short.requested - short.left,
+        )
+    lines = sorted(
+        (
+            RefusalLine(batch.view(s.balance), s.requested, s.short, s.resets_us)
+            for s in refused.shortfalls
+        ),
+        key=lambda line: (line.resets_us is not None, -(line.resets_us or 0)),
+    )
+    if not dry:
+        for short_of in refused.shortfalls:
+            _count_refusal(batch, command, short_of)
+    return Refusal(
+        code="over_limit",
+        detail=_over_limit_text(lines[0]),
+        at_us=batch.now_us,
+        lines=tuple(lines),
+        provider=getattr(command, "provider", None),
+        model=getattr(command, "model", None),
+    )
+
+
+def _over_limit_text(line: RefusalLine) -> str:
+    view = line.balance
+    unit = view.policy.unit
+    text = (
+        f"Budget {view.budget!r} has {_amount_text(view.remaining, unit)} of its "
+        f"{view.policy.calendar.period.text} {_amount_text(view.limit, unit)} left; "
+        f"this call needs {_amount_text(line.requested, unit)}"
+    )
+    return f"{text} (short by {_amount_text(line.shortfall, unit)})."
+
+
+def _amount_text(amount: int, unit: str) -> str:
+    return f"{format_usd(amount)} USD" if unit == "usd" else f"{amount} {unit}"
+
+
+def refuse_unpriced(batch: Batch, command: Place, match: Match) -> Refusal:
+    strict = [budget for budget in match.budgets if budget.unpriced_rule == "refuse"]
+    views = [
+        batch.view(balance)
+        for balance in batch.balances_of(match)
+        if balance.policy.budget_id == strict[0].budget_id and balance.policy.unit == "usd"
+    ]
+    return Refusal(
+        code="model_unpriced",
+        detail=f"The price of model {command.model!r} is not known, and budget "
+        f"{strict[0].name!r} refuses unpriced models. Name a priced model, or set the budget's "
+        '"unpriced" to "allow" or to {input, output} prices.',
+        at_us=batch.now_us,
+        lines=tuple(RefusalLine(view, 0, 0, None) for view in views),
+        provider=command.provider,
+        model=command.model,
+    )
+
+
+def _count_refusal(batch: Batch, command: Command, short: Shortfall) -> None:
+    attributes = getattr(command, "attributes", None)
+    detail = {
+        "partition": short.balance.partition, "unit": short.balance.policy.unit,
+        "limit": short.limit, "spent": short.spent, "reserved": short.reserved,
+        "assumed": short.assumed, "requested": short.requested, "shortfall": short.short,
+        "attributes": attributes, "act": command.act,
+    }  # fmt: skip
+    batch.refused.append((short.balance, command.actor, detail))
