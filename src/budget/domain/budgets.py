@@ -102,6 +102,7 @@ class Policy:
     hard: bool = field(init=False)
     rolling: bool = field(init=False)
     bucket_us: int = field(init=False)
+    granted: Mapping[str | None, tuple[TopUp, ...]] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "unit_index", UNITS.index(self.unit))
@@ -109,6 +110,10 @@ class Policy:
         object.__setattr__(self, "rolling", self.calendar.period.kind == "rolling")
         width = bucket_width_us(self.calendar.period) if self.rolling else 0
         object.__setattr__(self, "bucket_us", width)
+        granted: dict[str | None, tuple[TopUp, ...]] = {}
+        for top_up in self.top_ups:
+            granted[top_up.partition] = (*granted.get(top_up.partition, ()), top_up)
+        object.__setattr__(self, "granted", granted)
 
     @property
     def holds_envelopes(self) -> bool:
@@ -130,9 +135,8 @@ class Policy:
             return 0
         return sum(
             top_up.amount
-            for top_up in self.top_ups
-            if (top_up.partition is None or top_up.partition == partition)
-            and (
+            for top_up in (*self.granted.get(None, ()), *self.granted.get(partition, ()))
+            if (
                 top_up.at_us <= now_us < top_up.until_us
                 if self.rolling
                 else top_up.counts_in(window)
@@ -334,7 +338,7 @@ def parse_policy(
     )
     kind = calendar.period.kind
     if rollover == "unused" and kind in ("total", "rolling", "per_session", "per_task"):
-        raise InvalidInput(f"{path}rollover", f"a {kind} policy has nothing to roll over.")
+        raise InvalidInput(f"{path}rollover", f"a {kind} policy rolls nothing over; use none.")
     on_expiry = parse_choice(
         _or(given.get("on_expiry"), default_on_expiry(enforcement)),
         f"{path}on_expiry",

@@ -22,11 +22,13 @@ from budget.domain.answers import (
 )
 from budget.domain.budgets import Budget, Policy, TopUp
 from budget.domain.usage import ZERO
-from budget.engine import budgets, intake, reports, verify
-from budget.engine.budgets import BudgetAsk, PolicyAsk
+from budget.engine import budgets, intake, policies, reports, top_ups, verify
+from budget.engine.budgets import BudgetAsk
+from budget.engine.catalogue_rows import load_catalogue
 from budget.engine.commands import Command
 from budget.engine.intake import LOCAL, AllocationAsk, Caller, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.ledger import CatalogueChange, Ledger
+from budget.engine.policies import PolicyAsk
 from budget.engine.reports import Page
 from budget.engine.verify import Verification
 from budget.prices.book import PriceBook, bundled_book
@@ -59,7 +61,7 @@ class Books:
         """
         database = open_database(url, clock=clock)
         database.migrate()
-        ledger = Ledger(database.unit, budgets.load_catalogue, clock=clock, sweep=sweep)
+        ledger = Ledger(database.unit, load_catalogue, clock=clock, sweep=sweep)
         return cls(database, ledger, bundled_book() if prices is None else prices)
 
     def close(self) -> None:
@@ -164,15 +166,15 @@ class Jobs:
 
     def create_policy(self, budget_id: str, **ask: Unpack[PolicyAsk]) -> Job[Policy]:
         """Add a policy to a budget."""
-        return Job(change=budgets.creating_policy(budget_id, ask, self.caller))
+        return Job(change=policies.creating(budget_id, ask, self.caller))
 
     def change_policy(self, policy_id: str, **ask: Unpack[PolicyAsk]) -> Job[Policy]:
         """Change the fields given. Another unit, period, zone or reset day makes a successor."""
-        return Job(change=budgets.changing_policy(policy_id, ask, self.caller))
+        return Job(change=policies.changing(policy_id, ask, self.caller))
 
     def archive_policy(self, policy_id: str) -> Job[Policy]:
         """Take a policy out of force; its books stay."""
-        return Job(change=budgets.archiving_policy(policy_id, self.caller))
+        return Job(change=policies.archiving(policy_id, self.caller))
 
     def top_up(
         self,
@@ -191,7 +193,7 @@ class Jobs:
             "amount": amount, "reason": reason, "until": until, "partition": partition,
             "idempotency_key": idempotency_key,
         }  # fmt: skip
-        return Job(change=budgets.topping_up(policy_id, ask, self.caller))
+        return Job(change=top_ups.topping_up(policy_id, ask, self.caller))
 
     def budget(self, budget_id: str) -> Job[Budget]:
         """One budget with its policies, archived ones included."""

@@ -1,0 +1,122 @@
+"""Changes: what the acts on budgets, policies and top-ups have in common.
+
+A change is run by the ledger alone in its transaction: it looks its subject up in the catalogue,
+stores what is new, takes over the next catalogue and writes an entry; under an idempotency key once
+only. Not here: what each act does (`budgets`, `policies`, `top_ups`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
+
+from budget.domain.budgets import Budget, Policy
+from budget.domain.errors import Conflict, Forbidden, KeyReused, NotFound
+from budget.domain.windows import to_rfc3339
+from budget.engine import catalogue_rows
+from budget.engine.batch import Batch
+from budget.engine.intake import Caller, parse_idempotency_key, request_hash
+
+T = TypeVar("T")
+
+
+class Request(NamedTuple):
+    """Who asks for which act, and what recognises the same request again."""
+
+    act: str
+    actor: str
+    key: str | None
+    request_hash: str
+
+
+def requested(act: str, ask: Mapping[str, Any], caller: Caller, *of: str) -> Request:
+    """The request for an act, on the subject that `of` names; Forbidden unless the caller manages."""
+    if not caller.manage:
+        raise Forbidden("This key may not change budgets; use one with the right `manage`.")
+    return Request(act, caller.actor, parse_idempotency_key(ask), request_hash(ask, *of))
+
+
+def once(
+    request: Request,
+    act: Callable[[Batch], tuple[T, str]],
+    present: Callable[[Batch, str], T],
+) -> Callable[[Batch], T]:
+    """A change that runs `act` unless its key was used before: then `present` tells what that made.
+
+    `act` answers with the id that `present` needs. One that changes nothing takes no key.
+    """
+
+    def change(batch: Batch) -> T:
+        name = (request.actor, request.act, request.key or "")
+        if request.key is not None:
+            batch.needs.keys.append((*name, request.request_hash, "", batch.now_us))
+            batch.load_keys()
+            if name in batch.keys:
+                earlier_hash, ref = batch.keys[name]
+                if earlier_hash != request.request_hash:
+                    raise KeyReused(
+                        "This idempotency key was used before with another payload; use a new key."
+                    )
+                return present(batch, ref)
+        answer, ref = act(batch)
+        if batch.changes.entries:
+            catalogue_rows.count_up(batch.unit)
+            if request.key is not None:
+                batch.keys[name] = (request.request_hash, ref)
+                batch.changes.keys.append((*name, request.request_hash, ref, batch.now_us))
+        batch.write(batch.needs.keys)
+        return answer
+
+    return change
+
+
+def find_budget(batch: Batch, budget_id: str) -> Budget:
+    """The budget, archived or not, or NotFound."""
+    found = batch.catalogue.budgets.get(budget_id)
+    if found is None:
+        raise NotFound("budget", budget_id)
+    return found
+
+
+def find_policy(batch: Batch, policy_id: str) -> Policy:
+    """The policy, archived or not, or NotFound."""
+    found = batch.catalogue.policies.get(policy_id)
+    if found is None:
+        raise NotFound("policy", policy_id)
+    return found
+
+
+def live_budget(batch: Batch, budget_id: str) -> Budget:
+    """The budget, or a Conflict once it is archived."""
+    budget = find_budget(batch, budget_id)
+    if budget.archived_us is not None:
+        raise Conflict(
+            f"The budget was archived on {to_rfc3339(budget.archived_us)}; create a new one.",
+            code="archived",
+        )
+    return budget
+
+
+def live_policy(batch: Batch, policy_id: str) -> tuple[Budget, Policy]:
+    """The policy and its budget, or a Conflict once it is archived."""
+    policy = find_policy(batch, policy_id)
+    if policy.archived_us is not None:
+        raise Conflict(
+            f"The policy was archived on {to_rfc3339(policy.archived_us)}; create a new one.",
+            code="archived",
+        )
+    return live_budget(batch, policy.budget_id), policy
+
+
+def with_policies(budget: Budget, changed: Sequence[Policy], now_us: int) -> Budget:
+    """The budget with these policies in place of their former selves, or added at the end."""
+    policies = {policy.policy_id: policy for policy in (*budget.policies, *changed)}
+    return replace(budget, policies=tuple(policies.values()), updated_us=now_us)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What differs, as `{field: {old, new}}`."""
+    return {
+        name: {"old": old.get(name), "new": new.get(name)}
+        for name in (*old, *(name for name in new if name not in old))
+        if old.get(name) != new.get(name)
+    }

@@ -1,0 +1,99 @@
+"""Top-ups: raising a limit for a while, for one partition or for all, and who did it why."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from budget.domain.attributes import parse_key, parse_value, partition_of
+from budget.domain.budgets import Policy, TopUp, amount_to_json, parse_limit
+from budget.domain.errors import InvalidInput
+from budget.domain.windows import MAX_US, parse_rfc3339, to_rfc3339
+from budget.engine import catalogue_rows
+from budget.engine.batch import Batch
+from budget.engine.changes import find_policy, live_policy, once, requested, with_policies
+from budget.engine.ids import new_id
+from budget.engine.intake import Caller, only_fields, parse_reason
+
+_FIELDS: Final = frozenset({"amount", "reason", "until", "partition", "idempotency_key"})
+
+
+def topping_up(policy_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], TopUp]:
+    """The change of `top_up`."""
+    request = requested("top_up", ask, caller, policy_id)
+    only_fields(ask, _FIELDS)
+    reason = parse_reason(ask.get("reason"))
+    until_us = None if ask.get("until") is None else parse_rfc3339(ask["until"], "until")
+    if ask.get("amount") is None:
+        raise InvalidInput("amount", "is required.")
+    partition = _parse_partition(ask.get("partition"))
+    top_up_id = new_id("top")
+
+    def top_up(batch: Batch) -> tuple[TopUp, str]:
+        budget, policy = live_policy(batch, policy_id)
+        now_us = batch.now_us
+        amount = parse_limit(ask["amount"], policy.unit, "amount")
+        if not amount:
+            raise InvalidInput("amount", "must be above 0.")
+        made = TopUp(
+            top_up_id, policy_id, _partition_named(partition, policy), amount, now_us,
+            _until(until_us, policy, now_us), request.actor, reason,
+        )  # fmt: skip
+        budget = with_policies(
+            budget, [replace(policy, top_ups=(*policy.top_ups, made))], budget.updated_us
+        )
+        catalogue_rows.add_top_up(batch.unit, made)
+        batch.catalogue = batch.catalogue.with_budget(budget)
+        detail = {
+            "top_up_id": top_up_id, "partition": made.partition, "unit": policy.unit,
+            "amount": amount_to_json(amount, policy.unit), "until": to_rfc3339(made.until_us),
+            "reason": reason,
+        }  # fmt: skip
+        batch.enter(
+            "topped_up", request.actor, [], detail,
+            budget_id=budget.budget_id, policy_id=policy_id,
+        )  # fmt: skip
+        return made, top_up_id
+
+    def present(batch: Batch, ref: str) -> TopUp:
+        return next(t for t in find_policy(batch, policy_id).top_ups if t.top_up_id == ref)
+
+    return once(request, top_up, present)
+
+
+def _until(until_us: int | None, policy: Policy, now_us: int) -> int:
+    """Until when a top-up counts; without a date in the current window only."""
+    if until_us is None:
+        length_us = policy.calendar.period.length_us if policy.rolling else 1
+        return min(now_us + length_us, MAX_US - 1)
+    if until_us <= now_us:
+        raise InvalidInput("until", "must lie in the future.")
+    return until_us
+
+
+def _parse_partition(given: object) -> dict[str, str | None] | None:
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        raise InvalidInput("partition", "must be an object of attribute: value.")
+    return {
+        parse_key(key, "partition"): (
+            None if value is None else parse_value(value, f"partition.{key}")
+        )
+        for key, value in given.items()
+    }
+
+
+def _partition_named(given: Mapping[str, str | None] | None, policy: Policy) -> str | None:
+    """The canonical name of a partition of the policy, each of whose attributes must be given."""
+    if given is None:
+        return None
+    for key in given:
+        if key not in policy.partition_by:
+            raise InvalidInput(
+                f"partition.{key}", "is not what this policy splits by.", policy.partition_by
+            )
+    for key in policy.partition_by:
+        if key not in given:
+            raise InvalidInput(f"partition.{key}", "is required; null names the calls without it.")
+    stated = {key: value for key, value in given.items() if value is not None}
+    return partition_of(policy.partition_by, stated)
