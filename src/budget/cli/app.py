@@ -1,7 +1,7 @@
 """The command `budget`: its commands, what may be said with each of them, and how it ends.
 
-Commands are named here and imported when they are called, so that `budget --help` is quick. Not here: what they
-do.
+Commands are named here and imported when they are called, so that `budget --help` is quick. Not
+here: what they do.
 """
 
 import os
@@ -49,8 +49,8 @@ def make_app() -> App:
             str | None,
             Parameter(
                 env_var="BUDGET_TARGET",
-                help="Whose books: sqlite:///file.db, postgresql://…, or the http://… of a service. "
-                "Without it, the service of this machine or its file.",
+                help="Whose books: sqlite:///file.db, postgresql://… or the http://… of a "
+                "service. Without it, those of this machine.",
             ),
         ] = None,
         json: Annotated[bool, Parameter(help="Answer in JSON, for programs.")] = False,
@@ -98,7 +98,7 @@ def run(tokens: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _complain("Interrupted.")
         return exits.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the last stop: nobody is shown a traceback
+    except Exception as error:  # the last stop: nobody is shown a traceback
         if os.environ.get("BUDGET_DEBUG"):
             raise
         what = _one_line(f"{type(error).__name__}: {error}")

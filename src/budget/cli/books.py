@@ -1,15 +1,25 @@
-"""Books: whichever the commands speak to, a service over HTTP or a database in this process.
+"""Books: whichever a command speaks to, a service over HTTP or a database in this process.
 
-Both answer in the shapes of the API, so a command reads the same whichever it asked. Not here: the calls that
-spend; `replay` makes those through the service.
+Both answer in the shapes of the API, so a command reads the same whichever it asked. Not here: the
+calls that spend; `replay` makes those through the service.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from budget.cli.face import Face
+from budget.cli.remote import Service, service_url
+from budget.domain.errors import NotFound, Unavailable
 from budget.domain.shapes import BalanceShape, BudgetShape, PolicyShape
+
+if TYPE_CHECKING:
+    from budget.engine.budget import Budget
+    from budget.engine.settings import Settings
+
+PAGE: Final = 1000
 
 Ask = dict[str, Any]
 
@@ -39,3 +49,138 @@ class Books(Protocol):
 
     def verify(self) -> Any:
         """Recompute the books."""
+
+
+class NoLedger(NotFound):
+    """There is no database yet where one was to be read."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__("ledger", str(file))
+        self.detail = (
+            f"There is no ledger at {file} yet. `budget serve` makes one, and so does "
+            "`budget set-limit`."
+        )
+
+
+class InProcess:
+    """The books of a database, opened here."""
+
+    def __init__(self, budget: "Budget", where: str) -> None:
+        self.where = where
+        self._budget = budget
+
+    def status(self, attributes: Mapping[str, str]) -> list[BalanceShape]:
+        """Every balance that calls with these attributes meet."""
+        from budget.domain import wire
+
+        return [wire.balance(view) for view in self._budget.status(**attributes)]
+
+    def budgets(self) -> Iterator[BudgetShape]:
+        """Every budget in force."""
+        from budget.domain import wire
+
+        cursor: str | None = None
+        while True:
+            page = self._budget.budgets(limit=PAGE, cursor=cursor)
+            yield from map(wire.budget, page.items)
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def budget(self, budget_id: str) -> BudgetShape:
+        """One budget."""
+        from budget.domain import wire
+
+        return wire.budget(self._budget.budget(budget_id))
+
+    def create_budget(self, asked: Ask) -> BudgetShape:
+        """Create a budget with its policies."""
+        from budget.domain import wire
+
+        return wire.budget(self._budget.create_budget(**asked))
+
+    def create_policy(self, budget_id: str, asked: Ask) -> PolicyShape:
+        """Add a policy to a budget."""
+        from budget.domain import wire
+
+        return wire.policy(self._budget.create_policy(budget_id, **asked))
+
+    def change_policy(self, policy_id: str, asked: Ask) -> PolicyShape:
+        """Change fields of a policy."""
+        from budget.domain import wire
+
+        return wire.policy(self._budget.change_policy(policy_id, **asked))
+
+    def verify(self) -> Any:
+        """Recompute the books."""
+        from budget.domain import wire
+
+        return wire.verification(self._budget.verify())
+
+
+@contextmanager
+def open_books(face: Face, *, create: bool = False) -> Iterator[Books]:
+    """The books that were asked for: a service where one answers, else the database itself.
+
+    Only with `create` is a database made where there is none; else NotFound says so.
+    """
+    from budget.engine.settings import Settings
+
+    settings = Settings.read(target=face.target)
+    url = _url(settings)
+    if url is not None:
+        with Service(url, find_key(settings, url)) as service:
+            yield service
+        return
+    file = _file(settings.target)
+    if file is not None and not create and not file.exists():
+        raise NoLedger(file)
+    from budget.engine.budget import Budget
+    from budget.prices.book import PriceBook
+
+    # Nothing is priced here, and loading the prices would take a while.
+    with Budget.open(settings.target, prices=PriceBook(None), sweep=False) as budget:
+        yield InProcess(budget, settings.target)
+
+
+def find_service(face: Face, url: str | None) -> Service:
+    """The service at an address, or that of this machine. Unavailable when there is none."""
+    from budget.engine.settings import Settings
+
+    if url is not None:
+        settings = Settings.read(target=face.target)
+        url = service_url(url, "--url")
+        return Service(url, find_key(settings, url))
+    settings = Settings.read(target=face.target)
+    found = _url(settings)
+    if found is None:
+        raise Unavailable(
+            "No service runs on this machine. Start one with `budget serve`, or name another with "
+            "--url.",
+            code="unreachable",
+        )
+    return Service(found, find_key(settings, found))
+
+
+def _url(settings: "Settings") -> str | None:
+    """The service to ask: the target itself, or the one that has the target's file open."""
+    if settings.target.startswith(("http://", "https://")):
+        return service_url(settings.target)
+    if not settings.target.startswith("sqlite:"):
+        return None
+    from budget.http.serve import service_address
+
+    return service_address(settings.target)
+
+
+def find_key(settings: "Settings", url: str) -> str | None:
+    """The key for a service: BUDGET_KEY, else the one kept on this machine."""
+    from budget.engine import key_file
+
+    return os.environ.get("BUDGET_KEY") or key_file.find_key(settings.config_dir, url)
+
+
+def _file(target: str) -> Path | None:
+    if not target.startswith("sqlite:///"):
+        return None
+    return Path(target.removeprefix("sqlite:///")).expanduser()

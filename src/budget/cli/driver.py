@@ -1,7 +1,8 @@
-"""The driver: makes the calls of a trace through a service, several at once, and tallies what came of them.
+"""The driver: makes the calls of a trace through a service and tallies what came of them.
 
-Each call is held before and settled after with its true numbers, as a caller of a model would. Ids are chosen
-here, so that a call sent again is the same call. Not here: how the tally reads (`replay`).
+Each call is held before and settled after with its true numbers, as a caller of a model would. Ids
+are chosen here, so that a call sent again is the same call. Not here: how the tally reads
+(`replay`).
 """
 
 import asyncio
@@ -36,12 +37,17 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send where. `caps` has the output tokens to hold for a service; `speed` None is as fast as can be."""
+    """What to send where.
+
+    `caps` has the output tokens to hold for a call of a service, `name` begins each id, `speed` is
+    in times real time, None for as fast as can be.
+    """
 
     url: str
     key: str | None
     calls: Sequence[Call]
     caps: Mapping[str, int]
+    name: str
     session: str
     attributes: Mapping[str, str]
     speed: float | None
@@ -60,7 +66,7 @@ class Refused:
 
 @dataclass(slots=True)
 class Tally:
-    """What came of a run. Money is in nano-USD; `true` is our own sum, `booked` that of the receipts."""
+    """What came of a run. Of the nano-USD, `true` is our own sum, `booked` that of the receipts."""
 
     admitted: int = 0
     refused: int = 0
@@ -145,7 +151,7 @@ class Driver:
 
     async def _make(self, call: Call) -> None:
         tally, plan = self.tally, self._plan
-        allocation_id = f"{plan.session}.{call.line}"
+        allocation_id = f"{plan.name}.{call.line}"
         rates = plan.prices.lookup(None, call.model, time.time_ns() // 1000)
         asked = {
             "allocation_id": allocation_id,
@@ -176,7 +182,7 @@ class Driver:
         self._note_receipt(call, rates, receipt)
 
     async def _send(self, path: str, asked: Json, took: list[float]) -> tuple[int, Json]:
-        """Send until there is an answer; a refusal is one. The ids in it make sending again safe."""
+        """Send until there is an answer; a refusal is one. The ids make sending again safe."""
         body = msgspec.json.encode(asked)
         began = time.monotonic()
         pause = _FIRST_PAUSE_SECONDS
@@ -231,7 +237,7 @@ class Driver:
         tally.admitted += 1
         tally.attributes.setdefault((call.service, call.model), answer["attributes"])
         for leg in answer["legs"]:
-            if answer["reserved"].get(leg["unit"]) in (0, "0.00"):
+            if answer["reserved"].get(leg["unit"], 1) in (None, 0, "0.00"):
                 continue  # what holds nothing raises nothing
             limit = units(leg["limit"])
             used = units(leg["spent"]) + units(leg["reserved"]) + units(leg["assumed"])

@@ -1,6 +1,7 @@
 """The face of a command: which books it was told to use, and how it speaks.
 
-Answers go to standard output; progress and notes go to standard error, so that a pipe carries answers alone.
+Answers go to standard output; progress and notes go to standard error, so that a pipe carries
+answers alone.
 """
 
 import json
@@ -52,9 +53,7 @@ class Face:
         from rich.progress import Progress
 
         hidden = self.quiet or not sys.stderr.isatty()
-        return Progress(
-            *columns, console=self.console(stderr=True), disable=hidden, transient=True
-        )
+        return Progress(*columns, console=self.console(stderr=True), disable=hidden, transient=True)
 
     def working(self, text: str, work: Callable[[], Any]) -> Any:
         """Do something that may take a while, with a sign of life on a terminal."""

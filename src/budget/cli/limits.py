@@ -1,7 +1,7 @@
 """`budget set-limit`: how much may be spent in a period, by whom, and what happens beyond.
 
-It finds or makes the budget it speaks of, and in it the policy of that period and unit. Not here: budgets with
-several partitions, reset days or rollover, which are made through the API.
+It finds or makes the budget it speaks of, and in it the policy of that period and unit. Not here:
+budgets with several partitions, reset days or rollover, which are made through the API.
 """
 
 from typing import Annotated, Any, Final

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from budget.cli.exits import Answered
 from budget.domain.errors import InvalidInput, Unavailable
+from budget.domain.shapes import BalanceShape, BudgetShape, PolicyShape
 
 if TYPE_CHECKING:
     import httpx2
@@ -87,6 +88,7 @@ class Service:
         import httpx2
 
         self.where = url
+        self.key = key
         self._client = httpx2.Client(
             base_url=url,
             headers=heads(key),
@@ -110,7 +112,7 @@ class Service:
             raise unreachable(self.where, error) from None
         return read_answer(self.where, answer)
 
-    def pages(self, path: str, **asked: str) -> Iterator[Json]:
+    def pages(self, path: str, **asked: str) -> Iterator[Any]:
         """Every item of a list, page by page."""
         cursor: str | None = None
         while True:
@@ -121,33 +123,33 @@ class Service:
             if cursor is None:
                 return
 
-    def status(self, attributes: Mapping[str, str]) -> list[Json]:
+    def status(self, attributes: Mapping[str, str]) -> list[BalanceShape]:
         """Every balance that calls with these attributes meet."""
-        balances: list[Json] = self.call("GET", "/status", None, **attributes)["balances"]
+        balances: list[BalanceShape] = self.call("GET", "/status", None, **attributes)["balances"]
         return balances
 
-    def budgets(self) -> Iterator[Json]:
+    def budgets(self) -> Iterator[BudgetShape]:
         """Every budget in force."""
         return self.pages("/budgets")
 
-    def budget(self, budget_id: str) -> Json:
+    def budget(self, budget_id: str) -> BudgetShape:
         """One budget."""
-        found: Json = self.call("GET", f"/budgets/{quote(budget_id, safe='')}")
+        found: BudgetShape = self.call("GET", f"/budgets/{quote(budget_id, safe='')}")
         return found
 
-    def create_budget(self, asked: Json) -> Json:
+    def create_budget(self, asked: Json) -> BudgetShape:
         """Create a budget with its policies."""
-        made: Json = self.call("POST", "/budgets", asked)
+        made: BudgetShape = self.call("POST", "/budgets", asked)
         return made
 
-    def create_policy(self, budget_id: str, asked: Json) -> Json:
+    def create_policy(self, budget_id: str, asked: Json) -> PolicyShape:
         """Add a policy to a budget."""
-        made: Json = self.call("POST", "/policies", {"budget_id": budget_id, **asked})
+        made: PolicyShape = self.call("POST", "/policies", {"budget_id": budget_id, **asked})
         return made
 
-    def change_policy(self, policy_id: str, asked: Json) -> Json:
+    def change_policy(self, policy_id: str, asked: Json) -> PolicyShape:
         """Change fields of a policy."""
-        changed: Json = self.call("PUT", f"/policies/{quote(policy_id, safe='')}", asked)
+        changed: PolicyShape = self.call("PUT", f"/policies/{quote(policy_id, safe='')}", asked)
         return changed
 
     def verify(self) -> Json:

@@ -43,55 +43,42 @@ def show(face: Face, columns: Sequence[Column], rows: Sequence[Row]) -> None:
     from rich.text import Text
 
     kept = [place for place, column in enumerate(columns) if _says_something(column, place, rows)]
+    titles, lines = _laid_out(columns, rows, _grouped)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for place in kept:
-        right = columns[place].kind == "amount"
-        title = columns[place].title
-        table.add_column(title, justify="right" if right else "left", no_wrap=right)
-    aligned = _aligned(columns, rows, lambda text: _grouped(text))
-    for row, cells in zip(rows, aligned, strict=True):
-        # A figure space is as wide as a digit and is not stripped as a blank at the end would be.
-        table.add_row(
-            *(Text(cells[place].replace(" ", "\u2007") if columns[place].kind == "amount"
-                   else cells[place]) for place in kept),
-            style=_STYLES.get(row.mood, ""),
-        )  # fmt: skip
+        table.add_column(titles[place], no_wrap=columns[place].kind == "amount")
+    for row, cells in zip(rows, lines, strict=True):
+        table.add_row(*(Text(cells[place]) for place in kept), style=_STYLES.get(row.mood, ""))
     face.console().print(table)
 
 
 def _show_plain(face: Face, columns: Sequence[Column], rows: Sequence[Row]) -> None:
-    titles = [column.title for column in columns]
-    aligned = _aligned(columns, rows, lambda text: text)
-    widths = [max(map(len, cells)) for cells in zip(titles, *aligned, strict=True)]
-    for cells in (titles, *aligned):
-        line = [
-            cell.rjust(width) if column.kind == "amount" else cell.ljust(width)
-            for cell, width, column in zip(cells, widths, columns, strict=True)
-        ]
-        face.print("  ".join(line).rstrip())
+    titles, lines = _laid_out(columns, rows, str)
+    for cells in (titles, *lines):
+        face.print("  ".join(cells).rstrip())
 
 
 def _says_something(column: Column, place: int, rows: Sequence[Row]) -> bool:
     return not column.optional or any(row.cells[place].strip("0.") for row in rows)
 
 
-def _aligned(
+def _laid_out(
     columns: Sequence[Column], rows: Sequence[Row], spell: Callable[[str], str]
-) -> list[list[str]]:
-    """The cells of each row, amounts padded behind so that their points stand in one line."""
-    made = [
-        [
-            spell(cell) if column.kind == "amount" else cell
-            for cell, column in zip(row.cells, columns, strict=True)
-        ]
-        for row in rows
-    ]
+) -> tuple[list[str], list[list[str]]]:
+    """Titles and cells, padded to the width of their columns, points of amounts in one line."""
+    titles: list[str] = []
+    filled: list[list[str]] = []
     for place, column in enumerate(columns):
+        cells = [row.cells[place] for row in rows]
         if column.kind == "amount":
-            longest = max((_behind(cells[place]) for cells in made), default=0)
-            for cells in made:
-                cells[place] += " " * (longest - _behind(cells[place]))
-    return made
+            cells = [spell(cell) for cell in cells]
+            behind = max(map(_behind, cells), default=0)
+            cells = [cell + " " * (behind - _behind(cell)) for cell in cells]
+        width = max(len(column.title), *map(len, cells)) if cells else len(column.title)
+        pad = str.rjust if column.kind == "amount" else str.ljust
+        titles.append(pad(column.title, width))
+        filled.append([pad(cell, width) for cell in cells])
+    return titles, [list(line) for line in zip(*filled, strict=True)]
 
 
 def _behind(amount: str) -> int:

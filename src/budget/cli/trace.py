@@ -1,6 +1,7 @@
-"""Traces: the calls in a CSV file that `budget replay` sends, checked before the first one goes out.
+"""Traces: the calls in a CSV file for `budget replay`, checked before the first is sent.
 
-The columns are `timestamp` (RFC 3339), `service`, `model`, `input_tokens`, `output_tokens`; others are let be.
+The columns are `timestamp` (RFC 3339), `service`, `model`, `input_tokens`, `output_tokens`; others
+are let be.
 """
 
 import csv
@@ -31,7 +32,8 @@ class Call(NamedTuple):
 def read_trace(path: Path, limit: int | None = None) -> list[Call]:
     """The first `limit` calls of a file, in the order of their times.
 
-    NotFound when there is no such file; InvalidInput names the line and the column that cannot be read.
+    NotFound when there is no such file; InvalidInput names the line and the column that cannot be
+    read.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -1,0 +1,112 @@
+"""The report of a replay, for people. Not here: the figures themselves (`outcome`)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from budget.cli.driver import Refused, Tally
+from budget.cli.face import Face
+from budget.cli.outcome import Outcome, PolicyOutcome, nine_places, percentile_ms
+from budget.cli.status import mood, partition_text, resets_text
+from budget.cli.tables import Column, Row, show
+
+COLUMNS: Final = (
+    Column("Budget"),
+    Column("Partition", optional=True),
+    Column("Period"),
+    Column("Unit"),
+    Column("Spent", "amount"),
+    Column("Limit", "amount"),
+    Column("Left", "amount"),
+    Column("Refused calls", "amount"),
+    Column("Overshoot", "amount"),
+)
+MAX_BALANCES: Final = 20
+"""A budget split by session or user may have thousands: only the fullest are shown."""
+
+
+def report(face: Face, tally: Tally, outcome: Outcome, session: str) -> None:
+    """Print what a run came to."""
+    decided = tally.admitted + tally.refused
+    rate = f"{decided / tally.seconds:,.0f}" if tally.seconds else "0"
+    face.print(f"{decided:,} calls in {tally.seconds:.1f} s: {rate} calls/s")
+    face.print(f"admitted  {tally.admitted:,}")
+    face.print(f"refused   {tally.refused:,}")
+    if tally.retried:
+        face.print(f"sent again, after no answer or a 503: {tally.retried:,}")
+    if tally.admitted > tally.settled:
+        face.print(f"released without being made: {tally.admitted - tally.settled:,}")
+    face.print()
+    _show_policies(face, outcome.policies)
+    for refused in tally.refusals.values():
+        face.print(_first_refusal(refused, pretty=face.pretty))
+    if tally.refusals:
+        face.print()
+    _say_verdicts(face, tally, outcome)
+    for act, took in (("allocate", tally.allocate_seconds), ("settle  ", tally.settle_seconds)):
+        p50, p99 = percentile_ms(took, 0.50), percentile_ms(took, 0.99)
+        if p50 is not None and p99 is not None:
+            face.print(f"{act}  p50 {p50:.2f} ms  p99 {p99:.2f} ms")
+    face.note(f"Booked under session {session}.")
+
+
+def _show_policies(face: Face, policies: Sequence[PolicyOutcome]) -> None:
+    if not policies:
+        face.print("No limit applies to these calls; nothing was held. Set one first.")
+        return
+    fullest = sorted(
+        policies, key=lambda policy: float(policy.balance["used_fraction"] or 0), reverse=True
+    )
+    if len(policies) > MAX_BALANCES:
+        policies = fullest[:MAX_BALANCES]
+    show(face, COLUMNS, [_row(policy) for policy in policies])
+    if len(fullest) > len(policies):
+        face.print(f"and {len(fullest) - len(policies):,} balances that are emptier")
+    face.print()
+
+
+def _row(policy: PolicyOutcome) -> Row:
+    balance = policy.balance
+    over = nine_places(policy.overshoot) if balance["unit"] == "usd" else str(policy.overshoot)
+    return Row(
+        (
+            balance["budget"],
+            partition_text(balance["partition"]),
+            balance["period"],
+            balance["unit"],
+            str(balance["spent"]),
+            str(balance["limit"]),
+            str(balance["remaining"]),
+            str(policy.refused),
+            over if policy.overshoot else "0",
+        ),
+        "over" if policy.overshoot else mood(balance, {}),
+    )
+
+
+def _first_refusal(refused: Refused, *, pretty: bool) -> str:
+    first = refused.first
+    calls = f"{refused.calls:,} call{'s' if refused.calls != 1 else ''}"
+    if first.get("policy") is None:
+        return f"{first['code']}: {calls}. The first, line {refused.line}: {first['detail']}"
+    resets = first.get("resets_at")
+    return (
+        f"{first['budget']}, {first['policy']}, refused {calls}. The first, line {refused.line}, "
+        f"asked for {first['requested']} with {first['spent']} spent and {first['reserved']} held "
+        f"of {first['limit']}: {first['shortfall']} too much. "
+        + (f"Resets {resets_text(resets, pretty=pretty)}." if resets else "It never resets.")
+    )
+
+
+def _say_verdicts(face: Face, tally: Tally, outcome: Outcome) -> None:
+    face.print(f"true cost of what was settled  {nine_places(tally.true_nanos)} USD")
+    verdict = "agree to the nano-USD" if outcome.agrees else "DIFFER"
+    face.print(f"the service's books            {nine_places(outcome.books_nanos)} USD  {verdict}")
+    if outcome.books_calls != tally.settled:
+        face.print(f"settled {tally.settled:,} calls, but {outcome.books_calls:,} are in the books")
+    for line, ours, theirs in tally.differing[:3]:
+        shown = ["no price" if nanos is None else nine_places(nanos) for nanos in (ours, theirs)]
+        face.print(f"line {line}: {shown[0]} by the price book here, {shown[1]} by the service")
+    if tally.unpriced:
+        face.print(f"calls of models without a known price: {tally.unpriced:,}")
+    over = "none" if not outcome.overshoots else "A HARD LIMIT WAS EXCEEDED"
+    face.print(f"overshoot of hard limits       {over}")
