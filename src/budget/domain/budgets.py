@@ -3,7 +3,7 @@
 Not here: what has been spent (`balances`), and whether a call may go (`decide`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -102,7 +102,7 @@ class Policy:
     hard: bool = field(init=False)
     rolling: bool = field(init=False)
     bucket_us: int = field(init=False)
-    granted: Mapping[str | None, tuple[TopUp, ...]] = field(init=False, compare=False, repr=False)
+    granted: Mapping[str | None, Sequence[TopUp]] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "unit_index", UNITS.index(self.unit))
@@ -110,9 +110,9 @@ class Policy:
         object.__setattr__(self, "rolling", self.calendar.period.kind == "rolling")
         width = bucket_width_us(self.calendar.period) if self.rolling else 0
         object.__setattr__(self, "bucket_us", width)
-        granted: dict[str | None, tuple[TopUp, ...]] = {}
+        granted: dict[str | None, list[TopUp]] = {}
         for top_up in self.top_ups:
-            granted[top_up.partition] = (*granted.get(top_up.partition, ()), top_up)
+            granted.setdefault(top_up.partition, []).append(top_up)
         object.__setattr__(self, "granted", granted)
 
     @property

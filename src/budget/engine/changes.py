@@ -29,7 +29,7 @@ class Request(NamedTuple):
 
 
 def requested(act: str, ask: Mapping[str, Any], caller: Caller, *of: str) -> Request:
-    """The request for an act, on the subject that `of` names; Forbidden unless the caller manages."""
+    """The request for an act on the subject `of`; Forbidden unless the caller manages."""
     if not caller.manage:
         raise Forbidden("This key may not change budgets; use one with the right `manage`.")
     return Request(act, caller.actor, parse_idempotency_key(ask), request_hash(ask, *of))
