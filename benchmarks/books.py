@@ -1,4 +1,5 @@
-"""Books to measure on: three levels of budgets with two policies each, and calls that meet all six."""
+"""Books to measure on: three levels of budgets with two policies each, and calls that meet all six.
+"""
 
 import itertools
 from collections.abc import Callable

@@ -1,4 +1,5 @@
-"""The ledger in one process: throughput, latency, the price of a batch, and of a large catalogue."""
+"""The ledger in one process: throughput, latency, the price of a batch, and of a large catalogue.
+"""
 
 import asyncio
 import multiprocessing
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from benchmarks.books import CALLERS, call, call_sync, prices, three_levels
 from benchmarks.figures import Figure, median_of, percentile
@@ -48,7 +51,7 @@ def throughput(url: str, *, callers: int = CALLERS, seconds: float = SECONDS) ->
             await asyncio.gather(*tasks)
             return rate
 
-    return asyncio.run(drive())
+    return uvloop.run(drive())
 
 
 def prepared(url: str, *, others: int = 0) -> None:
@@ -74,9 +77,9 @@ def raw_batch_ms(url: str, path: Path, commands: int = 64, rounds: int = 60) -> 
     columns = {}
     kept: dict[str, list[tuple[Any, ...]]] = {}
     for table, share in (("entries", 64), ("allocations", 32), ("usage", 32), ("keys", 64)):
-        query = f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT ?"  # noqa: S608
+        query = f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT ?"
         if table != "entries":
-            query = f"SELECT * FROM {table} LIMIT ?"  # noqa: S608
+            query = f"SELECT * FROM {table} LIMIT ?"
         kept[table] = source.execute(query, (share,)).fetchall()
         columns[table] = source.execute(
             "SELECT sql FROM sqlite_master WHERE name = ?", (table,)
@@ -98,7 +101,7 @@ def raw_batch_ms(url: str, path: Path, commands: int = 64, rounds: int = 60) -> 
         target.execute("BEGIN IMMEDIATE")
         for table, found in rows.items():
             marks = ",".join("?" * len(found[0]))
-            target.executemany(f"INSERT INTO {table} VALUES ({marks})", found)  # noqa: S608
+            target.executemany(f"INSERT INTO {table} VALUES ({marks})", found)
         target.execute("COMMIT")
         took.append((time.perf_counter() - since) * 1000)
     target.close()
@@ -127,7 +130,7 @@ def batch_ms(url: str, commands: int = 64, rounds: int = 60) -> float:
                 took.append((time.perf_counter() - since) * 500)
             return statistics.median(took)
 
-    return asyncio.run(drive())
+    return uvloop.run(drive())
 
 
 def on_sqlite() -> Iterator[Figure]:

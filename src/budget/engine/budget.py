@@ -177,10 +177,11 @@ class AsyncBudget:
         """Do a job and wait for its answer."""
         if job.read is not None:
             return await asyncio.to_thread(job.read)
+        loop = asyncio.get_running_loop()
         if self._waiter is None:
-            self._waiter = _LoopWaiter(asyncio.get_running_loop())
+            self._waiter = _LoopWaiter(loop)
         ticket = Ticket(self._waiter, job.command, job.change)
-        ticket.future = asyncio.get_running_loop().create_future()
+        ticket.future = loop.create_future()
         self.books.ledger.submit(ticket)
         answer: T = await ticket.future
         return answer

@@ -4,15 +4,15 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar
+
+import msgspec
 
 from budget.domain.pricing import Rates
 from budget.domain.usage import Usage
 
 
-@dataclass(slots=True)
-class Command:
+class Command(msgspec.Struct, gc=False):
     """Who asks, under which idempotency key, and a hash that recognises the same request again.
 
     `manage`: whether the caller's key may do what only `manage` keys may.
@@ -26,8 +26,7 @@ class Command:
     manage: bool
 
 
-@dataclass(slots=True)
-class Place(Command):
+class Place(Command, gc=False):
     """Hold money for a call or an envelope: an estimate, stated amounts, or the default size."""
 
     act: ClassVar[str] = "allocate"
@@ -54,8 +53,7 @@ class Place(Command):
     """Only say what would be: nothing is held (`check`)."""
 
 
-@dataclass(slots=True)
-class Record(Command):
+class Record(Command, gc=False):
     """Book usage on an allocation. `requests` None: 1 on the first record, else 0."""
 
     act: ClassVar[str] = "record"
@@ -74,8 +72,7 @@ class Record(Command):
     metadata: str
 
 
-@dataclass(slots=True)
-class Release(Command):
+class Release(Command, gc=False):
     """Return what an allocation still holds."""
 
     act: ClassVar[str] = "release"
@@ -84,8 +81,7 @@ class Release(Command):
     reason: str
 
 
-@dataclass(slots=True)
-class Extend(Command):
+class Extend(Command, gc=False):
     """More time, more money, or both."""
 
     act: ClassVar[str] = "extend"
@@ -98,8 +94,7 @@ class Extend(Command):
     max_output_tokens: int | None
 
 
-@dataclass(slots=True)
-class Report(Command):
+class Report(Command, gc=False):
     """Book usage that nobody reserved."""
 
     act: ClassVar[str] = "record_usage"
@@ -116,8 +111,7 @@ class Report(Command):
     metadata: str
 
 
-@dataclass(slots=True)
-class Correct(Command):
+class Correct(Command, gc=False):
     """Reverse a whole usage record, once, and perhaps book a replacement."""
 
     act: ClassVar[str] = "correct"
@@ -129,10 +123,9 @@ class Correct(Command):
     reason: str
 
 
-@dataclass(slots=True)
-class Sweep(Command):
+class Sweep(Command, gc=False):
     """Expire the holds that are due (the ledger's own command)."""
 
     act: ClassVar[str] = "expire"
 
-    allocation_ids: list[str] = field(default_factory=list)
+    allocation_ids: list[str]

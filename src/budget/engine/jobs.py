@@ -6,7 +6,6 @@ it. So a method, its types and its docstring are written once. Not here: how job
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Generic, Self, TypeVar, Unpack
 
@@ -70,13 +69,20 @@ class Books:
         self.database.close()
 
 
-@dataclass(frozen=True, slots=True)
 class Job(Generic[T]):
     """One thing to do: a command for the ledger, a change of the catalogue, or a read."""
 
-    command: Command | None = None
-    change: CatalogueChange | None = None
-    read: Callable[[], T] | None = None
+    __slots__ = ("change", "command", "read")
+
+    def __init__(
+        self,
+        command: Command | None = None,
+        change: CatalogueChange | None = None,
+        read: Callable[[], T] | None = None,
+    ) -> None:
+        self.command = command
+        self.change = change
+        self.read = read
 
 
 class Jobs:
@@ -267,7 +273,7 @@ class Jobs:
             read=lambda: reports.events(self.books.database, after=after, limit=limit, kind=kind)
         )
 
-    def status(self, **attributes: str) -> Job[list[BalanceView]]:
+    def status(self, /, **attributes: str) -> Job[list[BalanceView]]:
         """Every balance of the current windows that calls with these attributes meet."""
         return Job(read=lambda: reports.status(self.books.database, attributes))
 
