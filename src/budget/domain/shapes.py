@@ -215,7 +215,7 @@ class TopUpShape(TypedDict):
 
 
 class PolicyShape(TypedDict):
-    """One limit of a budget, in the words it was written in."""
+    """One limit of a budget, in the words it was written in; `succeeds`: the one it replaced."""
 
     policy_id: str
     budget_id: str
@@ -231,6 +231,7 @@ class PolicyShape(TypedDict):
     rollover: str
     reserved_for_priority: dict[str, str]
     top_ups: list[TopUpShape]
+    succeeds: str | None
     created_at: str
     archived_at: str | None
 
@@ -250,6 +251,37 @@ class BudgetShape(TypedDict):
     created_at: str
     updated_at: str
     archived_at: str | None
+
+
+class PostingShape(TypedDict):
+    """What an entry added to one window of one balance, in the smallest part of its unit.
+
+    That is nano-USD (1e-9 USD) for `usd`, else one. `limit` is the hard limit of an admission.
+    """
+
+    balance: int
+    version: int
+    window_start: str
+    spent: int
+    reserved: int
+    assumed: int
+    overrun: int
+    limit: int | None
+
+
+class EventShape(TypedDict):
+    """An entry of the journal; `cursor` is where to go on from."""
+
+    cursor: str
+    at: str
+    kind: str
+    actor: str
+    allocation_id: str | None
+    usage_id: str | None
+    budget_id: str | None
+    policy_id: str | None
+    legs: list[PostingShape]
+    detail: dict[str, Any]
 
 
 class PageShape(TypedDict):

@@ -7,7 +7,7 @@ bytes, and how a face tells its statuses and errors.
 import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from budget.domain.allocations import Held
 from budget.domain.answers import (
@@ -15,15 +15,22 @@ from budget.domain.answers import (
     BalanceView,
     Check,
     Correction,
+    Event,
     Receipt,
     Refusal,
     RefusalLine,
     UsageRecord,
 )
 from budget.domain.attributes import scope_to_json
-from budget.domain.budgets import BPS, Budget, Policy, TopUp
+from budget.domain.budgets import (
+    BPS,
+    Budget,
+    Policy,
+    TopUp,
+    policy_to_json,
+    unpriced_to_json,
+)
 from budget.domain.money import ceil_div, format_fraction, format_usd
-from budget.domain.pricing import Rates
 from budget.domain.shapes import (
     AllocationInFullShape,
     AllocationShape,
@@ -32,10 +39,12 @@ from budget.domain.shapes import (
     BudgetShape,
     CheckShape,
     CorrectionShape,
+    EventShape,
     HeldShape,
     LegShape,
     PageShape,
     PolicyShape,
+    PostingShape,
     ReceiptShape,
     RefusalLineShape,
     RefusalShape,
@@ -49,8 +58,6 @@ from budget.domain.windows import MAX_US, Window, leaves_at_us, to_rfc3339
 T = TypeVar("T")
 
 _US_PER_S: Final = 1_000_000
-_BPS_PER_PERCENT: Final = 100
-_PICOS_PER_NANO_OF_MTOK: Final = 1_000
 
 
 # --- Small parts ---------------------------------------------------------------------------------
@@ -413,7 +420,7 @@ def budget(answer: Budget) -> BudgetShape:
         "owner": answer.owner,
         "scope": scope_to_json(answer.scope),
         "per": list(answer.per),
-        "unpriced": _unpriced(answer),
+        "unpriced": unpriced_to_json(answer.unpriced),
         "policies": [policy(one) for one in answer.policies],
         "metadata": answer.metadata,
         "created_at": to_rfc3339(answer.created_us),
@@ -422,47 +429,23 @@ def budget(answer: Budget) -> BudgetShape:
     }
 
 
-def _unpriced(answer: Budget) -> str | dict[str, str] | None:
-    rule = answer.unpriced
-    if not isinstance(rule, Rates):
-        return rule
-    # Stand-in rates have no tiers. A pico a token is a thousand nanos a million tokens.
-    assert isinstance(rule.input, int)
-    assert isinstance(rule.output, int)
-    return {
-        "input": format_usd(rule.input * _PICOS_PER_NANO_OF_MTOK),
-        "output": format_usd(rule.output * _PICOS_PER_NANO_OF_MTOK),
-    }
-
-
 def policy(answer: Policy) -> PolicyShape:
-    """One limit of a budget."""
-    calendar = answer.calendar
-    return {
-        "policy_id": answer.policy_id,
-        "budget_id": answer.budget_id,
-        "unit": answer.unit,
-        "period": calendar.period.text,
-        "limit": amount(answer.limit, answer.unit),
-        "enforcement": answer.enforcement,
-        "warning_threshold": format_fraction(answer.warning_bps),
-        "action_threshold": format_fraction(answer.action_bps),
-        "timezone": calendar.zone,
-        "reset_day": calendar.reset_day if calendar.period.kind == "monthly" else None,
-        "on_expiry": answer.on_expiry,
-        "rollover": "unused" if answer.rollover else "none",
-        "reserved_for_priority": {
-            str(priority): _percent(bps) for priority, bps in answer.reserved_for_priority
+    """One limit of a budget: what a user wrote, and what became of it."""
+    return cast(
+        PolicyShape,
+        {
+            "policy_id": answer.policy_id,
+            "budget_id": answer.budget_id,
+            **policy_to_json(answer),
+            "reset_day": answer.calendar.reset_day
+            if answer.calendar.period.kind == "monthly"
+            else None,
+            "top_ups": [top_up(one, answer.unit) for one in answer.top_ups],
+            "succeeds": answer.succeeds,
+            "created_at": to_rfc3339(answer.created_us),
+            "archived_at": None if answer.archived_us is None else to_rfc3339(answer.archived_us),
         },
-        "top_ups": [top_up(one, answer.unit) for one in answer.top_ups],
-        "created_at": to_rfc3339(answer.created_us),
-        "archived_at": None if answer.archived_us is None else to_rfc3339(answer.archived_us),
-    }
-
-
-def _percent(bps: int) -> str:
-    whole, rest = divmod(bps, _BPS_PER_PERCENT)
-    return f"{whole}.{rest:02d}".rstrip("0") + "%" if rest else f"{whole}%"
+    )
 
 
 def top_up(answer: TopUp, unit: str) -> TopUpShape:
@@ -477,6 +460,69 @@ def top_up(answer: TopUp, unit: str) -> TopUpShape:
         "actor": answer.actor,
         "reason": answer.reason,
     }
+
+
+# --- Events --------------------------------------------------------------------------------------
+
+
+def event(answer: Event, cursor: str) -> EventShape:
+    """An entry of the journal; `cursor` is its place as readers write it."""
+    return {
+        "cursor": cursor,
+        "at": to_rfc3339(answer.at_us),
+        "kind": answer.kind,
+        "actor": answer.actor,
+        "allocation_id": answer.allocation_id,
+        "usage_id": answer.usage_id,
+        "budget_id": answer.budget_id,
+        "policy_id": answer.policy_id,
+        "legs": [_posting(*posting) for posting in json.loads(answer.legs)],
+        "detail": _detail(json.loads(answer.detail)),
+    }
+
+
+def _posting(
+    head_id: int,
+    cell_us: int,
+    spent: int,
+    reserved: int,
+    assumed: int,
+    overrun: int,
+    version: int,
+    limit: int | None,
+) -> PostingShape:
+    return {
+        "balance": head_id,
+        "version": version,
+        "window_start": to_rfc3339(cell_us),
+        "spent": spent,
+        "reserved": reserved,
+        "assumed": assumed,
+        "overrun": overrun,
+        "limit": limit,
+    }
+
+
+_FIGURES: Final = ("limit", "spent", "reserved", "assumed", "requested", "shortfall")
+
+
+def _detail(detail: dict[str, Any]) -> dict[str, Any]:
+    """What an entry tells beside its legs; the figures of a refusal as amounts of their unit."""
+    unit = detail.get("unit")
+    if unit != "usd":
+        return detail
+    return {
+        name: format_usd(value) if name in _FIGURES and type(value) is int else value
+        for name, value in detail.items()
+    }
+
+
+# --- Verifying -----------------------------------------------------------------------------------
+
+
+def verification(answer: Any) -> dict[str, Any]:
+    """What a verification of the books found."""
+    return {"clean": not answer.violations, "violations": list(answer.violations)}
 
 
 # --- Lists ---------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """API keys: how they are made and recognised, and what may be done with one.
 
-A key is `bud_<8 id>_<43 secret><6 checksum>`. The books keep its id and the SHA-256 of its secret;
-the secret has 256 random bits, so a slow hash would add nothing. The admin's key also lies in the
-clear, in a file of its owner (`key_file`). Not here: how a request carries a key (`http.auth`).
+A key is `bud_<8 id>_<43 secret><6 checksum>`, its id `key_<8 id>`. The books keep the id and the
+SHA-256 of the secret; that has 256 random bits, so a slow hash would add nothing. The admin's key
+also lies in the clear, in a file of its owner (`key_file`). Not here: how a request carries a key
+(`http.auth`).
 """
 
 import hashlib
@@ -83,7 +84,7 @@ def make_key() -> NewKey:
     key_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(ID_CHARS))
     secret = "".join(secrets.choice(_BASE62) for _ in range(SECRET_CHARS))
     body = f"{PREFIX}_{key_id}_{secret}"
-    return NewKey(f"{PREFIX}_{key_id}", body + _checksum(body), _hash(secret))
+    return NewKey(f"key_{key_id}", body + _checksum(body), _hash(secret))
 
 
 def read_key(text: str) -> Presented | None:
@@ -94,7 +95,7 @@ def read_key(text: str) -> Presented | None:
     key_id, secret, checksum = matched.groups()
     if not hmac.compare_digest(checksum, _checksum(text[:-CHECKSUM_CHARS])):
         return None
-    return Presented(f"{PREFIX}_{key_id}", _hash(secret))
+    return Presented(f"key_{key_id}", _hash(secret))
 
 
 def _hash(secret: str) -> str:
@@ -134,6 +135,13 @@ def unauthorized() -> Unauthorized:
     )
 
 
+class Recalled(NamedTuple):
+    """What the books said of a key, and when they were asked; a row of None: they know no such key."""
+
+    asked_at: float
+    row: KeyRow | None
+
+
 class Keyring:
     """What the books say about keys, remembered for a second."""
 
@@ -145,30 +153,35 @@ class Keyring:
     ) -> None:
         self._read = read
         self._clock = clock
-        self._remembered: dict[str, tuple[float, KeyRow | None]] = {}
+        self._recalled: dict[str, Recalled] = {}
 
     @classmethod
     def of(cls, database: "Database") -> "Keyring":
         """The keyring of open books."""
         return cls(lambda key_id: read_row(database, key_id))
 
-    def remembers(self, key_id: str) -> bool:
-        """Whether `find` would answer without asking the books."""
-        remembered = self._remembered.get(key_id)
-        return remembered is not None and self._clock() - remembered[0] < REMEMBERED_SECONDS
+    def recall(self, key_id: str) -> Recalled | None:
+        """What the books said of a key a moment ago; None if they must be asked."""
+        recalled = self._recalled.get(key_id)
+        if recalled is None or self._clock() - recalled.asked_at >= REMEMBERED_SECONDS:
+            return None
+        return recalled
+
+    def ask(self, key_id: str) -> Recalled:
+        """What the books say of a key now; Unavailable when they cannot be read."""
+        # The age counts from before the question, so that a key revoked since then is not believed
+        # for longer.
+        asked_at = self._clock()
+        recalled = Recalled(asked_at, self._read(key_id))
+        if len(self._recalled) >= MAX_REMEMBERED:
+            self._recalled.clear()
+        self._recalled[key_id] = recalled
+        return recalled
 
     def find(self, presented: Presented) -> Key:
-        """The key presented, or Unauthorized; asks the books unless it did so a moment ago."""
-        remembered = self._remembered.get(presented.key_id)
-        now = self._clock()
-        if remembered is None or now - remembered[0] >= REMEMBERED_SECONDS:
-            # The age counts from before the question, so that a key revoked since then is not
-            # believed for longer.
-            remembered = (now, self._read(presented.key_id))
-            if len(self._remembered) >= MAX_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[presented.key_id] = remembered
-        return believe(presented, remembered[1])
+        """The key presented, or Unauthorized."""
+        recalled = self.recall(presented.key_id) or self.ask(presented.key_id)
+        return believe(presented, recalled.row)
 
 
 def read_row(database: "Database", key_id: str) -> KeyRow | None:

@@ -1,0 +1,199 @@
+"""The service as an ASGI application: finds the route, lets in who may, answers in JSON.
+
+Built on Starlette's router, without its middleware: what every request needs is one function here.
+Not here: what routes there are (`routes`), how the process is run (`serve`).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final
+
+from starlette.routing import Route as Path
+from starlette.routing import Router
+from starlette.types import Receive, Scope, Send
+
+from budget.domain.errors import BudgetError, Forbidden, InvalidInput, NotFound
+from budget.engine.intake import LOCAL, Caller
+from budget.engine.keys import Keyring
+from budget.http import bodies, problems
+from budget.http.auth import Gate
+from budget.http.calls import Call, Service
+from budget.http.problems import JSON, Reply
+from budget.http.queries import parse_attributes, parse_query
+from budget.http.routes import NESTED, ROUTES, Route, check_routes
+
+MAX_HEADER_BYTES: Final = 16 * 1024
+
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+_BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+_COMMON: Final = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+_REPLAYED: Final = (b"idempotency-replayed", b"true")
+
+
+class App:
+    """The application. Open for as long as its books are; it does not close them."""
+
+    def __init__(
+        self, service: Service, keyring: Keyring, routes: Sequence[Route] = ROUTES
+    ) -> None:
+        check_routes(tuple(routes))
+        by_path: dict[str, dict[str, Route]] = defaultdict(dict)
+        for route in routes:
+            by_path[route.path][route.method] = route
+        gate = Gate(keyring)
+        self._router = Router(
+            [Path(path, _Place(service, gate, taken)) for path, taken in by_path.items()],
+            redirect_slashes=False,
+            default=_nowhere,
+        )
+        self._hosts = service.hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http":
+            error = _unfit(scope, self._hosts)
+            if error is not None:
+                await _send(send, problems.reply_to(error))
+                return
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        await self._router(scope, receive, send)
+
+
+class _Place:
+    """One path: its routes by method."""
+
+    def __init__(self, service: Service, gate: Gate, routes: dict[str, Route]) -> None:
+        self._service = service
+        self._gate = gate
+        self._routes = dict(routes)
+        if "GET" in routes:
+            self._routes["HEAD"] = routes["GET"]
+        self._allowed = (*self._routes, "OPTIONS")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "OPTIONS":
+            await _send(
+                send, Reply(204, b"", headers=((b"allow", ", ".join(self._allowed).encode()),))
+            )
+            return
+        try:
+            reply = await self._reply(scope, receive)
+        except bodies.ClientGone:
+            return
+        except BudgetError as error:
+            reply = problems.reply_to(error)
+        except Exception as error:  # noqa: BLE001 - the last stop: nobody is shown a traceback
+            reply = problems.reply_to_unforeseen(error)
+        await _send(send, reply, bodiless=scope["method"] == "HEAD")
+
+    async def _reply(self, scope: Scope, receive: Receive) -> Reply:
+        method = scope["method"]
+        route = self._routes.get(method)
+        if route is None:
+            raise problems.MethodNotAllowed(method, self._allowed)
+        caller = await self._admit(route, scope)
+        ids = tuple(_checked_id(name, text) for name, text in scope["path_params"].items())
+        query = _query(route, scope["query_string"])
+        ask = {} if method in _BODILESS else await _ask(route, scope, receive)
+        answered = await route.handle(Call(self._service, caller, ids, ask, query))
+        headers = (_REPLAYED,) if answered.replayed else ()
+        return Reply(route.status, bodies.encode(answered.body), JSON, headers)
+
+    async def _admit(self, route: Route, scope: Scope) -> Caller:
+        """Who calls; Unauthorized or Forbidden unless the route is open to all."""
+        if route.scope == "open":
+            return LOCAL
+        key = await self._gate.key_of(scope["headers"])
+        if not key.allows(route.scope):
+            raise Forbidden(f"This key lacks the right `{route.scope}`.")
+        return key.caller
+
+
+def _query(route: Route, query: bytes) -> dict[str, Any]:
+    return parse_attributes(query) if route.query is None else parse_query(query, route.query)
+
+
+def _checked_id(name: str, text: str) -> str:
+    """An id from the path; what cannot be one is nowhere to be found."""
+    if not _ID.fullmatch(text):
+        raise NotFound(name.removesuffix("_id").replace("usage", "usage record"), text[:80])
+    return text
+
+
+async def _ask(route: Route, scope: Scope, receive: Receive) -> dict[str, Any]:
+    """The fields of the body in our spelling, and the idempotency key of the header among them."""
+    headers = dict(scope["headers"])
+    body = await bodies.read_body(receive, headers)
+    if body:
+        bodies.check_media_type(headers)
+    fields = route.fields
+    ask = bodies.in_snake_case(bodies.parse_object(body), fields)
+    for name, value in ask.items():
+        if name not in fields:
+            raise InvalidInput(name[:80], "is not a field here.", sorted(fields))
+        if name in NESTED:
+            ask[name] = _nested(name, value)
+    key = headers.get(b"idempotency-key")
+    if key is not None and "idempotency_key" in fields:
+        text = key.decode("latin-1")
+        if ask.setdefault("idempotency_key", text) != text:
+            raise InvalidInput("idempotency_key", "differs from the header Idempotency-Key.")
+    return ask
+
+
+def _nested(name: str, value: Any) -> Any:
+    """Objects within the body whose field names are ours, in our spelling."""
+    if isinstance(value, dict):
+        return bodies.in_snake_case(value, NESTED[name], f"{name}.")
+    if isinstance(value, list):
+        return [
+            bodies.in_snake_case(one, NESTED[name], f"{name}[{at}].")
+            if isinstance(one, dict)
+            else one
+            for at, one in enumerate(value)
+        ]
+    return value
+
+
+def _unfit(scope: Scope, hosts: frozenset[str] | None) -> BudgetError | None:
+    """What is wrong with a request before anybody looks at what it wants."""
+    total_bytes = 0
+    host = b""
+    for name, value in scope["headers"]:
+        total_bytes += len(name) + len(value)
+        if name == b"host":
+            host = value
+    if total_bytes > MAX_HEADER_BYTES:
+        return problems.HeadersTooLarge(f"Headers may have at most {MAX_HEADER_BYTES} bytes.")
+    if hosts is not None and _host_name(host) not in hosts:
+        return problems.HostNotAllowed("The Host header does not name this service.")
+    return None
+
+
+def _host_name(host: bytes) -> str:
+    text = host.decode("latin-1").lower()
+    if text.startswith("["):
+        return text.partition("]")[0] + "]"
+    return text.partition(":")[0]
+
+
+async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    del receive
+    if scope["type"] == "http":
+        error = problems.NoRoute("Nothing is here; the API lies under /api/v1.")
+        await _send(send, problems.reply_to(error), bodiless=scope["method"] == "HEAD")
+
+
+async def _send(send: Send, reply: Reply, *, bodiless: bool = False) -> None:
+    headers = [*_COMMON, *reply.headers]
+    if reply.body:
+        headers.append((b"content-type", reply.media_type))
+        headers.append((b"content-length", str(len(reply.body)).encode()))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if bodiless else reply.body})

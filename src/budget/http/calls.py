@@ -1,0 +1,137 @@
+"""Calls: one request, checked and made ready for its handler, and what handlers do with it.
+
+A handler takes a `Call` and returns the JSON of its answer. Most are made by `act` from a method of
+`Jobs`, whose docstring they share. Not here: which handler lies where (`routes`).
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from budget.domain.answers import Refusal
+from budget.domain.errors import BudgetRefused, InvalidInput
+from budget.engine.budget import AsyncBudget
+from budget.engine.intake import LOCAL, Caller
+from budget.engine.jobs import Job, Jobs
+
+T = TypeVar("T")
+
+Ask = dict[str, Any]
+
+PULSE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a running service is: its books, what it is called, and since when it runs.
+
+    `instance` tells this run from any other. `hosts` are the names it may be called by; None: any.
+    """
+
+    budget: AsyncBudget
+    pulse: "Pulse"
+    instance: str
+    port: int | None = None
+    hosts: frozenset[str] | None = None
+    started: float = field(default_factory=time.monotonic)
+
+
+class Pulse:
+    """Whether the database answers; asked once a second, however many want to know."""
+
+    def __init__(self, budget: AsyncBudget) -> None:
+        self._budget = budget
+        self._asked: asyncio.Task[None] | None = None
+        self._asked_at = 0.0
+
+    async def feel(self) -> None:
+        """Return if the database answers; else Unavailable, or TimeoutError."""
+        now = time.monotonic()
+        if self._asked is None or now - self._asked_at >= 1:
+            self._asked_at = now
+            self._asked = asyncio.create_task(self._beat())
+        async with asyncio.timeout(PULSE_SECONDS):
+            await asyncio.shield(self._asked)
+
+    async def _beat(self) -> None:
+        await self._budget.budgets(limit=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request: who makes it, the ids in its path, the fields of its body, its query."""
+
+    service: Service
+    caller: Caller = LOCAL
+    ids: tuple[str, ...] = ()
+    ask: Ask = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def jobs(self) -> Jobs:
+        """The engine's methods, on behalf of the caller."""
+        return Jobs(self.service.budget.books, self.caller)
+
+    async def run(self, job: Job[T]) -> T:
+        """Do a job; BudgetRefused if the answer is a refusal."""
+        answer = await self.service.budget.run(job)
+        if isinstance(answer, Refusal):
+            raise BudgetRefused(answer)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The JSON of an answer, and whether it was given before."""
+
+    body: Any
+    replayed: bool = False
+
+
+Handler = Callable[[Call], Awaitable[Answered]]
+
+
+def act(method: Callable[..., Job[Any]], shape: Callable[[Any], Any]) -> Handler:
+    """The handler that does what a method of `Jobs` does: ids by place, body and query by name."""
+
+    async def handle(call: Call) -> Answered:
+        answer = await call.run(method(call.jobs, *call.ids, **call.ask, **call.query))
+        return Answered(shape(answer), getattr(answer, "replayed", False))
+
+    handle.__doc__ = method.__doc__
+    return handle
+
+
+def act_of_key(method: Callable[..., Job[Any]], shape: Callable[[Any], Any]) -> Handler:
+    """The same for calls that spend: their API key is an attribute unless they name one."""
+
+    async def handle(call: Call) -> Answered:
+        answer = await call.run(method(call.jobs, **with_key(call)))
+        return Answered(shape(answer), getattr(answer, "replayed", False))
+
+    handle.__doc__ = method.__doc__
+    return handle
+
+
+def act_after_reading(method: Callable[..., Job[Any]], shape: Callable[[Any], Any]) -> Handler:
+    """The same for methods that look something up before they know what to do."""
+
+    async def handle(call: Call) -> Answered:
+        job = await asyncio.to_thread(method, call.jobs, *call.ids, **call.ask)
+        answer = await call.run(job)
+        return Answered(shape(answer), getattr(answer, "replayed", False))
+
+    handle.__doc__ = method.__doc__
+    return handle
+
+
+def with_key(call: Call) -> Ask:
+    """The body with `attributes.key`; a call inside an envelope has that of its envelope."""
+    given = call.ask.get("attributes")
+    if given is not None and not isinstance(given, dict):
+        raise InvalidInput("attributes", "must be an object of attribute: value.")
+    if call.ask.get("parent_id") is not None or (given and given.get("key") is not None):
+        return call.ask
+    return {**call.ask, "attributes": {**(given or {}), "key": call.caller.actor}}

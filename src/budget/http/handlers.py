@@ -1,0 +1,120 @@
+"""Handlers that are more than one act: usage, top-ups, policies, status, and how the service is.
+
+Not here: handlers that only pass on to a method of `Jobs` (`calls.act`).
+"""
+
+import time
+from typing import Any, Final
+
+from budget import __version__
+from budget.domain import wire
+from budget.domain.answers import Event
+from budget.domain.errors import InvalidInput, Unavailable
+from budget.domain.windows import to_rfc3339
+from budget.engine.pages import Page
+from budget.http.calls import Answered, Call, with_key
+from budget.storage import cursors
+
+COMPONENT: Final = "budget"
+DESCRIPTION: Final = "The spending authority for systems built on language models."
+
+
+def page_of(shape: Any) -> Any:
+    """The shape of a page of things of a shape."""
+    return lambda page: wire.page(page.items, page.next_cursor, shape)
+
+
+def event_page(page: Page[Event]) -> Any:
+    """The shape of a page of events."""
+    return wire.page(
+        page.items, page.next_cursor, lambda event: wire.event(event, cursors.encode(event.cursor))
+    )
+
+
+# --- Budgets and policies ------------------------------------------------------------------------
+
+
+async def create_policy(call: Call) -> Answered:
+    """Add a policy to the budget that the body names as `budget_id`."""
+    ask = dict(call.ask)
+    budget_id = ask.pop("budget_id", None)
+    if not isinstance(budget_id, str):
+        raise InvalidInput("budget_id", "is required: the id of the budget that the policy joins.")
+    return Answered(wire.policy(await call.run(call.jobs.create_policy(budget_id, **ask))))
+
+
+async def top_up(call: Call) -> Answered:
+    """Raise a policy's limit in the current window, or in every one that starts before `until`."""
+    ask = {"amount": None, "reason": None, **call.ask}
+    made = await call.run(call.jobs.top_up(*call.ids, **ask))
+    # The catalogue knew the policy when the top-up was booked, and forgets none.
+    unit = call.service.budget.books.ledger.catalogue.policies[made.policy_id].unit
+    return Answered(wire.top_up(made, unit))
+
+
+async def check(call: Call) -> Answered:
+    """Say what `allocate` would answer, and hold nothing; 200 either way."""
+    return Answered(wire.check(await call.service.budget.run(call.jobs.check(**with_key(call)))))
+
+
+# --- Reading -------------------------------------------------------------------------------------
+
+
+async def status(call: Call) -> Answered:
+    """Every balance of the current windows that calls with the attributes of the query meet."""
+    balances = await call.run(call.jobs.status(**call.query))
+    now_us = call.service.budget.books.database.now_us()
+    return Answered(
+        {
+            "at": to_rfc3339(now_us),
+            "attributes": call.query,
+            "balances": [wire.balance(view) for view in balances],
+        }
+    )
+
+
+# --- The service itself --------------------------------------------------------------------------
+
+
+async def root(call: Call) -> Answered:
+    """What this is."""
+    del call
+    return Answered(
+        {
+            "component": COMPONENT,
+            "description": DESCRIPTION,
+            "version": __version__,
+            "status": "running",
+        }
+    )
+
+
+async def health(call: Call) -> Answered:
+    """That the process lives, and what it runs on. Needs no key and asks no database."""
+    service = call.service
+    books = service.budget.books
+    described = books.database.describe()
+    return Answered(
+        {
+            "status": "healthy" if books.ledger.alive else "unhealthy",
+            "component": COMPONENT,
+            "version": __version__,
+            "timestamp": to_rfc3339(time.time_ns() // 1000),
+            "port": service.port,
+            "instance": service.instance,
+            "database": {"engine": described["engine"], "library": described["version"]},
+            "queue_depth": books.ledger.queued,
+            "uptime_seconds": int(time.monotonic() - service.started),
+        }
+    )
+
+
+async def ready(call: Call) -> Answered:
+    """Whether calls would be answered: the writer runs and the database is there. Else 503."""
+    if not call.service.budget.books.ledger.alive:
+        raise Unavailable("The ledger's writer has stopped; restart the service.", code="not_ready")
+    try:
+        await call.service.pulse.feel()
+    except TimeoutError:
+        raise Unavailable("The database is slow to answer.", code="not_ready") from None
+    return Answered({"ready": True, "component": COMPONENT, "version": __version__})

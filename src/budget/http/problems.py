@@ -1,0 +1,169 @@
+"""Problems: every error and refusal as `application/problem+json`, and the status it has on HTTP.
+
+Not here: what went wrong (`domain.errors`, `domain.answers.Refusal`).
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import structlog
+
+from budget.domain import wire
+from budget.domain.answers import Refusal
+from budget.domain.budgets import Policy
+from budget.domain.errors import (
+    BudgetError,
+    BudgetRefused,
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    KeyReused,
+    NotFound,
+    Unauthorized,
+    Unavailable,
+)
+from budget.http.bodies import BodyTooLarge, BodyTooSlow, UnsupportedMediaType, encode
+
+Header = tuple[bytes, bytes]
+
+JSON: Final = b"application/json"
+PROBLEM: Final = b"application/problem+json"
+TOO_MANY_REQUESTS: Final = 429
+PAYMENT_REQUIRED: Final = 402
+SHORT_US: Final = 3_600_000_000
+"""A rolling period up to this long is waited for, not topped up."""
+
+log = structlog.get_logger("budget.http")
+
+
+class Reply(NamedTuple):
+    """An answer on its way out."""
+
+    status: int
+    body: bytes
+    media_type: bytes = JSON
+    headers: tuple[Header, ...] = ()
+
+
+class NoRoute(BudgetError):
+    """Nothing lies at this path."""
+
+    code = "no_route"
+
+
+class MethodNotAllowed(BudgetError):
+    """Something lies at this path, but it does not take this method."""
+
+    code = "method_not_allowed"
+
+    def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
+        self.allowed = allowed
+        super().__init__(f"{method[:20]} is not allowed here; allowed: {', '.join(allowed)}.")
+
+
+class HostNotAllowed(BudgetError):
+    """The request was meant for another host."""
+
+    code = "host_not_allowed"
+
+
+class HeadersTooLarge(BudgetError):
+    """More bytes of headers than a request may have."""
+
+    code = "headers_too_large"
+
+
+STATUSES: Final[Mapping[type[BudgetError], int]] = {
+    InvalidInput: 422,
+    KeyReused: 422,
+    NotFound: 404,
+    Conflict: 409,
+    Unauthorized: 401,
+    Forbidden: 403,
+    Unavailable: 503,
+    NoRoute: 404,
+    MethodNotAllowed: 405,
+    BodyTooSlow: 408,
+    BodyTooLarge: 413,
+    UnsupportedMediaType: 415,
+    HostNotAllowed: 421,
+    HeadersTooLarge: 431,
+}
+"""The status of each class of errors; a subclass has that of its nearest base."""
+
+
+def status_of(error: BudgetError) -> int:
+    """The status of an error."""
+    for kind in type(error).__mro__:
+        if kind in STATUSES:
+            return STATUSES[kind]
+    return 500
+
+
+def refusal_status(refusal: Refusal) -> int:
+    """429 when the limit that resets last does so soon, else 402: clients retry 429 themselves."""
+    if refusal.resets_us is None:
+        return PAYMENT_REQUIRED
+    return TOO_MANY_REQUESTS if _is_short(refusal.lines[0].balance.policy) else PAYMENT_REQUIRED
+
+
+def _is_short(policy: Policy) -> bool:
+    period = policy.calendar.period
+    return period.kind == "minute" or (policy.rolling and period.length_us <= SHORT_US)
+
+
+def reply_to(error: BudgetError) -> Reply:
+    """An error or a refusal as its caller sees it."""
+    if isinstance(error, BudgetRefused):
+        return _refused(error.refusal)
+    headers: list[Header] = []
+    more: dict[str, Any] = {}
+    if isinstance(error, InvalidInput):
+        more = {"field": error.field, "allowed": list(error.allowed)}
+    elif isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", ", ".join(error.allowed).encode()))
+    elif isinstance(error, Unauthorized):
+        headers.append((b"www-authenticate", b'Bearer realm="budget"'))
+    elif isinstance(error, Unavailable):
+        more = {"retry_after_seconds": error.retry_after_seconds}
+        headers.append(_retry_after(error.retry_after_seconds))
+    elif isinstance(error, BodyTooLarge | BodyTooSlow):
+        headers.append((b"connection", b"close"))  # the rest of the body is not read
+    return _problem(status_of(error), error.code, error.detail, more, headers)
+
+
+def _refused(refusal: Refusal) -> Reply:
+    status = refusal_status(refusal)
+    told = dict(wire.refusal(refusal))
+    retry = told["retry_after_seconds"]
+    headers: list[Header] = []
+    if status == TOO_MANY_REQUESTS and isinstance(retry, int):
+        headers.append(_retry_after(retry))
+    return _problem(status, refusal.code, refusal.detail, told, headers)
+
+
+def reply_to_unforeseen(error: Exception) -> Reply:
+    """What a caller is told of an error nobody foresaw: an id, under which the log tells all."""
+    trace_id = secrets.token_hex(8)
+    log.error("unforeseen", trace_id=trace_id, exc_info=error)
+    detail = f"Something went wrong that should not; the service's log tells of it as {trace_id}."
+    return _problem(500, "internal_error", detail, {"trace_id": trace_id}, [])
+
+
+def _retry_after(seconds: int) -> Header:
+    return b"retry-after", str(seconds).encode()
+
+
+def _problem(
+    status: int, code: str, detail: str, more: Mapping[str, Any], headers: list[Header]
+) -> Reply:
+    told = {
+        "type": f"urn:budget:problem:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **more,
+    }
+    return Reply(status, encode(told), PROBLEM, tuple(headers))

@@ -1,0 +1,212 @@
+"""Serving: opens the books, makes the admin's key if there is none, answers until told to stop.
+
+    serve(Settings.read(), on_start=print)
+
+Libraries are imported when the service starts, so that commands may ask `service_address` cheaply.
+Not here: what is answered (`app`), and what is printed (`cli`).
+"""
+
+import ipaddress
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from budget.domain.errors import InvalidInput, Unavailable
+from budget.engine.settings import Settings
+from budget.http.address import remove_address, service_address, write_address
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from uvicorn import Server
+
+    from budget.engine.jobs import Books
+    from budget.http.app import App
+
+__all__ = ["Started", "serve", "service_address"]
+
+DRAIN_SECONDS: Final = 30
+BACKLOG: Final = 2048
+KEEP_ALIVE_SECONDS: Final = 75
+SWITCH_SECONDS: Final = 0.0005
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What to tell whoever started the service.
+
+    `key_file` holds the admin's key; None when the books have keys but this user's file holds none:
+    a further one is made by starting with `new_admin_key`. `curl` is a first call to try.
+    """
+
+    url: str
+    target: str
+    key_file: Path | None
+    curl: str
+
+
+def serve(
+    settings: Settings,
+    *,
+    on_start: Callable[[Started], None],
+    behind_proxy: bool = False,
+    new_admin_key: bool = False,
+) -> None:
+    """Serve until SIGTERM or SIGINT; then stop accepting, answer what came before, close the books.
+
+    InvalidInput for a host that others can reach, unless `behind_proxy` says that something else
+    keeps the traffic private. Unavailable when the port is taken or the database cannot be had.
+    """
+    listener = listen(settings.host, settings.port, behind_proxy=behind_proxy)
+    try:
+        _serve_on(listener, settings, on_start, behind_proxy, new_admin_key)
+    finally:
+        listener.close()
+
+
+def _serve_on(
+    listener: socket.socket,
+    settings: Settings,
+    on_start: Callable[[Started], None],
+    behind_proxy: bool,
+    new_admin_key: bool,
+) -> None:
+    from budget.engine import key_file
+    from budget.engine.jobs import Books
+    from budget.engine.keys import ensure_admin_key
+    from budget.http import logs
+
+    logs.configure()
+    # The writer's thread waits for the interpreter's lock whenever it comes back from the database;
+    # at the default of 5 ms, under load, twice as long as at this.
+    sys.setswitchinterval(SWITCH_SECONDS)
+    port = listener.getsockname()[1]
+    url = url_of(settings.host, port)
+    instance = secrets.token_hex(8)
+    books = Books.open(settings.target)
+    try:
+        key_path = ensure_admin_key(books, settings.config_dir, settings.target, anew=new_admin_key)
+        if key_path is not None:
+            key_file.note_url(settings.config_dir, settings.target, url)
+        app = make_app(books, port=port, instance=instance,
+                       hosts=None if behind_proxy else _hosts(settings.host))  # fmt: skip
+        server = make_server(app)
+        write_address(settings.target, url, instance)
+        try:
+            on_start(Started(url, settings.target, key_path, _curl(url, key_path)))
+            server.run(sockets=[listener])
+        finally:
+            remove_address(settings.target, instance)
+    finally:
+        books.close()
+
+
+def make_app(
+    books: "Books",
+    *,
+    port: int | None = None,
+    instance: str = "",
+    hosts: frozenset[str] | None = None,
+) -> "App":
+    """The application over open books."""
+    from budget.engine.budget import AsyncBudget
+    from budget.engine.keys import Keyring
+    from budget.http.app import App
+    from budget.http.calls import Pulse, Service
+
+    budget = AsyncBudget(books)
+    service = Service(budget, Pulse(budget), instance, port, hosts)
+    return App(service, Keyring.of(books.database))
+
+
+def make_server(app: "App") -> "Server":
+    """The server for an application; `should_exit` stops it, in whichever thread it runs."""
+    import uvicorn
+
+    class Draining(uvicorn.Server):
+        """Ends with success when a signal asks it to; a second Ctrl-C does not wait for callers."""
+
+        def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
+            del frame
+            if self.should_exit and sig == signal.SIGINT:
+                self.force_exit = True
+            self.should_exit = True
+
+    config = uvicorn.Config(
+        app,
+        loop="auto",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    return Draining(config)
+
+
+# --- Where it listens ----------------------------------------------------------------------------
+
+
+def listen(host: str, port: int, *, behind_proxy: bool = False) -> socket.socket:
+    """A socket on an address of this machine alone, or on any if that is said to be safe."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise InvalidInput("host", f"{host[:80]!r} is no address of this machine.") from error
+    family, _, _, _, address = found[0]
+    if not behind_proxy and not ipaddress.ip_address(address[0]).is_loopback:
+        raise InvalidInput(
+            "host",
+            f"{host} can be reached from other machines, and keys would travel in the clear. "
+            "Listen on 127.0.0.1, or put a proxy with TLS before the service and say so with "
+            "--insecure-behind-proxy.",
+        )
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # a port in TIME_WAIT may be used again
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise Unavailable(
+            f"Cannot listen on {host} port {port}: {error.strerror}. Is Budget running already? "
+            "Choose another port with --port.",
+            code="port_taken",
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+def url_of(host: str, port: int) -> str:
+    """The address to call a service by that listens on a host; on any, this machine's own."""
+    if host in ("0.0.0.0", ""):  # noqa: S104 - compared, not bound
+        host = "127.0.0.1"
+    elif host == "::":
+        host = "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _hosts(host: str) -> frozenset[str]:
+    """The names by which a service for this machine alone may be called.
+
+    Others are refused: a page in a browser could make one of its own lead here.
+    """
+    named = f"[{host}]" if ":" in host else host.lower()
+    return frozenset({"localhost", "127.0.0.1", "[::1]", named})
+
+
+def _curl(url: str, key_path: Path | None) -> str:
+    key = "bud_..." if key_path is None else "$(budget key)"
+    return f'curl -H "Authorization: Bearer {key}" {url}/api/v1/status'
