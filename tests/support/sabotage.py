@@ -1,0 +1,88 @@
+"""Safeties taken out by name, in a child process, for the negative controls of fault tests.
+
+A test that passes says little before it has been seen to fail: each control runs the same test on a
+ledger without the safety, and must find the harm.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def apply(name: str) -> None:
+    """Take a safety out of this process."""
+    SABOTAGES[name]()
+
+
+def admit_everything() -> None:
+    """Every hard limit has room."""
+    from budget.domain.balances import Balance
+
+    Balance.room = lambda *_: 1 << 62  # type: ignore[method-assign]
+
+
+def forget_locks() -> None:
+    """PostgreSQL: balances are read without a lock; the guard on their version stays."""
+    _replace_sql("LOCK_HEADS", " FOR UPDATE OF h", "")
+
+
+def forget_locks_and_versions() -> None:
+    """PostgreSQL: balances are read without a lock, and written whatever has happened since."""
+    forget_locks()
+    _replace_sql("UPDATE_HEADS", ' AND old."version" = new.expected', "")
+
+
+def lock_in_any_order() -> None:
+    """PostgreSQL: balances are locked in an order that differs from batch to batch."""
+    from budget.storage import postgres_sql as sql
+
+    descending = random.random() < 0.5  # decided once for the process: two of them collide
+    if descending:
+        _replace_sql("LOCK_HEADS", "ORDER BY h.id", "ORDER BY h.id DESC")
+    assert sql.LOCK_HEADS in sql.ALL
+
+
+def answer_before_commit() -> None:
+    """Answers leave 30 ms before the transaction is committed."""
+    from budget.engine.ledger import Ledger
+
+    here = threading.local()
+    run_batch: Callable[..., Any] = Ledger._run_batch
+
+    def hasty(self: Ledger, unit: Any, tickets: list[Any]) -> Any:
+        commit = unit.commit
+
+        def late_commit() -> None:
+            self._deliver([ticket for ticket in tickets if ticket.answer is not None])
+            time.sleep(0.03)
+            commit()
+
+        here.unit = unit
+        unit.commit = late_commit
+        try:
+            return run_batch(self, unit, tickets)
+        finally:
+            unit.commit = commit
+
+    Ledger._run_batch = hasty  # type: ignore[method-assign]
+
+
+def _replace_sql(name: str, old: str, new: str) -> None:
+    from budget.storage import postgres_sql as sql
+
+    statement = getattr(sql, name)
+    changed = statement._replace(sql=statement.sql.replace(old, new))
+    assert changed != statement, f"{name} no longer says {old!r}"
+    sql.ALL = tuple(changed if one is statement else one for one in sql.ALL)  # type: ignore[misc]
+    setattr(sql, name, changed)
+
+
+SABOTAGES: dict[str, Callable[[], None]] = {
+    "admit everything": admit_everything,
+    "answer before commit": answer_before_commit,
+    "forget locks": forget_locks,
+    "forget locks and versions": forget_locks_and_versions,
+    "lock in any order": lock_in_any_order,
+}
