@@ -1,24 +1,28 @@
 """The catalogue, compiled: which policies a call meets, found without looking at every budget.
 
-Each budget is filed under its rarest exact (key, value) pair; prefixes under (key, length); scopes
-without either stand in one short list. Not here: how the catalogue is changed (`engine.budgets`) or
-stored.
+Each budget is filed under the condition of its scope that it shares with the fewest others: under
+each (key, value) of it, prefixes under (key, prefix). A call looks up each of its attributes, whole
+and cut to the lengths that prefixes have, and tests the few budgets found. Scopes without a
+condition stand in one short list. Not here: how the catalogue is changed (`budgets`, `policies`) or
+stored (`catalogue_rows`).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import Final, NamedTuple
 
 from budget.domain.attributes import (
     Attributes,
     Condition,
-    Scope,
     partition_of,
     scope_matches,
 )
 from budget.domain.budgets import Budget, Policy
 from budget.domain.pricing import Rates
+
+Place = tuple[str, str]
+"""An attribute's key and a value as scopes write it: exact, or a prefix with its star."""
 
 MAX_REMEMBERED: Final = 4096
 """Attribute sets whose match is remembered; the memory is emptied when full."""
@@ -48,15 +52,14 @@ class Catalogue:
             for budget in self.budgets.values()
             for policy in budget.policies
         }
-        self._exact: dict[tuple[str, str], tuple[Budget, ...]] = {}
-        self._prefix: dict[tuple[str, str], tuple[Budget, ...]] = {}
+        self._filed: dict[Place, tuple[Budget, ...]] = {}
         self._prefix_lengths: dict[str, tuple[int, ...]] = {}
         self._anywhere: tuple[Budget, ...] = ()
-        self._seen: Counter[tuple[str, str]] = Counter()
+        self._crowd: Counter[Place] = Counter()
         self._remembered: dict[tuple[tuple[str, str], ...], Match] = {}
         live = [budget for budget in self.budgets.values() if budget.live_policies]
         for budget in live:
-            self._seen.update(_exact_pairs(budget))
+            self._crowd.update(_places(budget))
         self._file(live)
 
     def with_budget(self, budget: Budget) -> "Catalogue":
@@ -70,60 +73,54 @@ class Catalogue:
         other.budgets = {**self.budgets, budget.budget_id: budget}
         own = {policy.policy_id: policy for policy in budget.policies}
         other.policies = {**self.policies, **own}
-        other._exact = dict(self._exact)
-        other._prefix = dict(self._prefix)
+        other._filed = dict(self._filed)
         other._prefix_lengths = dict(self._prefix_lengths)
-        other._seen = self._seen.copy()
+        other._crowd = self._crowd.copy()
         other._remembered = {}
         before = self.budgets.get(budget.budget_id)
         if before is not None and before.live_policies:
             other._unfile(before)
         if budget.live_policies:
-            other._seen.update(_exact_pairs(budget))
+            other._crowd.update(_places(budget))
             other._file([budget])
         return other
 
     def _file(self, budgets: Iterable[Budget]) -> None:
-        """File budgets, whose pairs were counted before, each under one of its conditions."""
-        exact: dict[tuple[str, str], list[Budget]] = defaultdict(list)
-        prefix: dict[tuple[str, str], list[Budget]] = defaultdict(list)
+        """File budgets, whose places were counted before, each under one of its conditions."""
+        filed: dict[Place, list[Budget]] = defaultdict(list)
         anywhere: list[Budget] = []
         for budget in budgets:
-            condition = self._rarest(budget.scope)
-            if condition is None:
+            if not budget.scope:
                 anywhere.append(budget)
                 continue
-            for value in condition.exact:
-                exact[condition.key, value].append(budget)
+            condition = min(budget.scope, key=self._crowd_of)
+            for place in _places_of(condition):
+                filed[place].append(budget)
             for start in condition.prefixes:
-                prefix[condition.key, start].append(budget)
-        for place, filed in exact.items():
-            self._exact[place] = (*self._exact.get(place, ()), *filed)
-        for place, filed in prefix.items():
-            self._prefix[place] = (*self._prefix.get(place, ()), *filed)
-            key, start = place
-            lengths = self._prefix_lengths.get(key, ())
-            if len(start) not in lengths:
-                self._prefix_lengths[key] = (*lengths, len(start))
+                lengths = self._prefix_lengths.get(condition.key, ())
+                if len(start) not in lengths:
+                    self._prefix_lengths[condition.key] = (*lengths, len(start))
+        for place, more in filed.items():
+            self._filed[place] = (*self._filed.get(place, ()), *more)
         self._anywhere = (*self._anywhere, *anywhere)
 
-    def _rarest(self, scope: Scope) -> Condition | None:
-        """The condition that the fewest budgets share: an exact one, else the longest prefixes."""
-        exact = [condition for condition in scope if condition.exact and not condition.prefixes]
-        if exact:
-            return min(exact, key=lambda c: max(self._seen[c.key, value] for value in c.exact))
-        return max(scope, key=lambda c: min(map(len, c.prefixes)), default=None)
+    def _crowd_of(self, condition: Condition) -> tuple[int, int]:
+        """How many budgets share the condition's most shared place; exact values go first."""
+        most = max(self._crowd[place] for place in _places_of(condition))
+        return most, len(condition.prefixes)
 
     def _unfile(self, budget: Budget) -> None:
         """Take a budget out of every place where it may be filed."""
-        self._seen.subtract(_exact_pairs(budget))
-        self._seen = +self._seen
-        for pair in _exact_pairs(budget):
-            _take_out(self._exact, pair, budget)
-        for condition in budget.scope:
-            for start in condition.prefixes:
-                _take_out(self._prefix, (condition.key, start), budget)
-        self._anywhere = tuple(b for b in self._anywhere if b.budget_id != budget.budget_id)
+        self._crowd.subtract(_places(budget))
+        for place in _places(budget):
+            if not self._crowd[place]:
+                del self._crowd[place]
+            left = _without(self._filed.get(place, ()), budget)
+            if left:
+                self._filed[place] = left
+            else:
+                self._filed.pop(place, None)
+        self._anywhere = _without(self._anywhere, budget)
 
     def match(self, attributes: Attributes) -> Match:
         """The policies in force for a call with these attributes, in a fixed order."""
@@ -139,9 +136,9 @@ class Catalogue:
     def _match(self, attributes: Attributes) -> Match:
         candidates = list(self._anywhere)
         for key, value in attributes.items():
-            candidates.extend(self._exact.get((key, value), ()))
+            candidates.extend(self._filed.get((key, value), ()))
             for length in self._prefix_lengths.get(key, ()):
-                candidates.extend(self._prefix.get((key, value[:length]), ()))
+                candidates.extend(self._filed.get((key, value[:length] + "*"), ()))
         found = {
             budget.budget_id: budget
             for budget in candidates
@@ -157,18 +154,20 @@ class Catalogue:
         return Match(policies, pairs, budgets, _strictest(budgets))
 
 
-def _exact_pairs(budget: Budget) -> list[tuple[str, str]]:
-    return [(condition.key, value) for condition in budget.scope for value in condition.exact]
+def _places_of(condition: Condition) -> Iterator[Place]:
+    """Where a budget with this condition may be filed."""
+    for value in condition.exact:
+        yield condition.key, value
+    for start in condition.prefixes:
+        yield condition.key, start + "*"
 
 
-def _take_out(
-    filed: dict[tuple[str, str], tuple[Budget, ...]], place: tuple[str, str], budget: Budget
-) -> None:
-    left = tuple(b for b in filed.get(place, ()) if b.budget_id != budget.budget_id)
-    if left:
-        filed[place] = left
-    else:
-        filed.pop(place, None)
+def _places(budget: Budget) -> list[Place]:
+    return [place for condition in budget.scope for place in _places_of(condition)]
+
+
+def _without(budgets: tuple[Budget, ...], budget: Budget) -> tuple[Budget, ...]:
+    return tuple(other for other in budgets if other.budget_id != budget.budget_id)
 
 
 def _strictest(budgets: tuple[Budget, ...]) -> str | Rates | None:
