@@ -1,5 +1,4 @@
-"""Books to measure on: three levels of budgets with two policies each, and calls that meet all six.
-"""
+"""Books to measure on: three levels of two policies each, and calls that meet all six."""
 
 import itertools
 from collections.abc import Callable
@@ -49,14 +48,14 @@ def three_levels(
                 ],
             )
         )  # fmt: skip
-    for number in range(others):
-        made.append(
-            create(
-                name=f"other {number}",
-                scope={"org": "acme", "team": f"team-{number}"},
-                policies=[{"unit": "usd", "period": "daily", "limit": "5"}],
-            )
+    made.extend(
+        create(
+            name=f"other {number}",
+            scope={"org": "acme", "team": f"team-{number}"},
+            policies=[{"unit": "usd", "period": "daily", "limit": "5"}],
         )
+        for number in range(others)
+    )
     return made
 
 

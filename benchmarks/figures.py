@@ -1,6 +1,6 @@
 """Figures: what a benchmark found, what it should reach, and how both are printed."""
 
-import datetime
+import datetime as dt
 import os
 import platform
 import statistics
@@ -37,7 +37,7 @@ def machine() -> str:
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
-    today = datetime.datetime.now(datetime.UTC).date()
+    today = dt.datetime.now(dt.UTC).date()
     return (
         f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}, {today.isoformat()}"

@@ -1,5 +1,4 @@
-"""The ledger in one process: throughput, latency, the price of a batch, and of a large catalogue.
-"""
+"""The ledger in one process: throughput, latency, what a batch and a large catalogue cost."""
 
 import asyncio
 import multiprocessing

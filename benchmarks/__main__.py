@@ -1,0 +1,39 @@
+"""`python -m benchmarks [name ...]`: print the figures, all or those of the groups named."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from benchmarks import ledger, service
+from benchmarks.figures import Figure, machine, show
+
+
+def _postgres() -> Iterable[Figure]:
+    from tests.support.postgres import start_postgres
+
+    with start_postgres() as server:
+        yield from ledger.on_postgres(server.create_database())
+
+
+GROUPS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
+    "start": service.starting,
+    "sqlite": ledger.on_sqlite,
+    "catalogue": ledger.large_catalogue,
+    "postgres": _postgres,
+    "http": service.over_http,
+}
+
+
+def main(names: list[str]) -> None:
+    """Run the groups and print each figure as it is known."""
+    unknown = [name for name in names if name not in GROUPS]
+    if unknown:
+        sys.exit(f"There is no group {unknown[0]!r}; there are: {', '.join(GROUPS)}.")
+    print(machine())
+    for name, group in GROUPS.items():
+        if not names or name in names:
+            show(group())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
