@@ -134,6 +134,17 @@ def test_archived_budgets_and_policies_can_still_be_looked_up() -> None:
     assert by_index(catalogue, {}) == []
 
 
+def test_calls_that_differ_only_where_no_budget_looks_share_one_match() -> None:
+    catalogue = Catalogue(1, [a_budget(1, {"org": "acme"}, ["user"])])
+    call = {"org": "acme", "session": "s1", "user": "u"}
+    assert catalogue.match(call) is catalogue.match({**call, "session": "s2"})
+    assert catalogue.match(call) is not catalogue.match({**call, "user": "v"})
+    # A policy for each session makes every session another match.
+    split = catalogue.with_budget(a_budget(2, policies=2))
+    assert by_index(split, call)[-1] == ("pol_00002_1", '{"session":"s1"}')
+    assert by_index(split, {**call, "session": "s2"})[-1] == ("pol_00002_1", '{"session":"s2"}')
+
+
 # --- against a scan ------------------------------------------------------------------------------
 
 KEYS = st.sampled_from(["org", "user", "model", "session", "tag.env"])
@@ -244,7 +255,7 @@ def test_the_time_of_a_match_is_told_for_10_and_10_000_budgets() -> None:
         changed = catalogue.with_budget(a_budget(5, {"org": "acme", "user": "u3"}))
         copied = time.perf_counter()
         for at in range(2_000):
-            catalogue.match({**CALL, "session": f"s{at}"})
+            catalogue.match({**CALL, "model": f"gpt-{at}"})
         matched = time.perf_counter()
         assert changed.version == 2
         sys.stdout.write(

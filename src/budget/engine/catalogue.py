@@ -56,6 +56,7 @@ class Catalogue:
         self._prefix_lengths: dict[str, tuple[int, ...]] = {}
         self._anywhere: tuple[Budget, ...] = ()
         self._crowd: Counter[Place] = Counter()
+        self._keys: frozenset[str] = frozenset()
         self._remembered: dict[tuple[tuple[str, str], ...], Match] = {}
         live = [budget for budget in self.budgets.values() if budget.live_policies]
         for budget in live:
@@ -89,7 +90,10 @@ class Catalogue:
         """File budgets, whose places were counted before, each under one of its conditions."""
         filed: dict[Place, list[Budget]] = defaultdict(list)
         anywhere: list[Budget] = []
+        keys: set[str] = set()
         for budget in budgets:
+            keys.update(condition.key for condition in budget.scope)
+            keys.update(key for policy in budget.live_policies for key in policy.partition_by)
             if not budget.scope:
                 anywhere.append(budget)
                 continue
@@ -103,6 +107,7 @@ class Catalogue:
         for place, more in filed.items():
             self._filed[place] = (*self._filed.get(place, ()), *more)
         self._anywhere = (*self._anywhere, *anywhere)
+        self._keys |= keys
 
     def _crowd_of(self, condition: Condition) -> tuple[int, int]:
         """How many budgets share the condition's most shared place; exact values go first."""
@@ -124,7 +129,8 @@ class Catalogue:
 
     def match(self, attributes: Attributes) -> Match:
         """The policies in force for a call with these attributes, in a fixed order."""
-        asked = tuple(attributes.items())
+        keys = self._keys  # calls that differ elsewhere, in their session perhaps, meet the same
+        asked = tuple([pair for pair in attributes.items() if pair[0] in keys])
         match = self._remembered.get(asked)
         if match is None:
             match = self._match(attributes)
