@@ -1,0 +1,41 @@
+"""Findings: what an audit has found wrong, and how it reads long tables without holding them."""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Select
+
+MAX_VIOLATIONS: Final = 1000
+"""How many violations are told; beyond these they are only counted."""
+CHUNK: Final = 4000
+
+
+class Violation(NamedTuple):
+    """One thing that is not as it must be: which invariant, of what, in one line."""
+
+    invariant: str
+    subject: str
+    detail: str
+
+
+class Findings:
+    """The violations found so far, in the order they were found."""
+
+    def __init__(self) -> None:
+        self.violations: list[Violation] = []
+        self.count = 0
+
+    def add(self, invariant: str, subject: str, detail: str) -> None:
+        """Note a violation."""
+        self.count += 1
+        if self.count <= MAX_VIOLATIONS:
+            self.violations.append(Violation(invariant, subject, detail))
+
+
+def stream(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
+    """The rows of a query, fetched some at a time: a long table needs no more memory than a short
+    one.
+    """
+    result = connection.execute(statement, execution_options={"yield_per": CHUNK})
+    for some in result.partitions():
+        yield from some

@@ -1,0 +1,177 @@
+"""Lives: every allocation against the entries that tell its life.
+
+I5: it was placed once, ended as its status says, and nothing came after its end. I9: it holds what
+its entries held, on every policy or on none. What open and expired ones still hold is added up for
+`figures` (I6).
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cmp_to_key
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from budget.engine.audit.findings import Findings, stream
+from budget.engine.audit.replay import decode_legs
+from budget.storage import schema
+
+_FOLLOWS: Final[Mapping[tuple[str, str], str]] = {
+    ("", "placed"): "open",
+    ("open", "extended"): "open",
+    ("open", "recorded"): "open",
+    ("open", "settled"): "settled",
+    ("open", "released"): "released",
+    ("open", "expired"): "expired",
+    ("expired", "recorded"): "expired",
+    ("expired", "settled"): "settled",
+    ("expired", "released"): "released",
+    ("released", "recorded"): "released",
+    ("released", "settled"): "settled",
+    ("settled", "corrected"): "settled",
+    ("open", "corrected"): "open",
+    ("expired", "corrected"): "expired",
+    ("released", "corrected"): "released",
+}
+"""The status that an entry leaves an allocation in, by the one it finds it in."""
+
+_decode_holds = msgspec.json.Decoder(list[tuple[int, int, int, int, int]]).decode
+_e, _a = schema.entries.c, schema.allocations.c
+_ENTRIES: Final = (
+    select(_e.allocation_id, _e.id, _e.kind, _e.usage_id, _e.legs)
+    .where(_e.allocation_id.is_not(None))
+    .order_by(_e.allocation_id, _e.id)
+)
+_ALLOCATIONS: Final = select(
+    _a.id, _a.status, _a.parent_id, _a.legs, _a.records, _a.settled_by
+).order_by(_a.id)
+
+Event = tuple[str, int, str, str | None, str]
+"""(allocation_id, entry_id, kind, usage_id, legs)."""
+
+
+class Lives:
+    """Goes through all allocations with their entries, both in order of their ids."""
+
+    def __init__(
+        self, connection: Connection, backfilled: Collection[int], findings: Findings
+    ) -> None:
+        self._connection = connection
+        self._backfilled = backfilled
+        self._findings = findings
+        self.allocations = 0
+        self.holds: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def check(self) -> Iterator[int]:
+        """Check them all; how many are done, now and then."""
+        told = groupby(stream(self._connection, _ENTRIES), key=itemgetter(0))
+        waiting = next(told, None)
+        for row in stream(self._connection, _ALLOCATIONS):
+            while waiting is not None and waiting[0] < row.id:
+                self._findings.add("I5", waiting[0], "has entries, but is not there")
+                waiting = next(told, None)
+            events: list[Any] = []
+            if waiting is not None and waiting[0] == row.id:
+                events = list(waiting[1])
+                waiting = next(told, None)
+            self._check_life(row, events)
+            self._check_legs(row, events)
+            self.allocations += 1
+            if not self.allocations % 4000:
+                yield self.allocations
+        while waiting is not None:
+            self._findings.add("I5", waiting[0], "has entries, but is not there")
+            waiting = next(told, None)
+        yield self.allocations
+
+    # --- I5 --------------------------------------------------------------------------------------
+
+    def _check_life(self, row: Any, events: Sequence[Event]) -> None:
+        status, odd = _lived(events)
+        if odd is not None:
+            # Ids follow the beginning of transactions; of two processes the later may end first.
+            status, odd = _lived(sorted(events, key=cmp_to_key(_by_versions)))
+        if odd is not None:
+            self._findings.add(
+                "I5", row.id, f"entry {odd[1]} ({odd[2]}) came when it was {status or 'not placed'}"
+            )
+        elif status != row.status:
+            self._findings.add(
+                "I5", row.id, f"is {row.status}, by its entries {status or 'never placed'}"
+            )
+        records = 0
+        settled_by = None
+        for event in events:
+            if event[2] == "settled":
+                settled_by = event[3]
+                records += 1
+            elif event[2] == "recorded":
+                records += 1
+        if records != row.records or settled_by != row.settled_by:
+            self._findings.add(
+                "I5",
+                row.id,
+                f"says {row.records} records and settled by {row.settled_by}, "
+                f"its entries {records} and {settled_by}",
+            )
+
+    # --- I9, and what I6 needs -------------------------------------------------------------------
+
+    def _check_legs(self, row: Any, events: Sequence[Event]) -> None:
+        held: dict[int, int] = {}
+        reserved_all, assumed_all = row.status == "open", row.status == "expired"
+        for head_id, cell_us, amount, left, from_parent in _decode_holds(row.legs):
+            if not from_parent:
+                held[head_id] = held.get(head_id, 0) + amount
+            if not left:
+                continue
+            reserved, assumed = self.holds.get((head_id, cell_us), (0, 0))
+            if reserved_all:
+                self.holds[head_id, cell_us] = (reserved + left, assumed)
+            elif assumed_all:
+                self.holds[head_id, cell_us] = (reserved, assumed + left)
+            else:
+                self._findings.add(
+                    "I6", row.id, f"is {row.status}, but still holds {left} on head {head_id}"
+                )
+        placed: dict[int, int] = {}
+        for event in events:
+            if event[2] in ("placed", "extended"):
+                for leg in decode_legs(event[4]):
+                    placed[leg[0]] = placed.get(leg[0], 0) + leg[3]
+        if held != placed:
+            self._tell_legs(row.id, held, placed)
+
+    def _tell_legs(self, id: str, held: dict[int, int], placed: dict[int, int]) -> None:
+        for head_id in {*held, *placed}:
+            if head_id in self._backfilled and head_id not in placed:
+                continue  # the leg came with a policy that counted the past in
+            if held.get(head_id) != placed.get(head_id):
+                self._findings.add(
+                    "I9",
+                    id,
+                    f"on head {head_id} it holds {held.get(head_id, 'nothing')}, "
+                    f"its entries held {placed.get(head_id, 'nothing')}",
+                )
+
+
+def _lived(events: Sequence[Event]) -> tuple[str, Event | None]:
+    """The status after these entries, or the one before the first entry that does not follow."""
+    status = ""
+    for event in events:
+        following = _FOLLOWS.get((status, event[2]))
+        if following is None:
+            return status, event
+        status = following
+    return status, None
+
+
+def _by_versions(one: Event, other: Event) -> int:
+    """Which of two entries came first on a balance that both moved; else by id."""
+    of_one: dict[int, int] = {leg[0]: leg[6] for leg in decode_legs(one[4])}
+    for leg in decode_legs(other[4]):
+        if leg[0] in of_one:
+            return of_one[leg[0]] - leg[6]
+    return one[1] - other[1]

@@ -1,0 +1,251 @@
+"""Used: every usage record against the entry that booked it, its price, and its reversal.
+
+I8: an entry moves `spent` by exactly what its records used, on every balance, and no other entry
+moves it. I15: a record is reversed at most once, by its exact opposite. I19: a cost is the record's
+own tokens at its own rates, rounded up.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, Connection, select
+
+from budget.engine.audit.findings import Findings, stream
+from budget.engine.audit.replay import BACKFILL, Head, Leg
+from budget.storage import schema
+
+RECORDING: Final = frozenset({"recorded", "settled", "reported", "corrected"})
+
+_COUNTS: Final = (
+    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
+    "cache_write_1h_tokens", "reasoning_tokens", "requests",
+)  # fmt: skip
+_u: Final = schema.usage.c
+_IN_ORDER: Final = (
+    select(
+        _u.entry_id, _u.id, _u.allocation_id, *(_u[name] for name in _COUNTS), _u.cost_nanos,
+        _u.reported_cost_nanos, _u.rates, _u.reverses, _u.replaces,
+    ).order_by(_u.entry_id, _u.id)
+)  # fmt: skip
+
+
+class Used:
+    """The usage records, read along with the entries that booked them."""
+
+    def __init__(
+        self, connection: Connection, heads: Mapping[int, Head], findings: Findings
+    ) -> None:
+        self._connection = connection
+        self._heads = heads
+        self._findings = findings
+        self._rows = stream(connection, _IN_ORDER)
+        self._next: Any | None = next(self._rows, None)
+        self.records = 0
+
+    def take(
+        self,
+        entry_id: int,
+        kind: str,
+        allocation_id: str | None,
+        usage_id: str | None,
+        legs: Sequence[Leg],
+    ) -> None:
+        """Hold the records of one entry against its legs."""
+        rows = self._rows_of(entry_id) if self._next is not None else []
+        if kind not in RECORDING:
+            if rows:
+                self._findings.add(
+                    "I8", rows[0].id, f"entry {entry_id} that booked it is of kind {kind}"
+                )
+            if kind != BACKFILL:
+                for leg in legs:
+                    if leg[2]:
+                        self._findings.add(
+                            "I8", f"entry {entry_id}", f"spent {leg[2]} without a usage record"
+                        )
+            return
+        if kind == "corrected":
+            self._check_correction(entry_id, usage_id, rows, legs)
+            return
+        if len(rows) != 1 or rows[0].id != usage_id or rows[0].allocation_id != allocation_id:
+            booked = ", ".join(row.id for row in rows) or "none"
+            self._findings.add(
+                "I8", f"entry {entry_id}", f"should have booked {usage_id}; it booked {booked}"
+            )
+            return
+        self._check_spent(entry_id, legs, _amounts(rows[0]))
+
+    def finish(self) -> None:
+        """The journal has been read: what records are left were booked by no entry."""
+        while self._next is not None:
+            self._check_price(self._next)
+            self._findings.add(
+                "I8", self._next.id, f"entry {self._next.entry_id} that booked it is not there"
+            )
+            self._advance()
+
+    def _rows_of(self, entry_id: int) -> list[Any]:
+        rows = []
+        while (row := self._next) is not None and row.entry_id <= entry_id:
+            self._check_price(row)
+            if row.entry_id == entry_id:
+                rows.append(row)
+            else:
+                self._findings.add(
+                    "I8", row.id, f"entry {row.entry_id} that booked it is not there"
+                )
+            self._advance()
+        return rows
+
+    def _advance(self) -> None:
+        self.records += 1
+        self._next = next(self._rows, None)
+
+    # --- I8 --------------------------------------------------------------------------------------
+
+    def _check_spent(self, entry_id: int, legs: Sequence[Leg], amounts: Sequence[int]) -> None:
+        spent: dict[int, int] = {}
+        for leg in legs:
+            spent[leg[0]] = spent.get(leg[0], 0) + leg[2]
+        for head_id, moved in spent.items():
+            head = self._heads.get(head_id)
+            if head is not None and moved != amounts[head.policy.unit]:
+                self._findings.add(
+                    "I8",
+                    head.name,
+                    f"entry {entry_id} spent {moved}, its usage is {amounts[head.policy.unit]}",
+                )
+
+    def _check_correction(
+        self, entry_id: int, usage_id: str | None, rows: list[Any], legs: Sequence[Leg]
+    ) -> None:
+        """A reversal and perhaps a replacement: what they come to, on every balance once booked."""
+        reversals = [row for row in rows if row.reverses == usage_id]
+        replacements = [row for row in rows if row.replaces == usage_id]
+        if len(reversals) != 1 or len(replacements) > 1 or len(rows) > 1 + len(replacements):
+            self._findings.add(
+                "I8",
+                f"entry {entry_id}",
+                f"should have reversed {usage_id} once and replaced it at most once",
+            )
+            return
+        net = [sum(column) for column in zip(*map(_amounts, rows), strict=True)]
+        moved = {leg[0] for leg in legs}
+        unmoved = self._heads_booked(usage_id) - moved
+        still = [(head_id, 0, 0, 0, 0, 0, 0, None) for head_id in unmoved]
+        self._check_spent(entry_id, [*legs, *still], net)
+
+    def _heads_booked(self, usage_id: str | None) -> set[int]:
+        """The balances that a record was booked on: those of the record it goes back to."""
+        while usage_id is not None:
+            of_record = select(_u.entry_id, _u.replaces).where(_u.id == usage_id)
+            found = self._connection.execute(of_record).one_or_none()
+            if found is None:
+                return set()
+            if found.replaces is None:
+                entries = schema.entries.c
+                legs = self._connection.scalar(
+                    select(entries.legs).where(entries.id == found.entry_id)
+                )
+                return {leg[0] for leg in json.loads(legs or "[]")}
+            usage_id = found.replaces
+        return set()
+
+    # --- I19 -------------------------------------------------------------------------------------
+
+    def _check_price(self, row: Any) -> None:
+        cost = row.cost_nanos
+        if row.reverses is not None:
+            return  # the opposite of a cost, which may round the other way: see I15
+        if row.rates is None:
+            if cost is not None and cost != row.reported_cost_nanos:
+                self._findings.add("I19", row.id, f"costs {cost}, but has no rates")
+            return
+        ours = cost_of(row.rates, row[3:10])
+        if cost != ours:
+            self._findings.add("I19", row.id, f"costs {cost}, its tokens at its rates {ours}")
+
+
+def _amounts(row: Any) -> tuple[int, int, int, int, int]:
+    """usd, tokens, input tokens, output tokens, requests."""
+    return (
+        row.cost_nanos or 0,
+        row.input_tokens + row.output_tokens,
+        row.input_tokens,
+        row.output_tokens,
+        row.requests,
+    )
+
+
+def cost_of(rates: str, counts: Sequence[int]) -> int:
+    """The cost in nano-USD of counts in the order of `_COUNTS`: each kind of token at its own rate.
+
+    Rates are pico-USD, flat or [[from input tokens, rate], ...]. A kind without a rate costs what
+    the kind it is a part of costs; an hour's cache write first what a short one costs.
+    """
+    price = _rates(rates)
+    input_tokens, output_tokens, read, write, write_1h, reasoning, requests = counts
+
+    def rate(*codes: str) -> int:
+        given = next(price[code] for code in codes if price.get(code) is not None)
+        if isinstance(given, int):
+            return given
+        chosen: int = max(tier for tier in given if tier[0] <= input_tokens)[1]
+        return chosen
+
+    pico: int = (
+        (input_tokens - read - write - write_1h) * rate("i")
+        + read * rate("r", "i")
+        + write * rate("w", "i")
+        + write_1h * rate("h", "w", "i")
+        + (output_tokens - reasoning) * rate("o")
+        + reasoning * rate("t", "o")
+        + requests * price.get("q", 0)
+    )
+    nanos, rest = divmod(pico, 1000)
+    return nanos + (1 if rest else 0)
+
+
+@lru_cache(maxsize=4096)
+def _rates(text: str) -> dict[str, Any]:
+    decoded: dict[str, Any] = json.loads(text)
+    return decoded
+
+
+# --- I15 -----------------------------------------------------------------------------------------
+
+
+def check_reversals(connection: Connection, findings: Findings) -> None:
+    """Every reversal is the exact opposite of a record, which has no other."""
+    reversal, original = schema.usage.alias("reversal"), schema.usage.alias("original")
+    pairs = (
+        select(reversal, original)
+        .join(original, original.c.id == reversal.c.reverses, isouter=True)
+        .where(reversal.c.reverses.is_not(None))
+        .order_by(reversal.c.reverses, reversal.c.id)
+        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
+    )
+    last = None
+    for row in stream(connection, pairs):
+        of = row.reversal_reverses
+        if of == last:
+            findings.add("I15", of, f"was reversed again, by {row.reversal_id}")
+        last = of
+        if row.original_id is None:
+            findings.add("I15", row.reversal_id, f"reverses {of}, which is not there")
+            continue
+        differing = list(_not_negated(row))
+        if differing:
+            findings.add("I15", row.reversal_id, f"does not negate {of} in {', '.join(differing)}")
+
+
+def _not_negated(row: Any) -> Iterator[str]:
+    for name in (*_COUNTS, "cost_nanos"):
+        back, forth = getattr(row, f"reversal_{name}"), getattr(row, f"original_{name}")
+        if back != (None if forth is None else -forth):
+            yield name
+    for name in ("allocation_id", "occurred_us", "attributes", "provider", "model"):
+        if getattr(row, f"reversal_{name}") != getattr(row, f"original_{name}"):
+            yield name
