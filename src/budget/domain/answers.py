@@ -73,6 +73,11 @@ class RefusalLine(NamedTuple):
     shortfall: int
     resets_us: int | None
 
+    @property
+    def unit(self) -> str:
+        """The unit of the figures."""
+        return self.balance.policy.unit
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -93,7 +98,10 @@ class Refusal:
     shortfall: int | None = None
     provider: str | None = None
     model: str | None = None
+    output_tokens: int | None = None
+    """The output tokens the refused estimate asked for."""
     cheaper: tuple[str, ...] = ()
+    """Priced models of the same provider that would have fitted, dearest first."""
 
     @property
     def resets_us(self) -> int | None:

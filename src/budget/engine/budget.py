@@ -65,7 +65,7 @@ class Budget:
         if job.read is not None:
             return job.read()
         answer: T = self.books.ledger.do(lambda waiter: Ticket(waiter, job.command, job.change))
-        return answer
+        return answer if job.finish is None else job.finish(answer)
 
     @staticmethod
     def _waits(
@@ -184,7 +184,7 @@ class AsyncBudget:
         ticket.future = loop.create_future()
         self.books.ledger.submit(ticket)
         answer: T = await ticket.future
-        return answer
+        return answer if job.finish is None else job.finish(answer)
 
     @staticmethod
     def _awaits(

@@ -6,6 +6,7 @@ it. So a method, its types and its docstring are written once. Not here: how job
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Generic, Self, TypeVar, Unpack
 
@@ -24,13 +25,14 @@ from budget.domain.usage import ZERO
 from budget.engine import budgets, intake, policies, reports, top_ups, verify
 from budget.engine.budgets import BudgetAsk
 from budget.engine.catalogue_rows import load_catalogue
-from budget.engine.commands import Command
+from budget.engine.commands import Command, Place
 from budget.engine.intake import LOCAL, AllocationAsk, Caller, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.ledger import CatalogueChange, Ledger
 from budget.engine.policies import PolicyAsk
 from budget.engine.reports import Page
 from budget.engine.verify import Verification
 from budget.prices.book import PriceBook, bundled_book
+from budget.prices.cheaper import cheaper_models
 from budget.storage.database import Database, open_database
 
 T = TypeVar("T")
@@ -70,19 +72,24 @@ class Books:
 
 
 class Job(Generic[T]):
-    """One thing to do: a command for the ledger, a change of the catalogue, or a read."""
+    """One thing to do: a command for the ledger, a change of the catalogue, or a read.
 
-    __slots__ = ("change", "command", "read")
+    `finish` completes the answer in the caller's hands, so that the writer need not.
+    """
+
+    __slots__ = ("change", "command", "finish", "read")
 
     def __init__(
         self,
         command: Command | None = None,
         change: CatalogueChange | None = None,
         read: Callable[[], T] | None = None,
+        finish: Callable[[T], T] | None = None,
     ) -> None:
         self.command = command
         self.change = change
         self.read = read
+        self.finish = finish
 
 
 class Jobs:
@@ -96,15 +103,33 @@ class Jobs:
 
     def allocate(self, **ask: Unpack[AllocationAsk]) -> Job[Allocation | Refusal]:
         """Hold money and tokens for a call or an envelope of calls, or say why not."""
-        return Job(self._placing(ask))
+        command = self._placing(ask)
+        return Job(command, finish=lambda answer: self._advised(answer, command))
 
     def check(self, **ask: Unpack[AllocationAsk]) -> Job[Check | Refusal]:
         """Say what `allocate` would answer, and hold nothing."""
-        return Job(self._placing(ask, dry=True))
+        command = self._placing(ask, dry=True)
+        return Job(command, finish=lambda answer: self._advised(answer, command))
 
-    def _placing(self, ask: Mapping[str, Any], *, dry: bool = False) -> Command:
+    def _placing(self, ask: Mapping[str, Any], *, dry: bool = False) -> Place:
         now_us = self.books.database.now_us()
         return intake.placing(ask, self.caller, self.books.prices, now_us, dry=dry)
+
+    def _advised(self, answer: T, command: Place) -> T:
+        """A refusal for want of money, with the cheaper models that would have fitted."""
+        if not isinstance(answer, Refusal) or command.rates is None:
+            return answer
+        if command.input_tokens is None or {line.unit for line in answer.lines} != {"usd"}:
+            return answer
+        cheaper = cheaper_models(
+            self.books.prices,
+            command.rates,
+            command.input_tokens,
+            answer.output_tokens or 0,
+            min(line.requested - line.shortfall for line in answer.lines),
+            answer.at_us,
+        )
+        return replace(answer, cheaper=cheaper)
 
     def record(
         self, allocation_id: str, *, final: bool = False, **ask: Unpack[UsageAsk]

@@ -4,7 +4,7 @@ Not here: where prices come from (`bundled`), and what usage costs (`domain.pric
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -14,6 +14,7 @@ DAY_US: Final = 86_400_000_000
 ALWAYS_US: Final = (-(2**63), 2**63 - 1)
 MAX_CACHED_NAMES: Final = 10_000
 MAX_NAME_CHARS: Final = 256
+MAX_CACHED_OFFERS: Final = 200
 
 _LITELLM: Final = "litellm"
 
@@ -90,6 +91,10 @@ class PriceSource(Protocol):
         """The prices of a model, None if unknown. Without a provider the model's name decides."""
         ...
 
+    def models(self) -> Iterator[tuple[str, str]]:
+        """Every (provider, model) listed, priced or not."""
+        ...
+
 
 class _Held(NamedTuple):
     """A cached answer, with the instants it is good for."""
@@ -107,7 +112,9 @@ class PriceBook:
     (None, model); never by alias or date of the model. Safe to share between threads.
     """
 
-    __slots__ = ("_basis", "_older", "_overrides", "_own_providers", "_recent", "_source")
+    __slots__ = (
+        "_basis", "_offers", "_older", "_overrides", "_own_providers", "_recent", "_source",
+    )  # fmt: skip
 
     def __init__(self, source: PriceSource | None, overrides: Overrides | None = None) -> None:
         own = _own_prices(overrides or {})
@@ -129,6 +136,7 @@ class PriceBook:
         # Two generations: made-up names push out each other, not the names in daily use.
         self._recent: dict[tuple[str | None, str], _Held] = {}
         self._older: dict[tuple[str | None, str], _Held] = {}
+        self._offers: dict[tuple[str, int], tuple[Rates, ...]] = {}
 
     @property
     def basis(self) -> str:
@@ -145,6 +153,21 @@ class PriceBook:
         if held is not None and held[0] <= at_us < held[1]:  # quicker than by name
             return held[2]
         return self._look_up_again(provider, model, at_us)
+
+    def offers(self, provider: str, at_us: int) -> tuple[Rates, ...]:
+        """What a provider, by the name its `Rates` carry, sells on the day of an instant."""
+        day_us = at_us - at_us % DAY_US
+        found = self._offers.get((provider, day_us))
+        if found is None:
+            listed = () if self._source is None else self._source.models()
+            models = {model for maker, model in listed if maker == provider}
+            models |= {model for maker, model in self._overrides if maker == provider}
+            priced = (self.lookup(provider, model, at_us) for model in sorted(models))
+            found = tuple(rates for rates in priced if rates is not None)
+            if len(self._offers) >= MAX_CACHED_OFFERS:
+                self._offers.clear()
+            self._offers[provider, day_us] = found
+        return found
 
     def _look_up_again(self, provider: str | None, model: str, at_us: int) -> Rates | None:
         if len(model) > MAX_NAME_CHARS or (provider and len(provider) > MAX_NAME_CHARS):

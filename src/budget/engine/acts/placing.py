@@ -75,7 +75,7 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
         by_head=batch.balances,
     )
     if isinstance(decision, Refused):
-        return refuse(batch, command, decision)
+        return refuse(batch, command, decision, output_tokens=granted)
     state, postings, parent_state = decision
     basis = None if rates is None else rates.basis
     if command.dry:

@@ -11,7 +11,9 @@ from budget.engine.catalogue import Match
 from budget.engine.commands import Command, Place
 
 
-def refuse(batch: Batch, command: Command, refused: Refused) -> Refusal:
+def refuse(
+    batch: Batch, command: Command, refused: Refused, *, output_tokens: int | None = None
+) -> Refusal:
     """The answer to a refusal; SetAside once, if holds are due that may make room."""
     dry = isinstance(command, Place) and command.dry
     if not dry:
@@ -47,6 +49,7 @@ def refuse(batch: Batch, command: Command, refused: Refused) -> Refusal:
         lines=tuple(lines),
         provider=getattr(command, "provider", None),
         model=getattr(command, "model", None),
+        output_tokens=output_tokens,
     )
 
 
