@@ -168,7 +168,7 @@ def _url(settings: "Settings") -> str | None:
         return service_url(settings.target)
     if not settings.target.startswith("sqlite:"):
         return None
-    from budget.http.serve import service_address
+    from budget.http.address import service_address
 
     return service_address(settings.target)
 

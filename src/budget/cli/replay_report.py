@@ -16,8 +16,8 @@ COLUMNS: Final = (
     Column("Unit"),
     Column("Spent", "amount"),
     Column("Limit", "amount"),
-    Column("Left", "amount"),
-    Column("Refused calls", "amount"),
+    Column("Left", "amount", rank=1),
+    Column("Refused", "amount"),
     Column("Overshoot", "amount"),
 )
 MAX_BALANCES: Final = 20

@@ -19,12 +19,13 @@ COLUMNS: Final = (
     Column("Period"),
     Column("Unit"),
     Column("Spent", "amount"),
-    Column("Reserved", "amount"),
-    Column("Assumed", "amount", optional=True),
+    Column("Reserved", "amount", rank=2),
+    Column("Assumed", "amount", optional=True, rank=1),
     Column("Limit", "amount"),
     Column("Left", "amount"),
     Column("Used %", "amount"),
-    Column("Resets"),
+    Column("", rank=4, pretty=True),
+    Column("Resets", rank=3),
 )
 WARN_AT: Final = 0.8
 """Where the colour changes, unless the policy says otherwise."""
@@ -101,12 +102,6 @@ def partition_text(partition: dict[str, str | None]) -> str:
 
 def _row(balance: BalanceShape, warning_shares: dict[str, float], face: Face) -> Row:
     used = None if balance["used_fraction"] is None else float(balance["used_fraction"])
-    if used is None:
-        share = "-"
-    elif face.pretty:
-        share = f"{bar(used)} {used * 100:5.1f}"
-    else:
-        share = f"{used * 100:.1f}"
     return Row(
         (
             balance["budget"],
@@ -118,7 +113,8 @@ def _row(balance: BalanceShape, warning_shares: dict[str, float], face: Face) ->
             str(balance["assumed"]),
             str(balance["limit"]),
             str(balance["remaining"]),
-            share,
+            "-" if used is None else f"{used * 100:.1f}",
+            "" if used is None else bar(used),
             resets_text(balance["resets_at"], pretty=face.pretty),
         ),
         mood(balance, warning_shares),
@@ -147,7 +143,7 @@ def resets_text(resets_at: str | None, *, pretty: bool) -> str:
         wait = f"{minutes // (24 * 60)} d"
     else:
         wait = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
-    return f"{at:%Y-%m-%d %H:%M} UTC (in {wait})"
+    return f"{at:%Y-%m-%d %H:%M} UTC, in {wait}"
 
 
 def _warning_shares(budgets: Any) -> dict[str, float]:

@@ -12,17 +12,24 @@ from budget.cli.face import Face
 Kind = Literal["text", "amount"]
 
 BAR_CELLS: Final = 10
+_GAP: Final = 3
 _STYLES: Final = {"warn": "yellow", "over": "bold red"}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its title and whether its cells are amounts. An `optional` one is left out on a
-    terminal when its cells say nothing (empty, or all zero)."""
+    """A column: its title, and whether its cells are amounts.
+
+    On a terminal, an `optional` one is left out when its cells say nothing (empty, or all zero),
+    and where the line is too short those of the highest `rank` go first. A `pretty` one is for
+    terminals alone.
+    """
 
     title: str
     kind: Kind = "text"
     optional: bool = False
+    rank: int = 0
+    pretty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +49,41 @@ def show(face: Face, columns: Sequence[Column], rows: Sequence[Row]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    kept = [place for place, column in enumerate(columns) if _says_something(column, place, rows)]
+    console = face.console()
     titles, lines = _laid_out(columns, rows, _grouped)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    said = [place for place, column in enumerate(columns) if _says_something(column, place, rows)]
+    kept = _fitting(columns, [len(title) for title in titles], said, console.width)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for place in kept:
-        table.add_column(titles[place], no_wrap=columns[place].kind == "amount")
+        table.add_column(titles[place], no_wrap=True)
     for row, cells in zip(rows, lines, strict=True):
         table.add_row(*(Text(cells[place]) for place in kept), style=_STYLES.get(row.mood, ""))
-    face.console().print(table)
+    console.print(table)
+    left_out = [
+        columns[place].title for place in said if place not in kept and columns[place].title
+    ]
+    if left_out:
+        face.note(f"Too narrow for: {', '.join(left_out)}.")
+
+
+def _fitting(
+    columns: Sequence[Column], widths: Sequence[int], places: Sequence[int], room: int
+) -> list[int]:
+    """The columns that fit beside each other, the least important ones left out."""
+    kept = list(places)
+    while sum(widths[place] + _GAP for place in kept) > room:
+        last = max(kept, key=lambda place: columns[place].rank)
+        if not columns[last].rank:
+            break
+        kept.remove(last)
+    return kept
 
 
 def _show_plain(face: Face, columns: Sequence[Column], rows: Sequence[Row]) -> None:
     titles, lines = _laid_out(columns, rows, str)
     for cells in (titles, *lines):
-        face.print("  ".join(cells).rstrip())
+        shown = [cell for cell, column in zip(cells, columns, strict=True) if not column.pretty]
+        face.print("  ".join(shown).rstrip())
 
 
 def _says_something(column: Column, place: int, rows: Sequence[Row]) -> bool:
