@@ -109,13 +109,15 @@ class SqliteDatabase(Database):
             pool_size=READERS,
         )
 
+        log = self.path.with_name(f"{self.path.name}-wal")
+
         @event.listens_for(engine, "connect")
-        def remember_the_file(_: Any, record: Any) -> None:
-            record.info["file"] = identity(self.path)
+        def remember_the_files(_: Any, record: Any) -> None:
+            record.info["files"] = identity(self.path), identity(log)
 
         @event.listens_for(engine, "checkout")
-        def reopen_if_it_was_replaced(_: Any, record: Any, __: Any) -> None:
-            if record.info["file"] != identity(self.path):
+        def reopen_if_they_were_replaced(_: Any, record: Any, __: Any) -> None:
+            if record.info["files"] != (identity(self.path), identity(log)):
                 raise DisconnectionError
 
         @event.listens_for(engine, "begin")

@@ -15,7 +15,15 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from budget.storage import sqlite_sql as sql
 from budget.storage.errors import Broken, CommitUnknown, StorageError, Unreachable
-from budget.storage.sqlite_file import FOLD_PAGES, Identity, Lock, Log, connect_writer, identity
+from budget.storage.sqlite_file import (
+    FOLD_PAGES,
+    LOCK_SECONDS,
+    Identity,
+    Lock,
+    Log,
+    connect_writer,
+    identity,
+)
 from budget.storage.unit import NEW_HEAD, Begun, Changes, Row
 
 P = ParamSpec("P")
@@ -76,10 +84,15 @@ class SqliteUnit:
         clock: Callable[[], int] | None = None,
         *,
         fold_pages: int = FOLD_PAGES,
+        wait_seconds: float = LOCK_SECONDS,
     ) -> None:
-        """A `clock` (in microseconds) tells `begin` the time; else the process's clock rules."""
+        """A `clock` (in microseconds) tells `begin` the time; else the process's clock rules.
+
+        `begin` waits so long for other processes that keep the rules, and as long for others.
+        """
         self._path = path
         self._clock = clock
+        self._wait_seconds = wait_seconds
         self._lock = Lock(path)
         self._log = Log(path, fold_pages)
         self._connection: sqlite3.Connection | None = None
@@ -96,7 +109,7 @@ class SqliteUnit:
         """Start the transaction. Whoever gets the lock folds the log first if that is due."""
         self.rollback()
         try:
-            self._lock.acquire()
+            self._lock.acquire(self._wait_seconds)
             connection = self._connected()
             if self._log.is_due():
                 self._log.fold(connection)
@@ -130,14 +143,15 @@ class SqliteUnit:
         if self._connection is None:
             if here is None:
                 raise Unreachable(f"{self._path} is gone")
-            self._connection = connect_writer(self._path)
+            if self._identity not in (None, here):
+                self._log.set_aside(self._path)
+            self._connection = connect_writer(self._path, self._wait_seconds)
             self._identity = here
             self._reopen = False
         return self._connection
 
     def _disconnect(self) -> None:
         self._log.close()
-        self._identity = None
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
@@ -188,7 +202,7 @@ class SqliteUnit:
         if self._connection is not None:
             # Without the lock too, the fold at the last close of all harms nobody: nobody is there.
             with contextlib.suppress(Unreachable, sqlite3.Error):
-                self._lock.acquire()
+                self._lock.acquire(self._wait_seconds)
                 self._log.cut(self._connection)
         self._disconnect()
         self._lock.close()
@@ -284,7 +298,7 @@ class SqliteUnit:
         for start in range(0, len(keys), most):
             some = keys[start : start + most]
             size = min(size for size in statement if size >= len(some))
-            some += [some[-1]] * (size - len(some))  # the same key again finds nothing new
+            some += [(None,) * len(some[0])] * (size - len(some))  # which finds nothing
             rows += connection.execute(statement[size], list(chain.from_iterable(some))).fetchall()
         return rows
 
