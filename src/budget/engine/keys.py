@@ -136,7 +136,7 @@ def unauthorized() -> Unauthorized:
 
 
 class Recalled(NamedTuple):
-    """What the books said of a key, and when they were asked; a row of None: they know no such key."""
+    """What the books said of a key, and when they were asked; no row: they know no such key."""
 
     asked_at: float
     row: KeyRow | None
