@@ -1,6 +1,7 @@
 """Books to measure on: three levels of two policies each, and calls that meet all six."""
 
 import itertools
+import os
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,6 +15,11 @@ LEGS: Final = 6
 CALLERS: Final = 64
 
 _numbers = itertools.count()
+
+
+def new_key() -> str:
+    """An idempotency key that no other process makes."""
+    return f"{os.getpid()}-{next(_numbers)}"
 
 
 def prices() -> PriceBook:
@@ -67,7 +73,7 @@ def ask(user: int) -> dict[str, Any]:
         "model": MODEL,
         "input_tokens": 1200,
         "max_output_tokens": 300,
-        "idempotency_key": f"k{next(_numbers)}",
+        "idempotency_key": new_key(),
     }
 
 
@@ -79,7 +85,7 @@ async def call(budget: AsyncBudget, user: int) -> None:
     held = await budget.allocate(**ask(user))  # type: ignore[arg-type]
     await budget.settle(
         held.allocation_id,  # type: ignore[union-attr]
-        idempotency_key=f"s{next(_numbers)}",
+        idempotency_key=new_key(),
         **USED,  # type: ignore[arg-type]
     )
 
@@ -89,6 +95,6 @@ def call_sync(budget: Budget, user: int) -> None:
     held = budget.allocate(**ask(user))  # type: ignore[arg-type]
     budget.settle(
         held.allocation_id,  # type: ignore[union-attr]
-        idempotency_key=f"s{next(_numbers)}",
+        idempotency_key=new_key(),
         **USED,  # type: ignore[arg-type]
     )

@@ -1,13 +1,34 @@
-"""Housekeeping: what the ledger does beside deciding: watch the clock, sample refusals."""
+"""Housekeeping: what the ledger does beside deciding: clock, refusals, old keys."""
 
 import time
 from typing import Final, NamedTuple
 
+from sqlalchemy import delete, select, tuple_
+
 from budget.engine.batch import Batch
+from budget.storage.schema import keys
 
 JUMP_US: Final = 5 * 60_000_000
+KEPT_US: Final = 30 * 86_400_000_000
+MAX_PRUNED: Final = 20_000
 STEADY_SECONDS: Final = 300.0
 MAX_REFUSERS: Final = 10_000
+
+
+def prune_keys(batch: Batch) -> None:
+    """Forget idempotency keys of more than 30 days ago, so many at a time as a batch can bear."""
+    oldest = batch.unit.execute(select(keys.c.at_us).order_by(keys.c.at_us).limit(1))
+    kept_from_us = batch.now_us - KEPT_US
+    if not oldest or oldest[0][0] >= kept_from_us:
+        return
+    name = tuple_(keys.c.actor, keys.c.act, keys.c.key)
+    old = (
+        select(keys.c.actor, keys.c.act, keys.c.key)
+        .where(keys.c.at_us < kept_from_us)
+        .order_by(keys.c.at_us)
+        .limit(MAX_PRUNED)
+    )
+    batch.unit.execute(delete(keys).where(name.in_(old)))
 
 
 class ClockGuard:

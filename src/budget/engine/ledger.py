@@ -18,7 +18,7 @@ from budget.engine import acts
 from budget.engine.batch import Batch, SetAside
 from budget.engine.catalogue import Catalogue
 from budget.engine.commands import Command, Sweep
-from budget.engine.housekeeping import ClockGuard, Refusals
+from budget.engine.housekeeping import ClockGuard, Refusals, prune_keys
 from budget.storage.errors import Broken, CommitUnknown, StorageError, Transient, Unreachable
 from budget.storage.unit import Row, Unit
 
@@ -265,6 +265,8 @@ class Ledger:
             if due:
                 acts.RUN[Sweep](batch, commands[0])
             aside = run(batch, tickets, may_set_aside=expiring)
+            if sweeping:
+                prune_keys(batch)
             untold = self.refusals.enter(batch)
             batch.write(claimed)
             unit.commit()
