@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from budget.domain import wire
 from budget.domain.allocations import Held
@@ -507,6 +507,35 @@ def test_a_budget_shows_its_scope_and_the_prices_it_gives_unpriced_models() -> N
         "updated_at": "2026-03-01T12:00:00Z",
         "archived_at": None,
     }
+
+
+# --- Verifying -----------------------------------------------------------------------------------
+
+
+class Found(NamedTuple):
+    entries: int = 4
+    usage_records: int = 3
+    allocations: int = 2
+    balances: int = 1
+    violations: tuple[tuple[str, str, str], ...] = ()
+    count: int = 0
+
+
+def test_a_verification_is_clean_when_it_counts_no_violation() -> None:
+    assert wire.verification(Found()) == {
+        "clean": True,
+        "count": 0,
+        "entries": 4,
+        "usage_records": 3,
+        "allocations": 2,
+        "balances": 1,
+        "violations": [],
+    }
+    told = wire.verification(Found(violations=(("I6", "head 1", "is off by 2"),), count=1_001))
+    assert told["clean"] is False
+    assert told["violations"] == [
+        {"invariant": "I6", "subject": "head 1", "detail": "is off by 2"},
+    ]
 
 
 # --- Events and pages ----------------------------------------------------------------------------

@@ -284,6 +284,26 @@ class EventShape(TypedDict):
     detail: dict[str, Any]
 
 
+class ViolationShape(TypedDict):
+    """One thing in the books that is not as it must be."""
+
+    invariant: str
+    subject: str
+    detail: str
+
+
+class VerificationShape(TypedDict):
+    """What was checked and what is wrong; `count` is all violations, of which some are told."""
+
+    clean: bool
+    count: int
+    entries: int
+    usage_records: int
+    allocations: int
+    balances: int
+    violations: list[ViolationShape]
+
+
 class PageShape(TypedDict):
     """One page of a list; `next_cursor` is null on the last one."""
 

@@ -50,6 +50,7 @@ from budget.domain.shapes import (
     RefusalShape,
     TopUpShape,
     UsageRecordShape,
+    VerificationShape,
     WarningShape,
     WindowShape,
 )
@@ -520,9 +521,20 @@ def _detail(detail: dict[str, Any]) -> dict[str, Any]:
 # --- Verifying -----------------------------------------------------------------------------------
 
 
-def verification(answer: Any) -> dict[str, Any]:
-    """What a verification of the books found."""
-    return {"clean": not answer.violations, "violations": list(answer.violations)}
+def verification(answer: Any) -> VerificationShape:
+    """What a verification of the books found (an `engine.verify.Verification`)."""
+    return {
+        "clean": not answer.count,
+        "count": answer.count,
+        "entries": answer.entries,
+        "usage_records": answer.usage_records,
+        "allocations": answer.allocations,
+        "balances": answer.balances,
+        "violations": [
+            {"invariant": invariant, "subject": subject, "detail": detail}
+            for invariant, subject, detail in answer.violations
+        ],
+    }
 
 
 # --- Lists ---------------------------------------------------------------------------------------

@@ -107,6 +107,7 @@ budget_page = handlers.page_of(wire.budget)
 allocation_page = handlers.page_of(wire.allocation)
 usage_page = handlers.page_of(wire.usage_record)
 change_budget = act(Jobs.change_budget, wire.budget)
+verify = act(Jobs.verify, wire.verification)
 change_policy = act(Jobs.change_policy, wire.policy)
 
 # The paths that calls wait for come first: they are tried in this order.
@@ -163,8 +164,9 @@ ROUTES: Final[tuple[Route, ...]] = (
           TopUpAsk, shapes.TopUpShape, 201),
     Route("GET", f"{V1}/events", "read", act(Jobs.events, handlers.event_page),
           answer=shapes.PageShape, query={"after": text, "limit": count, "kind": text}),
-    Route("GET", f"{V1}/verify", "read", act(Jobs.verify, wire.verification)),
-    Route("POST", f"{V1}/verify", "read", act(Jobs.verify, wire.verification)),
+    Route("GET", f"{V1}/verify", "read", verify,
+          answer=shapes.VerificationShape),
+    Route("POST", f"{V1}/verify", "read", verify, answer=shapes.VerificationShape),
     Route("POST", "/api/check", "spend", handlers.check, AllocationAsk, shapes.CheckShape),
     Route("POST", "/api/record", "spend", report, ReportAsk, shapes.ReceiptShape, 201),
     Route("GET", "/api/status", "read", handlers.status, query=None),
