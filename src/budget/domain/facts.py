@@ -233,8 +233,14 @@ class Place(NamedTuple):
     prior_period: bool = False
 
 
-def cell_of(balance: Balance, occurred_us: int, now_us: int) -> Place:
-    """The cell that usage of `occurred_us` belongs to, once nothing was held for it."""
+def cell_of(balance: Balance, occurred_us: int | None, now_us: int) -> Place:
+    """The cell that usage of `occurred_us` (None: now) belongs to, once nothing was held for it.
+
+    What came ahead of the clock counts as now. The balance's own now may be later than `now_us`,
+    when the clock has gone back: its window never re-opens.
+    """
+    if occurred_us is None or occurred_us >= now_us:
+        return Place(balance.start_us)
     policy = balance.policy
     if policy.rolling:
         bucket_us = occurred_us - occurred_us % policy.bucket_us

@@ -146,7 +146,7 @@ def run_report(batch: Batch, command: Report) -> Receipt:
     flags.insert(0, "unreserved")
     match = batch.catalogue.match(command.attributes)
     places = [
-        (balance, facts.cell_of(balance, occurred_us, batch.now_us))
+        (balance, facts.cell_of(balance, command.occurred_us, batch.now_us))
         for balance in batch.balances_of(match)
     ]
     if any(place.prior_period for _, place in places):
