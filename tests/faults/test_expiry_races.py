@@ -140,7 +140,7 @@ def test_a_call_that_only_due_holds_stand_against_is_admitted_after_their_sweep(
         budget.create_budget(**limited("tokens", 100, "release"))  # type: ignore[arg-type]
         assert isinstance(hold(budget, "first", 100), Allocation)
         clock.now_us += TTL_US - 1
-        assert isinstance(hold(budget, "too early", 100), Refusal)
+        assert isinstance(hold(budget, "too-early", 100), Refusal)
         clock.now_us += 1
         admitted: list[str] = []
         refused: list[str] = []

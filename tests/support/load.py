@@ -69,12 +69,18 @@ class Client(threading.Thread):
         self._log = log
         self._rng = random.Random(f"{seed}-{number}")
         self._leaving = threading.Event()
+        self._given_up = threading.Event()
         self._connections: dict[int, http.client.HTTPConnection] = {}
         self._port = door.ports[number % len(door.ports)]
 
     def leave(self) -> None:
         """Finish what is begun, then end."""
         self._leaving.set()
+
+    def give_up(self) -> None:
+        """End without an answer to what is begun."""
+        self._leaving.set()
+        self._given_up.set()
 
     def run(self) -> None:
         """Play scripts until told to leave."""
@@ -108,6 +114,8 @@ class Client(threading.Thread):
         self._log.write(request.tag, "sent", request.act, 0, {})
         while True:
             self._door.open.wait()
+            if self._given_up.is_set():
+                return Reply(0, {})
             reply = self._send(request, body, headers)
             if reply is None:
                 continue
@@ -173,13 +181,24 @@ class Crowd:
         self._door.open.set()
         for client in self.clients:
             client.join(60)
+        self._look_for_failures()
+        return [answer for client in self.clients for answer in client.answers]
+
+    def give_up(self) -> None:
+        """Let all end as they are: the test has failed."""
+        for client in self.clients:
+            client.give_up()
+        self._door.open.set()
+        for client in self.clients:
+            client.join(60)
+
+    def _look_for_failures(self) -> None:
         failures = [client.failure for client in self.clients if client.failure is not None]
         if failures:
             raise failures[0]
         stuck = [client.name for client in self.clients if client.is_alive()]
         if stuck:
             raise TimeoutError(f"{stuck} still wait for an answer")
-        return [answer for client in self.clients for answer in client.answers]
 
 
 # --- What clients do -----------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from typing import Any, Self
 ROOT = Path(__file__).parents[2]
 
 IMPORTS = (
+    "alembic.command",
     "asyncio",
     "budget.cli.app",
     "budget.cli.serve",
@@ -42,6 +43,9 @@ IMPORTS = (
     "budget.storage.sqlite_unit",
     "httptools",
     "psycopg",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite",
+    "starlette.routing",
     "tests.support.workers",
     "uvicorn",
     "uvicorn.protocols.http.httptools_impl",
@@ -196,6 +200,8 @@ def main() -> None:
         # What cannot be imported will fail in the child that needs it, and be told in its log.
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    with contextlib.suppress(Exception):
+        importlib.import_module("budget.prices.book").bundled_book()  # read once, then kept
     gc.freeze()  # what is here stays shared with the children
     reads, writes = os.pipe()
     os.set_blocking(writes, False)

@@ -83,6 +83,7 @@ def siege(
     """Start services and a crowd that waits at the door; all are gone at the end."""
     started = [Service(nursery, folder, url, sabotage=sabotage) for _ in range(services)]
     recorder = Recorder(folder / "recorder")
+    crowd: Crowd | None = None
     try:
         for service in started:
             service.start()
@@ -92,6 +93,8 @@ def siege(
         yield Besieged(url, started, door, crowd, recorder, limits)
         crowd.leave()
     finally:
+        if crowd is not None:
+            crowd.give_up()
         for service in started:
             service.stop()
         recorder.close()

@@ -1,0 +1,299 @@
+"""The database is locked, slow or gone: 503 after two seconds, nothing half done, no restart."""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from budget.domain.errors import BudgetError, Unavailable
+from budget.engine.budget import AsyncBudget, Budget
+from tests.support.databases import Databases, PostgresDatabases, SqliteDatabases
+from tests.support.nursery import Nursery
+from tests.support.oracle import misposted, read_books, sqlite_path
+from tests.support.postgres import Cluster
+from tests.support.results import report
+from tests.support.workers import Outcome, Team, attempt, verify
+
+BUDGET: dict[str, Any] = {
+    "name": "patience",
+    "scope": {"org": "wait"},
+    "policies": [{"unit": "tokens", "period": "total", "limit": 10**9}],
+}
+
+
+def hold(budget: Budget, name: str) -> Outcome:
+    """Hold one token under a name."""
+    ask = {"allocation_id": name, "attributes": {"org": "wait"}, "tokens": 1}
+    return attempt(budget, ("allocate", ask))
+
+
+def stored(url: str) -> set[str]:
+    """The names of the holds in the books, which must add up."""
+    books = read_books(url)
+    assert misposted(books) == []
+    return {row[0] for row in books.allocations}
+
+
+def call_every_250_ms(budget: Budget, prefix: str, until: float) -> dict[str, Outcome]:
+    """One call each quarter of a second, none waiting for another; all outcomes by name."""
+    outcomes: dict[str, Outcome] = {}
+    threads = []
+    n = 0
+    while time.monotonic() < until:
+        name = f"{prefix}{n}"
+
+        def call(name: str = name) -> None:
+            outcomes[name] = hold(budget, name)
+
+        threads.append(threading.Thread(target=call))
+        threads[-1].start()
+        n += 1
+        time.sleep(0.25)
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+# --- Locked --------------------------------------------------------------------------------------
+
+
+def lock_sqlite(_budget: object, file: str, seconds: float) -> None:
+    """An errand: keep SQLite's write lock, as any program with the file open may."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        time.sleep(seconds)
+        connection.execute("ROLLBACK")
+
+
+def flock_sqlite(_budget: object, file: str, seconds: float) -> None:
+    """An errand: keep the lock that Budget's own processes take, as one that hangs would."""
+    import fcntl
+
+    with open(f"{file}.lock", "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        time.sleep(seconds)
+
+
+@pytest.mark.parametrize("errand", ["lock_sqlite", "flock_sqlite"])
+def test_a_file_locked_for_three_seconds_is_answered_with_503_after_two_and_then_heals(
+    sqlite_databases: SqliteDatabases, nursery: Nursery, folder: Path, errand: str
+) -> None:
+    url = sqlite_databases.new()
+    with Budget.open(url) as budget, Team(nursery, folder, 1) as team:
+        budget.create_budget(**BUDGET)
+        (locker,) = team.workers
+        locker.start(f"tests.faults.test_unavailable:{errand}", sqlite_path(url), 3.0)
+        time.sleep(0.1)
+        locked = call_every_250_ms(budget, "locked-", time.monotonic() + 2.2)
+        locker.finish()
+        healed = hold(budget, "healed")
+        found = verify(budget)
+    acked = {name for name, o in locked.items() if o.kind == "ok"} | {"healed"}
+    refused = [o for o in locked.values() if o.kind == "unavailable"]
+    slowest = max(o.seconds for o in refused)
+    report(
+        f"locked by another process, {errand}",
+        calls=len(locked), unavailable=len(refused), slowest=slowest, healed=healed.seconds,
+    )  # fmt: skip
+    assert Counter(o.kind for o in locked.values()).keys() <= {"ok", "unavailable"}
+    assert refused
+    assert slowest < 2.6
+    assert healed.kind == "ok"
+    assert healed.seconds < 1
+    assert stored(url) == acked
+    assert found == []
+
+
+def test_tables_locked_in_postgres_keep_callers_waiting_two_seconds_at_most(
+    postgres_databases: PostgresDatabases,
+) -> None:
+    """The batch that waits in the database gets its answer when the lock goes; who queues, 503."""
+    url = postgres_databases.new()
+    with Budget.open(url) as budget:
+        budget.create_budget(**BUDGET)
+        with psycopg.connect(url) as locker:
+            locker.execute("LOCK TABLE heads IN EXCLUSIVE MODE")
+            locked: dict[str, Outcome] = {}
+
+            def keep_calling() -> None:
+                locked.update(call_every_250_ms(budget, "locked-", time.monotonic() + 2.8))
+
+            caller = threading.Thread(target=keep_calling)
+            caller.start()
+            time.sleep(3)
+            locker.rollback()
+            caller.join()
+        healed = hold(budget, "healed")
+        found = verify(budget)
+    acked = {name for name, o in locked.items() if o.kind == "ok"} | {"healed"}
+    refused = [o for o in locked.values() if o.kind == "unavailable"]
+    report(
+        "tables locked in PostgreSQL",
+        calls=len(locked), unavailable=len(refused), slowest=max(o.seconds for o in refused),
+    )  # fmt: skip
+    assert Counter(o.kind for o in locked.values()).keys() == {"ok", "unavailable"}
+    assert max(o.seconds for o in refused) < 2.6
+    assert healed.kind == "ok"
+    assert stored(url) == acked
+    assert found == []
+
+
+# --- Slow ----------------------------------------------------------------------------------------
+
+
+class Slow:
+    """Makes every commit of this process take so long."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = 0.0
+        from budget.storage.postgres_unit import PostgresUnit
+        from budget.storage.sqlite_unit import SqliteUnit
+
+        for unit in (SqliteUnit, PostgresUnit):
+            monkeypatch.setattr(unit, "commit", self._slowed(unit.commit))
+
+    def _slowed(self, commit: Any) -> Any:
+        def slow_commit(unit: Any) -> None:
+            time.sleep(self.seconds)
+            commit(unit)
+
+        return slow_commit
+
+
+def test_a_slow_database_answers_who_queued_over_two_seconds_with_503_and_books_nothing_of_it(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = databases.new()
+    slow = Slow(monkeypatch)
+    with Budget.open(url, sweep=False) as budget:
+        budget.create_budget(**BUDGET)
+        slow.seconds = 3.0
+        outcomes: dict[str, Outcome] = {}
+
+        def call(name: str) -> None:
+            outcomes[name] = hold(budget, name)
+
+        threads = [threading.Thread(target=call, args=("first",))]
+        threads[0].start()
+        time.sleep(0.2)  # the writer is busy with it
+        threads += [threading.Thread(target=call, args=(f"queued-{n}",)) for n in range(20)]
+        for thread in threads[1:]:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        slow.seconds = 0.0
+        healed = hold(budget, "healed")
+        found = verify(budget)
+    queued = [o for name, o in outcomes.items() if name != "first"]
+    report(
+        f"slow database, {databases.engine}",
+        unavailable=sum(o.kind == "unavailable" for o in queued),
+        soonest=min(o.seconds for o in queued), latest=max(o.seconds for o in queued),
+    )  # fmt: skip
+    assert outcomes["first"].kind == "ok"
+    assert {o.kind for o in queued} == {"unavailable"}
+    assert min(o.seconds for o in queued) >= 2.0
+    assert max(o.seconds for o in queued) < 2.6
+    assert healed.kind == "ok"
+    assert stored(url) == {"first", "healed"}
+    assert found == []
+
+
+def test_ten_thousand_may_wait_and_the_next_is_turned_away_at_once(
+    sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = sqlite_databases.new()
+    slow = Slow(monkeypatch)
+
+    async def crowd() -> tuple[Counter[str], float, str, Outcome]:
+        async with await AsyncBudget.open(url, sweep=False) as budget:
+            await budget.create_budget(**BUDGET)
+            slow.seconds = 4.0
+            tasks = [asyncio.ensure_future(one(budget, "first"))]
+            await asyncio.sleep(0.2)
+            tasks += [asyncio.ensure_future(one(budget, f"n{n}")) for n in range(10_000)]
+            await asyncio.sleep(0)  # each of them comes to stand in the queue
+            assert budget.books.ledger.queued == 10_000
+            began = time.monotonic()
+            turned_away = await one(budget, "too-many")
+            seconds = time.monotonic() - began
+            outcomes = await asyncio.gather(*tasks)
+            slow.seconds = 0.0
+            healed = await one(budget, "healed")
+        return Counter(o.kind for o in outcomes), seconds, turned_away.code, healed
+
+    async def one(budget: AsyncBudget, name: str) -> Outcome:
+        try:
+            await budget.allocate(allocation_id=name, attributes={"org": "wait"}, tokens=1)
+        except BudgetError as error:
+            kind = "unavailable" if isinstance(error, Unavailable) else "error"
+            return Outcome(kind, error.code)
+        return Outcome("ok")
+
+    kinds, seconds, code, healed = asyncio.run(crowd())
+    report("queue full", **kinds, turned_away_after=seconds)
+    assert code == "queue_full"
+    assert seconds < 0.1
+    assert healed.kind == "ok"
+    assert kinds == Counter(ok=1, unavailable=10_000)
+    assert stored(url) == {"first", "healed"}
+
+
+# --- Gone ----------------------------------------------------------------------------------------
+
+
+def test_postgres_gone_at_start_is_said_at_once_and_the_next_start_succeeds(
+    postgres_cluster: Cluster,
+) -> None:
+    postgres_cluster.stop()
+    began = time.monotonic()
+    with pytest.raises(Unavailable) as told:
+        Budget.open(postgres_cluster.url)
+    seconds = time.monotonic() - began
+    postgres_cluster.start()
+    with Budget.open(postgres_cluster.url) as budget:
+        budget.create_budget(**BUDGET)
+        outcome = hold(budget, "first")
+    report("PostgreSQL gone at start", told_after=seconds)
+    assert told.value.retry_after_seconds >= 1
+    assert seconds < 5
+    assert outcome.kind == "ok"
+
+
+def test_postgres_gone_later_is_503_until_it_is_back_and_needs_no_restart(
+    postgres_cluster: Cluster,
+) -> None:
+    url = postgres_cluster.url
+    with Budget.open(url) as budget:
+        budget.create_budget(**BUDGET)
+        acked = {name for name in ("a", "b") if hold(budget, name).kind == "ok"}
+        outcomes = []
+        for crash in (False, True):
+            postgres_cluster.stop(crash=crash)
+            gone = [hold(budget, f"gone-{crash}-{n}") for n in range(3)]
+            reads = attempt(budget, ("status", {"org": "wait"}))
+            outcomes += [*gone, reads]
+            postgres_cluster.start()
+            back = hold(budget, f"back-{crash}")
+            again = [hold(budget, f"gone-{crash}-{n}") for n in range(3)]
+            assert [o.kind for o in (back, *again)] == ["ok"] * 4, (back, again)
+            assert not any(o.replayed for o in again), "a call that got 503 was booked"
+            acked |= {f"back-{crash}"} | {f"gone-{crash}-{n}" for n in range(3)}
+        assert attempt(budget, ("status", {"org": "wait"})).kind == "ok"
+        found = verify(budget)
+    report(
+        "PostgreSQL gone and back",
+        unavailable=sum(o.kind == "unavailable" for o in outcomes),
+        slowest=max(o.seconds for o in outcomes),
+    )  # fmt: skip
+    assert {o.kind for o in outcomes} == {"unavailable"}, outcomes
+    assert max(o.seconds for o in outcomes) < 2.6
+    assert stored(url) == acked
+    assert found == []
