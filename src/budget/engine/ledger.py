@@ -168,6 +168,11 @@ class Ledger:
                 self._work(unit, tickets)
             self._flush_refusals(unit, all_of_them=True)
         finally:
+            with self._changed:  # whoever still waits is told; nobody hangs
+                self._closing = True
+                left = list(self._queue)
+                self._queue.clear()
+            self._fail(left, Unavailable("Budget is shutting down; ask again."))
             unit.close()
 
     def _take(self) -> list[Ticket] | None:
@@ -185,10 +190,14 @@ class Ledger:
                 self._changed.wait(left)
             if self._queue[0].change is not None:
                 return [self._queue.popleft()]
-            taken: list[Ticket] = []
-            while self._queue and len(taken) < MAX_BATCH and self._queue[0].change is None:
-                taken.append(self._queue.popleft())
-            return taken
+            return self._commands(MAX_BATCH)
+
+    def _commands(self, most: int) -> list[Ticket]:
+        """Take waiting commands, up to a change of the catalogue. The queue is locked."""
+        taken: list[Ticket] = []
+        while self._queue and len(taken) < most and self._queue[0].change is None:
+            taken.append(self._queue.popleft())
+        return taken
 
     def _work(self, unit: Unit, tickets: list[Ticket]) -> None:
         if self._sweep_every is not None and time.monotonic() >= self._next_sweep:
@@ -198,9 +207,11 @@ class Ledger:
         if tickets and tickets[0].change is not None:
             self._answer_change(unit, tickets[0])
             return
-        waiting = tickets
-        while waiting or self._sweep_now:
-            waiting = self._answer_batch(unit, waiting)
+        aside = self._answer_batch(unit, tickets)
+        while aside or self._sweep_now:
+            with self._changed:  # a long sweep keeps nobody waiting
+                more = self._commands(MAX_BATCH - len(aside))
+            aside = self._answer_batch(unit, aside + more)
 
     def _answer_batch(self, unit: Unit, tickets: list[Ticket]) -> list[Ticket]:
         """Run a batch, retrying and splitting as its errors ask; the tickets set aside."""
@@ -330,7 +341,7 @@ class Ledger:
             untold = self.refusals.enter_untold(batch, None if all_of_them else now_s)
             batch.write([])
             unit.commit()
-        except StorageError:
+        except (StorageError, BudgetError):
             unit.rollback()
         else:
             self.refusals.settle(batch, untold)
