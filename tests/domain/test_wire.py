@@ -3,7 +3,8 @@
 import json
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from budget.domain import wire
 from budget.domain.allocations import Held
@@ -512,7 +513,8 @@ def test_a_budget_shows_its_scope_and_the_prices_it_gives_unpriced_models() -> N
 # --- Verifying -----------------------------------------------------------------------------------
 
 
-class Found(NamedTuple):
+@dataclass(frozen=True)
+class Found:
     entries: int = 4
     usage_records: int = 3
     allocations: int = 2
