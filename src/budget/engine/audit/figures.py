@@ -41,7 +41,7 @@ def check_figures(connection: Connection, replay: Replay, holds: Holds, findings
 
 def _has_left(head: Head | None, cell_us: int) -> bool:
     """Whether a cell is a rolling bucket that no longer counts: it keeps no figures."""
-    return head is not None and head.policy.rolling and cell_us not in head.buckets
+    return head is not None and head.policy.rolling and cell_us not in head.cells
 
 
 def _check_head(head: Head, untold: dict[Cell, tuple[int, int]], findings: Findings) -> None:
@@ -49,27 +49,27 @@ def _check_head(head: Head, untold: dict[Cell, tuple[int, int]], findings: Findi
     if row.version != head.version:
         findings.add("I13", name, f"is at version {row.version}, its legs at {head.version}")
     stored: Figures = (row.spent, row.reserved, row.assumed, row.overrun)
-    replayed: Figures = (head.spent, head.reserved, head.assumed, head.overrun)
+    replayed = head.figures
     if stored != replayed:
         findings.add("I1", name, f"stored {told(stored)}; its legs give {told(replayed)}")
     if min(stored) < 0:
         findings.add("I4", name, f"stored {told(stored)}")
-    where = (row.start_us, row.end_us, row.carry)
-    if where != (head.start_us, head.end_us, head.carry):
+    until_us = row.end_us if head.policy.rolling else head.until_us
+    if (row.start_us, row.end_us, row.carry) != (head.start_us, until_us, head.carry):
         findings.add(
             "I1",
             name,
             f"stored window [{row.start_us}, {row.end_us}) with a carry of {row.carry}; its legs "
-            f"give [{head.start_us}, {head.end_us}) with {head.carry}",
+            f"give [{head.start_us}, {until_us}) with {head.carry}",
         )
     if not head.policy.rolling:
         if row.start_us >= row.end_us and row.version:
             findings.add("I12", name, f"its window [{row.start_us}, {row.end_us}) is empty")
         _check_holds((head.id, row.start_us), row.reserved, row.assumed, name, untold, findings)
         return
-    for start_us in {*head.buckets, *(buckets := _buckets(row))}:
+    for start_us in {*head.cells, *(buckets := _buckets(row))}:
         figures = buckets.get(start_us, (0, 0, 0, 0))
-        given = tuple(head.buckets.get(start_us, (0, 0, 0, 0)))
+        given = tuple(head.cells.get(start_us, (0, 0, 0, 0)))
         cell = f"{name} [{start_us}]"
         if figures != given:
             findings.add("I1", cell, f"stored {told(figures)}; its legs give {told(given)}")

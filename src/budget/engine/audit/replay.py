@@ -33,16 +33,21 @@ MAX_PARKED: Final = 10_000
 """Legs of one head that wait for a version before theirs; beyond, that version counts as missing.
 """
 
+_NOTHING: Final = (0, 0, 0, 0)
 _SEED: Final = secrets.randbits(61)
 _SPENT, _RESERVED, _ASSUMED, _OVERRUN, _CARRY = (secrets.randbits(61) | 1 for _ in range(5))
 
 
 class Head:
-    """One (policy, partition), as far as it has been replayed."""
+    """One (policy, partition), as far as it has been replayed.
+
+    `cells` has the figures of the open window, or of the live buckets, by their start; `until_us` is
+    when the window (the current bucket) ends; `total` is what counts against the limit.
+    """
 
     __slots__ = (
-        "assumed", "buckets", "carry", "closed", "end_us", "id", "last_us", "overrun", "parked",
-        "partition", "policy", "reserved", "row", "spent", "start_us", "version",
+        "carry", "cells", "closed", "id", "last_us", "parked", "partition", "policy", "row",
+        "start_us", "total", "until_us", "version",
     )  # fmt: skip
 
     def __init__(self, row: Any, policy: Policy) -> None:
@@ -53,13 +58,10 @@ class Head:
         self.version = 0
         self.last_us = 0
         self.start_us = 0
-        self.end_us = 0
-        self.spent = 0
-        self.reserved = 0
-        self.assumed = 0
-        self.overrun = 0
+        self.until_us = 0
         self.carry = 0
-        self.buckets: dict[int, list[int]] = {}
+        self.cells: dict[int, list[int]] = {}
+        self.total = 0
         self.closed = 0
         self.parked: dict[int, tuple[int, int, bool, Leg]] = {}
 
@@ -67,6 +69,14 @@ class Head:
     def name(self) -> str:
         """How a finding names it."""
         return f"{self.policy.policy_id} {self.partition}"
+
+    @property
+    def figures(self) -> Figures:
+        """The figures of the open window, or the sums of the live buckets."""
+        spent, reserved, assumed, overrun = map(
+            sum, zip(*self.cells.values(), _NOTHING, strict=True)
+        )
+        return spent, reserved, assumed, overrun
 
 
 def weighed(cell_us: int, figures: Iterable[int], carry: int = 0) -> int:
@@ -138,62 +148,50 @@ class Replay:
             self._post(head, *head.parked.pop(head.version + 1))
 
     def _post(self, head: Head, entry_id: int, at_us: int, admission: bool, leg: Leg) -> None:
-        _, cell_us, spent, reserved, assumed, overrun, head.version, _ = leg
+        _, cell_us, spent, reserved, assumed, overrun, head.version, limit = leg
         if at_us > head.last_us:
             head.last_us = at_us
+        if head.last_us >= head.until_us:
+            _turn(head, entry_id)
+        cell = head.cells.get(cell_us)
+        if cell is None and head.policy.rolling and cell_us >= _oldest_us(head):
+            cell = head.cells[cell_us] = [0, 0, 0, 0]
+        if cell is not None:
+            cell[0] += spent
+            cell[1] += reserved
+            cell[2] += assumed
+            cell[3] += overrun
+            head.total += spent + reserved + assumed
+            if cell[0] < 0 or cell[1] < 0 or cell[2] < 0:
+                subject = f"{head.name} [{cell_us}]"
+                self._findings.add("I4", subject, f"{told(cell)} after entry {entry_id}")
+        elif not head.policy.rolling:
+            head.closed += weighed(cell_us, (spent, reserved, assumed, overrun))
         if overrun and not 0 < overrun <= spent:
             self._findings.add(
                 "I4", head.name, f"entry {entry_id} has an overrun of {overrun} for {spent} spent"
             )
-        bucket = None
-        policy = head.policy
-        if policy.rolling:
-            bucket_us = head.last_us - head.last_us % policy.bucket_us
-            if bucket_us > head.start_us:
-                _move_buckets(head, bucket_us)
-            if cell_us >= head.start_us - BUCKETS * policy.bucket_us:
-                bucket = head.buckets.setdefault(cell_us, [0, 0, 0, 0])
-                bucket[0] += spent
-                bucket[1] += reserved
-                bucket[2] += assumed
-                bucket[3] += overrun
-        else:
-            if head.last_us >= head.end_us:
-                _open_window(head, entry_id)
-            if cell_us != head.start_us:
-                head.closed += weighed(cell_us, (spent, reserved, assumed, overrun))
-        if bucket is not None or cell_us == head.start_us:
-            head.spent += spent
-            head.reserved += reserved
-            head.assumed += assumed
-            head.overrun += overrun
-            lowest = min(head.spent, head.reserved, head.assumed, *(bucket or ()))
-            if lowest < 0:
-                figures = bucket or (head.spent, head.reserved, head.assumed, head.overrun)
-                self._findings.add(
-                    "I4", f"{head.name} [{cell_us}]", f"{told(figures)} after entry {entry_id}"
-                )
         if admission:
-            self._check_admission(head, entry_id, leg)
+            self._check_admission(head, entry_id, reserved, limit)
 
-    def _check_admission(self, head: Head, entry_id: int, leg: Leg) -> None:
-        limit, amount, policy = leg[7], leg[3], head.policy
+    def _check_admission(self, head: Head, entry_id: int, amount: int, limit: int | None) -> None:
+        policy = head.policy
         if limit is None:
             if policy.hard.as_of(entry_id):
                 self._findings.add(
                     "I2", head.name, f"entry {entry_id} was admitted without looking at the limit"
                 )
             return
-        total = head.spent + head.reserved + head.assumed
-        if amount > 0 and total > limit:
+        if amount > 0 and head.total > limit:
             self._findings.add(
                 "I2",
                 head.name,
-                f"entry {entry_id} admitted {amount} to a total of {total}, over the limit {limit}",
+                f"entry {entry_id} admitted {amount} to a total of {head.total}, "
+                f"over the limit {limit}",
             )
         in_force = policy.limit_in_force(entry_id) + head.carry
         if policy.top_ups:
-            window = Window(head.start_us, head.end_us)
+            window = Window(head.start_us, head.until_us)
             in_force += policy.topped_up(head.partition, window, head.last_us, entry_id)
         if limit != in_force:
             self._findings.add(
@@ -211,16 +209,26 @@ class Replay:
                 self._skip_to_next(head)
 
 
-def _move_buckets(head: Head, bucket_us: int) -> None:
+def _turn(head: Head, entry_id: int) -> None:
+    """Go on to the window or the bucket of now."""
+    if head.policy.rolling:
+        _move_buckets(head)
+    else:
+        _open_window(head, entry_id)
+
+
+def _oldest_us(head: Head) -> int:
+    """The start of the oldest bucket that counts."""
+    return head.start_us - BUCKETS * head.policy.bucket_us
+
+
+def _move_buckets(head: Head) -> None:
     """Let go of the buckets that leave as the current one begins."""
-    head.start_us = bucket_us
-    oldest_us = bucket_us - BUCKETS * head.policy.bucket_us
-    for start_us in [start_us for start_us in head.buckets if start_us < oldest_us]:
-        spent, reserved, assumed, overrun = head.buckets.pop(start_us)
-        head.spent -= spent
-        head.reserved -= reserved
-        head.assumed -= assumed
-        head.overrun -= overrun
+    head.start_us = head.last_us - head.last_us % head.policy.bucket_us
+    head.until_us = head.start_us + head.policy.bucket_us
+    for start_us in [start_us for start_us in head.cells if start_us < _oldest_us(head)]:
+        spent, reserved, assumed, _ = head.cells.pop(start_us)
+        head.total -= spent + reserved + assumed
 
 
 def _open_window(head: Head, entry_id: int) -> None:
@@ -232,14 +240,14 @@ def _open_window(head: Head, entry_id: int) -> None:
         before = policy.window(head.partition, window.start_us - 1)
         carry = policy.limit_at(before.end_us - 1, entry_id)
         carry += policy.topped_up(head.partition, before, before.end_us - 1, entry_id)
-        if head.end_us and before.start_us == head.start_us:
-            carry -= head.spent + head.reserved + head.assumed
+        if before.start_us in head.cells:
+            carry -= head.total
         carry = max(0, min(carry, policy.limit_in_force(entry_id)))
-    if head.end_us:
-        figures = (head.spent, head.reserved, head.assumed, head.overrun)
-        head.closed += weighed(head.start_us, figures, head.carry)
-    head.start_us, head.end_us = window
-    head.spent = head.reserved = head.assumed = head.overrun = 0
+    for start_us, figures in head.cells.items():
+        head.closed += weighed(start_us, figures, head.carry)
+    head.start_us, head.until_us = window
+    head.cells = {head.start_us: [0, 0, 0, 0]}
+    head.total = 0
     head.carry = carry
 
 

@@ -185,33 +185,38 @@ def cost_of(rates: str, counts: Sequence[int]) -> int:
     Rates are pico-USD, flat or [[from input tokens, rate], ...]. A kind without a rate costs what
     the kind it is a part of costs; an hour's cache write first what a short one costs.
     """
-    price = _rates(rates)
     input_tokens, output_tokens, read, write, write_1h, reasoning, requests = counts
-
-    def rate(*codes: str) -> int:
-        given = next(price[code] for code in codes if price.get(code) is not None)
-        if isinstance(given, int):
-            return given
-        chosen: int = max(tier for tier in given if tier[0] <= input_tokens)[1]
-        return chosen
-
-    pico: int = (
-        (input_tokens - read - write - write_1h) * rate("i")
-        + read * rate("r", "i")
-        + write * rate("w", "i")
-        + write_1h * rate("h", "w", "i")
-        + (output_tokens - reasoning) * rate("o")
-        + reasoning * rate("t", "o")
-        + requests * price.get("q", 0)
-    )
+    prices = _prices(rates)
+    if not isinstance(prices[0], int):
+        prices = [_of_tier(price, input_tokens) for price in prices]
+    per_input, per_output, per_read, per_write, per_write_1h, per_thought, per_request = prices
+    pico: int = requests * per_request
+    pico += (input_tokens - read - write - write_1h) * per_input
+    pico += read * per_read + write * per_write + write_1h * per_write_1h
+    pico += (output_tokens - reasoning) * per_output + reasoning * per_thought
     nanos, rest = divmod(pico, 1000)
     return nanos + (1 if rest else 0)
 
 
 @lru_cache(maxsize=4096)
-def _rates(text: str) -> dict[str, Any]:
-    decoded: dict[str, Any] = json.loads(text)
-    return decoded
+def _prices(text: str) -> list[Any]:
+    """A price for each of the counts (requests last): all flat, or all in tiers."""
+    given = json.loads(text)
+
+    def first(*codes: str) -> Any:
+        return next((given[code] for code in codes if given.get(code) is not None), 0)
+
+    prices = [
+        first("i"), first("o"), first("r", "i"), first("w", "i"), first("h", "w", "i"),
+        first("t", "o"), first("q"),
+    ]  # fmt: skip
+    if all(isinstance(price, int) for price in prices):
+        return prices
+    return [[[0, price]] if isinstance(price, int) else price for price in prices]
+
+
+def _of_tier(tiers: list[list[int]], input_tokens: int) -> int:
+    return max(tier for tier in tiers if tier[0] <= input_tokens)[1]
 
 
 # --- I15 -----------------------------------------------------------------------------------------
