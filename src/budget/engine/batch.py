@@ -29,6 +29,9 @@ SEVERITIES: Final = {"warning": "warning", "action": "warning"}
 EntryLeg = tuple[int, int, int, int, int, int, int, int | None]
 """(head_id, cell_us, spent, reserved, assumed, overrun, version of the balance, limit | None)."""
 
+Booked = dict[int, list[tuple[int, int]]]
+"""What a usage record has spent: (cell_us, spent) by head, in the order it was booked."""
+
 _NO_SUMS: Final = [0] * 9
 _MAKES_USAGE: Final = frozenset({"record", "record_usage", "correct"})
 
@@ -69,7 +72,7 @@ class Batch:
         self.usage: dict[str, Row] = {}
         self.settling: dict[str, Row] = {}
         self.reversed: dict[str, str] = {}
-        self.correcting: dict[str, str] = {}
+        self.correcting: dict[str, Booked] = {}
         self.refused: list[tuple[Balance, str, dict[str, object]]] = []
         self.may_set_aside = True
         self._versions: dict[int, int] = {}

@@ -13,8 +13,9 @@ from budget.domain.usage import negated
 from budget.engine import rows
 from budget.engine.acts.before import claim, seen
 from budget.engine.acts.booking import amounts_of, book
-from budget.engine.batch import Batch, SetAside
+from budget.engine.batch import Batch, Booked, SetAside
 from budget.engine.commands import Correct
+from budget.storage.unit import Row
 
 
 def plan_correct(batch: Batch, command: Correct) -> None:
@@ -33,14 +34,33 @@ def meet_correct(batch: Batch, command: Correct) -> None:
         return
     for reversed_id, reversal_id in batch.unit.reversals([command.usage_id]):
         batch.reversed[reversed_id] = reversal_id
-    for _, legs in batch.unit.entry_legs([row[2]]):
-        batch.correcting[command.usage_id] = legs
-        batch.needs.heads.update(leg[0] for leg in rows.postings_from_json(legs))
+    booked = batch.correcting[command.usage_id] = _booked(batch, row)
+    batch.needs.heads.update(booked)
+
+
+def _booked(batch: Batch, row: Row) -> Booked:
+    """What a record has spent, cell by cell, in the order it was booked.
+
+    The entry of a replacement tells only how it differs from what it replaced, so all entries back
+    to the first record are added up.
+    """
+    entry_ids = [row[2]]
+    while row[24] is not None:
+        (row,) = batch.unit.usage([row[24]])
+        entry_ids.append(row[2])
+    legs = dict(batch.unit.entry_legs(entry_ids))
+    sums: dict[int, dict[int, int]] = {}
+    for entry_id in reversed(entry_ids):
+        for head_id, cell_us, spent, *_ in rows.postings_from_json(legs[entry_id]):
+            cells = sums.setdefault(head_id, {})
+            cells[cell_us] = cells.get(cell_us, 0) + spent
+    return {head_id: list(cells.items()) for head_id, cells in sums.items()}
 
 
 def want_correct(batch: Batch, command: Correct) -> None:
-    for leg in rows.postings_from_json(batch.correcting.get(command.usage_id, "[]")):
-        batch.want_window(leg[0], leg[1])
+    for head_id, cells in batch.correcting.get(command.usage_id, {}).items():
+        for cell_us, _ in cells:
+            batch.want_window(head_id, cell_us)
 
 
 def run_correct(batch: Batch, command: Correct) -> Correction:
@@ -64,7 +84,7 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
     usage, cost = command.replacement, None
     if usage is not None:
         cost = None if rates is None else cost_nanos(rates, usage)
-    booked = _booked(batch, command.usage_id)
+    booked = batch.correcting[command.usage_id]
     new = Amounts(0, 0, 0, 0, 0) if usage is None else amounts_of(usage, cost)
     decided = facts.correct(booked, new, batch.balances)
     legs = batch.apply(decided)
@@ -95,18 +115,10 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
     return Correction(command.reversal_id, command.replacement_id, cost, views)
 
 
-def _booked(batch: Batch, usage_id: str) -> dict[int, list[tuple[int, int]]]:
-    """What a record spent, by head: (cell_us, spent), in the order it was booked."""
-    booked: dict[int, list[tuple[int, int]]] = {}
-    for head_id, cell_us, spent, *_ in rows.postings_from_json(batch.correcting[usage_id]):
-        booked.setdefault(head_id, []).append((cell_us, spent))
-    return booked
-
-
 def _corrected_before(batch: Batch, command: Correct, ref: str) -> Correction:
     reversal_id, _, replacement_id = ref.partition(" ")
     views = tuple(
-        batch.view(batch.balances[head_id]) for head_id in _booked(batch, command.usage_id)
+        batch.view(batch.balances[head_id]) for head_id in batch.correcting[command.usage_id]
     )
     cost = batch.usage[replacement_id][18] if replacement_id else None
     return Correction(reversal_id, replacement_id or None, cost, views, replayed=True)
