@@ -17,7 +17,6 @@ from budget.engine.budget import AsyncBudget, Budget
 from tests.support.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.support.nursery import Nursery
 from tests.support.oracle import misposted, read_books, sqlite_path
-from tests.support.postgres import Cluster
 from tests.support.results import report
 from tests.support.workers import Outcome, Team, attempt, verify
 
@@ -244,56 +243,3 @@ def test_ten_thousand_may_wait_and_the_next_is_turned_away_at_once(
     assert healed.kind == "ok"
     assert kinds == Counter(ok=1, unavailable=10_000)
     assert stored(url) == {"first", "healed"}
-
-
-# --- Gone ----------------------------------------------------------------------------------------
-
-
-def test_postgres_gone_at_start_is_said_at_once_and_the_next_start_succeeds(
-    postgres_cluster: Cluster,
-) -> None:
-    postgres_cluster.stop()
-    began = time.monotonic()
-    with pytest.raises(Unavailable) as told:
-        Budget.open(postgres_cluster.url)
-    seconds = time.monotonic() - began
-    postgres_cluster.start()
-    with Budget.open(postgres_cluster.url) as budget:
-        budget.create_budget(**BUDGET)
-        outcome = hold(budget, "first")
-    report("PostgreSQL gone at start", told_after=seconds)
-    assert told.value.retry_after_seconds >= 1
-    assert seconds < 5
-    assert outcome.kind == "ok"
-
-
-def test_postgres_gone_later_is_503_until_it_is_back_and_needs_no_restart(
-    postgres_cluster: Cluster,
-) -> None:
-    url = postgres_cluster.url
-    with Budget.open(url) as budget:
-        budget.create_budget(**BUDGET)
-        acked = {name for name in ("a", "b") if hold(budget, name).kind == "ok"}
-        outcomes = []
-        for crash in (False, True):
-            postgres_cluster.stop(crash=crash)
-            gone = [hold(budget, f"gone-{crash}-{n}") for n in range(3)]
-            reads = attempt(budget, ("status", {"org": "wait"}))
-            outcomes += [*gone, reads]
-            postgres_cluster.start()
-            back = hold(budget, f"back-{crash}")
-            again = [hold(budget, f"gone-{crash}-{n}") for n in range(3)]
-            assert [o.kind for o in (back, *again)] == ["ok"] * 4, (back, again)
-            assert not any(o.replayed for o in again), "a call that got 503 was booked"
-            acked |= {f"back-{crash}"} | {f"gone-{crash}-{n}" for n in range(3)}
-        assert attempt(budget, ("status", {"org": "wait"})).kind == "ok"
-        found = verify(budget)
-    report(
-        "PostgreSQL gone and back",
-        unavailable=sum(o.kind == "unavailable" for o in outcomes),
-        slowest=max(o.seconds for o in outcomes),
-    )  # fmt: skip
-    assert {o.kind for o in outcomes} == {"unavailable"}, outcomes
-    assert max(o.seconds for o in outcomes) < 2.6
-    assert stored(url) == acked
-    assert found == []

@@ -84,12 +84,12 @@ def postings(books: Books) -> list[Posting]:
     return found
 
 
-def admitted_beyond(books: Books, limits: Limits) -> int:
+def admitted_beyond(books: Books, limits: Limits, posted: list[Posting] | None = None) -> int:
     """How many admissions left a hard balance above its limit; the promise is none."""
     policy_of = {head[0]: head[1] for head in books.heads}
     totals: Counter[tuple[int, int]] = Counter()
     beyond = 0
-    for posting in postings(books):
+    for posting in postings(books) if posted is None else posted:
         cell = (posting.head, posting.cell_us)
         totals[cell] += posting.spent + posting.reserved + posting.assumed
         limit = limits.get(policy_of.get(posting.head, ""))
@@ -104,11 +104,11 @@ def balances(books: Books) -> dict[tuple[str, str], tuple[int, int, int]]:
     return {(head[1], head[2]): (head[4], head[5], head[6]) for head in books.heads}
 
 
-def misposted(books: Books) -> list[str]:
+def misposted(books: Books, posted: list[Posting] | None = None) -> list[str]:
     """Balances that are not the sum of their postings."""
     rolling = {head[0] for head in books.heads if head[7] != "{}"}
     sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for posting in postings(books):
+    for posting in postings(books) if posted is None else posted:
         if posting.head in rolling:
             continue
         cell = sums[posting.head, posting.cell_us]

@@ -10,25 +10,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support import workers
 from tests.support.load import Answered, Crowd, Door
 from tests.support.nursery import Nursery
-from tests.support.oracle import Comparison, Limits, Tally, admitted_beyond, misposted, read_books
+from tests.support.oracle import (
+    Comparison,
+    Limits,
+    Tally,
+    admitted_beyond,
+    misposted,
+    postings,
+    read_books,
+)
 from tests.support.recorder import Recorder
 from tests.support.services import Service
 
 HOLD_NANOS = 1_250_000
 """The most that one call of the crowd holds: 100 tokens in at 2.50, 100 out at 10 USD a million."""
 
-# A limit is hard unless it says otherwise. Each session has room for about 60 calls and is
+# A limit is hard unless it says otherwise. Each session has room for about 20 calls and is
 # contested by a few hundred; the teams see them all.
 BUDGETS: list[dict[str, Any]] = [
     {
         "name": "session",
         "scope": {"org": "acme"},
         "policies": [
-            {"unit": "usd", "period": "per_session", "limit": "0.03"},
-            {"unit": "tokens", "period": "per_session", "limit": 10_000},
+            {"unit": "usd", "period": "per_session", "limit": "0.012"},
+            {"unit": "tokens", "period": "per_session", "limit": 4_000},
         ],
     },
     {
@@ -58,12 +65,18 @@ class Besieged:
     over: int = 0
     wrong: list[str] = field(default_factory=list)
 
+    def served_since(self, moment: float) -> bool:
+        """Whether all clients have since been told more than that the service is unavailable."""
+        last = [client.answers[-1] for client in self.crowd.clients if client.answers]
+        return all(answer.sent_at > moment and answer.status not in (0, 503) for answer in last)
+
     def look(self) -> Tally:
         """Hold the books as they are against everything recorded so far."""
         self.comparison.add(self.recorder.read())
         books = read_books(self.url)
-        self.over = admitted_beyond(books, self.limits)
-        self.wrong += misposted(books)
+        posted = postings(books)
+        self.over = admitted_beyond(books, self.limits, posted)
+        self.wrong += misposted(books, posted)
         tally = self.comparison.with_books(books)
         self.wrong += tally.findings
         return tally
@@ -113,10 +126,14 @@ def create_budgets(url: str) -> dict[str, int]:
 
 def verify(url: str) -> list[str]:
     """What `budget verify` finds wrong, asked beside the service."""
-    from budget.engine.budget import Budget
+    from budget.engine.verify import verify as verify_books
+    from budget.storage.database import open_database
 
-    with Budget.open(url, sweep=False) as budget:
-        return workers.verify(budget)
+    database = open_database(url)
+    try:
+        return [str(violation) for violation in verify_books(database).violations]
+    finally:
+        database.close()
 
 
 def assault(

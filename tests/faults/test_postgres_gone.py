@@ -1,0 +1,136 @@
+"""PostgreSQL is absent, stops or crashes: 503 meanwhile, nothing lost, no restart of ours."""
+
+import contextlib
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from budget.domain.errors import Unavailable
+from budget.engine.budget import Budget
+from tests.support.nursery import Nursery
+from tests.support.oracle import misposted, read_books
+from tests.support.postgres import Cluster, PostgresMissing, PostgresServer, start_cluster
+from tests.support.results import report
+from tests.support.siege import assault, siege
+from tests.support.siege import verify as verify_beside
+from tests.support.workers import Outcome, attempt, verify
+
+BUDGET: dict[str, Any] = {
+    "name": "patience",
+    "scope": {"org": "wait"},
+    "policies": [{"unit": "tokens", "period": "total", "limit": 10**9}],
+}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL to stop and crash, shared by the tests of this file."""
+    with contextlib.ExitStack() as stack:
+        try:
+            started = stack.enter_context(start_cluster())
+        except PostgresMissing as missing:
+            pytest.skip(f"no PostgreSQL: {missing}")
+        yield started
+
+
+@pytest.fixture
+def url(cluster: Cluster) -> str:
+    """An empty database on it."""
+    return PostgresServer(cluster.url).create_database()
+
+
+def hold(budget: Budget, name: str) -> Outcome:
+    """Hold one token under a name."""
+    ask = {"allocation_id": name, "attributes": {"org": "wait"}, "tokens": 1}
+    return attempt(budget, ("allocate", ask))
+
+
+def test_postgres_gone_at_start_is_said_at_once_and_the_next_start_succeeds(
+    cluster: Cluster, url: str
+) -> None:
+    cluster.stop()
+    began = time.monotonic()
+    with pytest.raises(Unavailable) as told:
+        Budget.open(url)
+    seconds = time.monotonic() - began
+    cluster.start()
+    with Budget.open(url) as budget:
+        budget.create_budget(**BUDGET)
+        outcome = hold(budget, "first")
+    report("PostgreSQL gone at start", told_after=seconds)
+    assert told.value.retry_after_seconds >= 1
+    assert seconds < 5
+    assert outcome.kind == "ok"
+
+
+def test_postgres_gone_later_is_503_until_it_is_back_and_needs_no_restart(
+    cluster: Cluster, url: str
+) -> None:
+    with Budget.open(url) as budget:
+        budget.create_budget(**BUDGET)
+        acked = {name for name in ("a", "b") if hold(budget, name).kind == "ok"}
+        outcomes = []
+        for crash in (False, True):
+            cluster.stop(crash=crash)
+            gone = [hold(budget, f"gone-{crash}-{n}") for n in range(3)]
+            reads = attempt(budget, ("status", {"org": "wait"}))
+            outcomes += [*gone, reads]
+            cluster.start()
+            back = hold(budget, f"back-{crash}")
+            again = [hold(budget, f"gone-{crash}-{n}") for n in range(3)]
+            assert [o.kind for o in (back, *again)] == ["ok"] * 4, (back, again)
+            assert not any(o.replayed for o in again), "a call that got 503 was booked"
+            acked |= {f"back-{crash}"} | {f"gone-{crash}-{n}" for n in range(3)}
+        assert attempt(budget, ("status", {"org": "wait"})).kind == "ok"
+        found = verify(budget)
+    report(
+        "PostgreSQL gone and back",
+        unavailable=sum(o.kind == "unavailable" for o in outcomes),
+        slowest=max(o.seconds for o in outcomes),
+    )  # fmt: skip
+    assert {o.kind for o in outcomes} == {"unavailable"}, outcomes
+    assert max(o.seconds for o in outcomes) < 2.6
+    books = read_books(url)
+    assert {row[0] for row in books.allocations} == acked
+    assert misposted(books) == []
+    assert found == []
+
+
+def test_services_outlive_the_crash_of_their_postgres(
+    cluster: Cluster, url: str, nursery: Nursery, folder: Path, long_run: bool
+) -> None:
+    crashes = 20 if long_run else 2
+    rng = random.Random(4)
+    began = time.monotonic()
+    slowest = 0.0
+    with siege(nursery, folder, url, services=2) as besieged:
+        for crash in range(crashes):
+            assault(besieged, rng, crash, lambda: cluster.stop(crash=True))
+            time.sleep(1.1)  # the crowd goes on asking, and hears 503; /ready looks once a second
+            ready = [service.status_of("/ready") for service in besieged.services]
+            assert ready == [503, 503], ready
+            cluster.start()
+            back = time.monotonic()
+            while not besieged.served_since(back):
+                assert time.monotonic() < back + 10, "the services do not come back"
+                time.sleep(0.005)
+            slowest = max(slowest, time.monotonic() - back)
+            time.sleep(0.1)
+        besieged.crowd.leave()
+        tally = besieged.look()
+        besieged.wrong += verify_beside(url)
+    report(
+        "crash of PostgreSQL under two services",
+        crashes=crashes, sent=tally.sent, acked=tally.acked, refused=tally.refused,
+        unknown=tally.unknown, unavailable=tally.unavailable, lost=tally.lost,
+        phantom=tally.phantom, over=besieged.over, dup=tally.dup, slowest_return=slowest,
+        seconds=time.monotonic() - began,
+    )  # fmt: skip
+    assert besieged.wrong == []
+    assert (tally.lost, tally.phantom, tally.dup, besieged.over) == (0, 0, 0, 0)
+    assert tally.unavailable > 0
+    assert tally.acked > 10 * crashes
