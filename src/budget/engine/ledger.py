@@ -100,6 +100,7 @@ class Ledger:
         self._queue: deque[Ticket] = deque()
         self._changed = threading.Condition()
         self._closing = False
+        self._stopped = threading.Event()
         self._catalogue = Catalogue(0, ())
         self._sweep_every = TICK_SECONDS if sweep else None
         self._next_sweep = 0.0
@@ -153,6 +154,7 @@ class Ledger:
         with self._changed:
             self._closing = True
             self._changed.notify()
+        self._stopped.set()
         self._writer.join()
         self._watch.join()
 
@@ -363,8 +365,7 @@ class Ledger:
 
     def _expire_queue(self) -> None:
         """Answer 503 to commands that have waited too long; nothing of them was written."""
-        while not self._closing:
-            time.sleep(0.1)
+        while not self._stopped.wait(0.1):
             late: list[Ticket] = []
             latest = time.monotonic() - MAX_WAIT_SECONDS
             with self._changed:
