@@ -42,6 +42,9 @@ class Used:
         self._findings = findings
         self._rows = stream(connection, _IN_ORDER)
         self._next: Any | None = next(self._rows, None)
+        corrected = select(_u.reverses).where(_u.reverses.is_not(None))
+        self._corrected = set(connection.scalars(corrected))
+        self._booked_on: dict[str, set[int]] = {}
         self.records = 0
 
     def take(
@@ -76,6 +79,8 @@ class Used:
             )
             return
         self._check_spent(entry_id, legs, _amounts(rows[0]))
+        if usage_id is not None and usage_id in self._corrected:
+            self._booked_on[usage_id] = {leg[0] for leg in legs}
 
     def finish(self) -> None:
         """The journal has been read: what records are left were booked by no entry."""
@@ -132,13 +137,17 @@ class Used:
             )
             return
         net = [sum(column) for column in zip(*map(_amounts, rows), strict=True)]
-        moved = {leg[0] for leg in legs}
-        unmoved = self._heads_booked(usage_id) - moved
-        still = [(head_id, 0, 0, 0, 0, 0, 0, None) for head_id in unmoved]
+        booked_on = self._booked_on.pop(usage_id or "", None)
+        if booked_on is None:  # of another process, whose transaction began after the correction's
+            booked_on = self._read_booked_on(usage_id)
+        still = [(head_id, 0, 0, 0, 0, 0, 0, None) for head_id in booked_on]
         self._check_spent(entry_id, [*legs, *still], net)
+        for row in replacements:
+            if row.id in self._corrected:
+                self._booked_on[row.id] = booked_on
 
-    def _heads_booked(self, usage_id: str | None) -> set[int]:
-        """The balances that a record was booked on: those of the record it goes back to."""
+    def _read_booked_on(self, usage_id: str | None) -> set[int]:
+        """The balances that a record was booked on: those of the first one it stands for."""
         while usage_id is not None:
             of_record = select(_u.entry_id, _u.replaces).where(_u.id == usage_id)
             found = self._connection.execute(of_record).one_or_none()
