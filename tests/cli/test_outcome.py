@@ -29,7 +29,8 @@ def balance(**changes: Any) -> BalanceShape:
         "used_fraction": "0.4",
         "resets_at": "2026-02-01T00:00:00Z",
     }
-    shape: BalanceShape = {**made, **changes}
+    made.update(changes)
+    shape: BalanceShape = made
     return shape
 
 

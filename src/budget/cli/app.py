@@ -40,6 +40,7 @@ def make_app() -> App:
     for order, (place, name, help_text) in enumerate(_COMMANDS):
         app.command(f"budget.cli.{place}", name=name, help=help_text, sort_key=order)
     app.command("budget.cli.limits:set_limit", name="set_limit", show=False)
+    app.meta.suppress_keyboard_interrupt = False
     app.meta.group_parameters = Group("With every command", sort_key=99)
 
     @app.meta.default

@@ -225,10 +225,11 @@ class Driver:
 
     def _note_refusal(self, call: Call, problem: Json) -> None:
         self.tally.refused += 1
-        lines = problem.get("refused_by") or [problem]
-        for line in lines:
-            who = line.get("policy_id") or problem.get("code", "refused")
-            refused = self.tally.refusals.setdefault(who, Refused(call.line, {**problem, **line}))
+        by_limits = problem["refused_by"] if problem["code"] == "over_limit" else []
+        for line in by_limits or [{"policy_id": problem["code"], "policy": None}]:
+            refused = self.tally.refusals.setdefault(
+                line["policy_id"], Refused(call.line, {**problem, **line})
+            )
             refused.calls += 1
 
     def _note_admission(self, call: Call, answer: Json) -> None:

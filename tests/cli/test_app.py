@@ -1,0 +1,185 @@
+"""The command itself: its help, its errors, and how it ends."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from budget import __version__
+from budget.cli.app import run
+from tests.cli.conftest import COMMAND, ROOT, Say, clean_environ
+from tests.support.results import report
+
+COMMANDS = ("serve", "status", "set-limit", "verify", "replay", "key")
+
+
+def test_the_help_names_every_command_and_what_goes_with_each(say: Say) -> None:
+    said = say("--help")
+    assert said.code == 0
+    for word in (*COMMANDS, "--target", "BUDGET_TARGET", "--json", "--no-color", "--quiet"):
+        assert word in said.out
+    assert "\x1b" not in said.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself_and_the_options_of_all(say: Say, command: str) -> None:
+    said = say(command, "--help")
+    assert said.code == 0
+    assert f"budget {command}" in said.out
+    assert "--json" in said.out
+    assert "face" not in said.out.lower()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("serve", ["--host", "--port", "--insecure-behind-proxy", "--new-admin-key"]),
+        ("status", ["--period", "--tier", "--provider", "--component", "--attribute", "--format"]),
+        (
+            "set-limit",
+            ["PERIOD", "LIMIT", "--budget-id", "--name", "--provider", "--tier", "--component",
+             "--policy-type", "--hard", "--unit", "--warning-threshold", "--action-threshold",
+             "--timezone"],
+        ),
+        (
+            "replay",
+            ["TRACE", "--url", "--speed", "--concurrency", "--limit", "--session", "--attribute",
+             "--max-output-tokens"],
+        ),
+    ],
+)  # fmt: skip
+def test_each_option_is_in_the_help(say: Say, command: str, words: list[str]) -> None:
+    said = say(command, "--help")
+    for word in words:
+        assert word in said.out
+
+
+def test_without_a_command_the_help_is_shown(say: Say) -> None:
+    assert say().out == say("--help").out
+
+
+def test_the_version_is_that_of_the_package(say: Say) -> None:
+    assert say("--version").out == f"budget {__version__}\n"
+
+
+def test_what_goes_with_every_command_may_stand_before_or_behind_it(local: Say) -> None:
+    assert local("set-limit", "daily", "5", "--quiet").code == 0
+    assert local("--json", "status").out == local("status", "--json").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["spend"], "spend"),
+        (["statsu"], 'Did you mean "status"?'),
+        (["status", "--peroid", "daily"], "--peroid"),
+        (["status", "daily"], "daily"),
+        (["set-limit"], "PERIOD"),
+        (["set-limit", "daily"], "LIMIT"),
+        (["status", "--format", "yaml"], "yaml"),
+        (["status", "--target"], "--target requires an argument"),
+        (["replay", "x.csv", "--concurrency", "many"], "many"),
+    ],
+)
+def test_a_slip_of_the_tongue_is_one_sentence_and_exit_2(
+    say: Say, words: list[str], said: str
+) -> None:
+    heard = say(*words)
+    assert heard.code == 2
+    assert heard.out == ""
+    assert heard.err.startswith("budget: ")
+    assert said in heard.err
+    assert "--help`" in heard.err
+    assert heard.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "said"),
+    [
+        ("mysql://localhost/budget", 2, "is not the URL of a database"),
+        ("http://", 2, "is not the address of a service"),
+        ("http://127.0.0.1:99999", 2, "is not the address of a service"),
+        ("http://127.0.0.1:9", 5, "No service answers at http://127.0.0.1:9"),
+        ("sqlite:////nowhere/at/all.db", 4, "There is no ledger at /nowhere/at/all.db yet"),
+        ("postgresql://nobody@127.0.0.1:9/budget", 5, "cannot be"),
+    ],
+)
+def test_a_target_that_cannot_be_had_is_one_sentence(
+    say: Say, target: str, code: int, said: str
+) -> None:
+    heard = say("status", "--target", target)
+    assert heard.code == code
+    assert said in heard.err
+    assert heard.err.count("\n") == 1
+    assert "Traceback" not in heard.err
+
+
+def test_a_file_that_is_no_ledger_is_refused_and_left_as_it_is(say: Say, tmp_path: Path) -> None:
+    file = tmp_path / "letter.txt"
+    file.write_text("Dear friend,\n" * 100)
+    heard = say("status", "--target", f"sqlite:///{file}")
+    assert heard.code == 2
+    assert "is not a SQLite database" in heard.err
+    assert file.read_text() == "Dear friend,\n" * 100
+
+
+def test_an_unforeseen_error_is_one_sentence_unless_asked_for_more(
+    say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by\nzero")
+
+    monkeypatch.setattr("budget.cli.status.open_books", fail)
+    heard = say("status")
+    assert heard.code == 1
+    assert heard.err.startswith("budget: This should not happen: ZeroDivisionError: by zero")
+    monkeypatch.setenv("BUDGET_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        run(["status"])
+
+
+def test_who_has_read_enough_of_the_answer_may_leave(tmp_path: Path) -> None:
+    environ = clean_environ(tmp_path)
+    command = " ".join(f"'{word}'" for word in COMMAND)
+    shell = f"{command} --help | head -1; test ${{PIPESTATUS[0]}} -ne 130"
+    heard = subprocess.run(
+        ["bash", "-c", shell], capture_output=True, text=True, env=environ, check=True
+    )
+    assert heard.stdout.startswith("Usage: budget")
+    assert "Traceback" not in heard.stderr
+
+
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        ("budget --help", "from budget.cli.app import run; run(['--help'])"),
+        ("import budget", "import budget"),
+        ("python alone", "pass"),
+    ],
+)
+def test_it_starts_quickly(what: str, code: str, tmp_path: Path) -> None:
+    """Measured and printed, not asserted: other work on the machine is not the command's fault."""
+    environ = clean_environ(tmp_path)
+    best = float("inf")
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=environ)
+        best = min(best, time.perf_counter() - began)
+    report("start-up", what=what, best_of_3_ms=round(best * 1000))
+
+
+def test_the_help_needs_no_library_that_only_some_commands_need(tmp_path: Path) -> None:
+    code = (
+        "import sys; from budget.cli.app import run; run(['--help']); "
+        "heavy = {'sqlalchemy', 'starlette', 'uvicorn', 'genai_prices', 'httpx2', 'psycopg'}; "
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    heard = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=True, env=clean_environ(tmp_path), cwd=ROOT,
+    )  # fmt: skip
+    assert heard.stderr == "[]\n"
+    assert os.linesep in heard.stdout

@@ -1,0 +1,115 @@
+"""`budget serve` says what is needed to use it, and the commands of this machine find it."""
+
+import json
+import shlex
+import stat
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import COMMAND, Served, clean_environ, start_service, stop_service
+
+
+def heard(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as the user of a home."""
+    return subprocess.run(
+        [*COMMAND, *words], capture_output=True, text=True, env=clean_environ(home), check=False
+    )
+
+
+def test_it_prints_where_it_is_and_where_the_key_lies_but_not_the_key(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    target = f"sqlite:///{tmp_path / 'budget.db'}"
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", "--target", target],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environ(home),
+    )  # fmt: skip
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(5)]
+    url = lines[1].removeprefix("Address").strip()
+    urllib.request.urlopen(f"{url}/health", timeout=10).close()
+    process.terminate()
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert (out, err) == ("", "")
+    titles = [line.split("  ")[0] for line in lines[1:]]
+    assert titles == ["Address", "Ledger", "Admin key", "Try"]
+    assert url.startswith("http://127.0.0.1:")
+    key_file = Path(lines[3].removeprefix("Admin key").strip())
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert "bud_" in key_file.read_text()
+    assert not any("bud_" in line for line in lines)
+    assert f"--target {target}" in lines[4]
+
+
+def test_the_curl_it_prints_works(service: Served) -> None:
+    curl = f'curl -sS -H "Authorization: Bearer {service.key}" {service.url}/api/v1/status'
+    answer = subprocess.run(shlex.split(curl), capture_output=True, text=True, check=True)
+    assert json.loads(answer.stdout)["balances"] == []
+
+
+def test_the_commands_of_this_machine_use_the_service_that_has_the_file_open(
+    service: Served,
+) -> None:
+    said = heard(service.home, "set-limit", "daily", "5", "--target", service.target, "--json")
+    assert said.returncode == 0, said.stderr
+    # The service, not this command, has booked it: its actor is a key, not `local`.
+    from budget.engine.budget import Budget
+
+    with Budget.open(service.target, sweep=False) as books:
+        (made,) = [event for event in books.events().items if event.kind == "budget_created"]
+    assert made.actor.startswith("key_")
+
+
+def test_when_the_service_has_gone_the_file_is_opened_and_a_further_key_is_made_on_request(
+    tmp_path: Path,
+) -> None:
+    first = start_service(tmp_path)
+    assert stop_service(first) == 0
+    said = heard(first.home, "status", "--target", first.target, "--json")
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout) == {"balances": []}
+    second = start_service(tmp_path, "--new-admin-key")
+    assert stop_service(second) == 0
+    assert first.key != second.key
+
+
+def test_a_port_that_is_taken_is_exit_5_and_says_what_to_do(service: Served) -> None:
+    port = service.url.rpartition(":")[2]
+    said = heard(service.home, "serve", "--port", port, "--target", service.target)
+    assert said.returncode == 5
+    assert "Choose another port with --port." in said.stderr
+    assert said.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--port", "99999"], "port: '99999' is not a port"),
+        (["--port", "http"], "port: 'http' is not a port"),
+        (["--host", "0.0.0.0"], "--insecure-behind-proxy"),
+        (["--host", "no.such.host.invalid"], "is no address of this machine"),
+        (["--target", "http://127.0.0.1:8013"], "is not the URL of a database"),
+    ],
+)
+def test_what_cannot_be_served_is_exit_2(tmp_path: Path, words: list[str], part: str) -> None:
+    said = heard(tmp_path, "serve", *words)
+    assert said.returncode == 2
+    assert part in said.stderr
+    assert said.stderr.count("\n") == 1
+
+
+def test_the_key_is_printed_alone_and_a_missing_one_is_exit_4(
+    service: Served, tmp_path: Path
+) -> None:
+    said = heard(service.home, "key", "--target", service.target, "--json")
+    assert json.loads(said.stdout)["key"] == service.key
+    none = heard(tmp_path, "key")
+    assert none.returncode == 4
+    assert none.stdout == ""
+    assert "--new-admin-key" in none.stderr
