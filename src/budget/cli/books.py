@@ -5,7 +5,7 @@ calls that spend; `replay` makes those through the service.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from budget.cli.face import Face
 from budget.cli.remote import Service, service_url
 from budget.domain.errors import NotFound, Unavailable
-from budget.domain.shapes import BalanceShape, BudgetShape, PolicyShape
+from budget.domain.shapes import BalanceShape, BudgetShape, PolicyShape, VerificationShape
 
 if TYPE_CHECKING:
     from budget.engine.budget import Budget
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PAGE: Final = 1000
 
 Ask = dict[str, Any]
+Tell = Callable[[int, int], None]
 
 
 class Books(Protocol):
@@ -47,8 +48,8 @@ class Books(Protocol):
     def change_policy(self, policy_id: str, asked: Ask) -> PolicyShape:
         """Change fields of a policy."""
 
-    def verify(self) -> Any:
-        """Recompute the books."""
+    def verify(self, tell: Tell) -> VerificationShape:
+        """Recompute the books; `tell` hears (rows done, rows in all), or nothing."""
 
 
 class NoLedger(NotFound):
@@ -111,11 +112,12 @@ class InProcess:
 
         return wire.policy(self._budget.change_policy(policy_id, **asked))
 
-    def verify(self) -> Any:
-        """Recompute the books."""
+    def verify(self, tell: Tell) -> VerificationShape:
+        """Recompute the books, telling how far it has come."""
         from budget.domain import wire
+        from budget.engine.verify import verify
 
-        return wire.verification(self._budget.verify())
+        return wire.verification(verify(self._budget.books.database, progress=tell))
 
 
 @contextmanager

@@ -6,7 +6,6 @@ answers alone.
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,10 +53,3 @@ class Face:
 
         hidden = self.quiet or not sys.stderr.isatty()
         return Progress(*columns, console=self.console(stderr=True), disable=hidden, transient=True)
-
-    def working(self, text: str, work: Callable[[], Any]) -> Any:
-        """Do something that may take a while, with a sign of life on a terminal."""
-        if self.quiet or not sys.stderr.isatty():
-            return work()
-        with self.console(stderr=True).status(text):
-            return work()

@@ -9,13 +9,14 @@ from urllib.parse import quote, urlsplit
 
 from budget.cli.exits import Answered
 from budget.domain.errors import InvalidInput, Unavailable
-from budget.domain.shapes import BalanceShape, BudgetShape, PolicyShape
+from budget.domain.shapes import BalanceShape, BudgetShape, PolicyShape, VerificationShape
 
 if TYPE_CHECKING:
     import httpx2
 
 PAGE: Final = 1000
 TIMEOUT_SECONDS: Final = 30
+VERIFY_SECONDS: Final = 3600
 
 Json = dict[str, Any]
 
@@ -92,7 +93,6 @@ class Service:
         self._client = httpx2.Client(
             base_url=url,
             headers=heads(key),
-            timeout=TIMEOUT_SECONDS,
             trust_env=not near(url),
         )
 
@@ -102,12 +102,22 @@ class Service:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def call(self, method: str, path: str, body: Any = None, **asked: str) -> Any:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        asked: Mapping[str, str] | None = None,
+        *,
+        timeout_seconds: int = TIMEOUT_SECONDS,
+    ) -> Any:
         """Ask, and read the answer. Raises Answered or Unavailable."""
         import httpx2
 
         try:
-            answer = self._client.request(method, f"/api/v1{path}", json=body, params=asked)
+            answer = self._client.request(
+                method, f"/api/v1{path}", json=body, params=asked, timeout=timeout_seconds
+            )
         except httpx2.TransportError as error:
             raise unreachable(self.where, error) from None
         return read_answer(self.where, answer)
@@ -117,7 +127,7 @@ class Service:
         cursor: str | None = None
         while True:
             more = {} if cursor is None else {"cursor": cursor}
-            page = self.call("GET", path, None, limit=str(PAGE), **asked, **more)
+            page = self.call("GET", path, None, {"limit": str(PAGE), **asked, **more})
             yield from page["items"]
             cursor = page.get("next_cursor")
             if cursor is None:
@@ -125,7 +135,7 @@ class Service:
 
     def status(self, attributes: Mapping[str, str]) -> list[BalanceShape]:
         """Every balance that calls with these attributes meet."""
-        balances: list[BalanceShape] = self.call("GET", "/status", None, **attributes)["balances"]
+        balances: list[BalanceShape] = self.call("GET", "/status", None, attributes)["balances"]
         return balances
 
     def budgets(self) -> Iterator[BudgetShape]:
@@ -152,7 +162,8 @@ class Service:
         changed: PolicyShape = self.call("PUT", f"/policies/{quote(policy_id, safe='')}", asked)
         return changed
 
-    def verify(self) -> Json:
-        """Have the service recompute its books."""
-        found: Json = self.call("GET", "/verify")
+    def verify(self, tell: object) -> VerificationShape:
+        """Have the service recompute its books; it does not tell how far it has come."""
+        del tell
+        found: VerificationShape = self.call("GET", "/verify", timeout_seconds=VERIFY_SECONDS)
         return found

@@ -1,12 +1,13 @@
 """`budget verify`: the books recomputed from their entries, and whatever does not add up."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from budget.cli import exits
-from budget.cli.books import open_books
+from budget.cli.books import Books, open_books
 from budget.cli.face import Face
+from budget.domain.shapes import VerificationShape
 
 
 def verify(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
@@ -15,24 +16,35 @@ def verify(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
     May be run at any time, also while the service is under load. Ends with 1 if anything is wrong.
     """
     with open_books(face) as books:
-        found = face.working(f"Verifying {books.where} ...", books.verify)
-        where = books.where
+        found = _recompute(face, books)
     if face.json:
         face.print_json(found)
     else:
-        _show(face, found, where)
+        _show(face, found)
     return exits.OK if found["clean"] else exits.FAILED
 
 
-def _show(face: Face, found: dict[str, Any], where: str) -> None:
+def _recompute(face: Face, books: Books) -> VerificationShape:
+    """The findings, with a bar on a terminal."""
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("Verifying"), BarColumn(), TimeElapsedColumn())
+    with face.progress(*columns) as progress:
+        bar = progress.add_task("", total=None)
+        return books.verify(lambda done, total: progress.update(bar, completed=done, total=total))
+
+
+def _show(face: Face, found: VerificationShape) -> None:
     for violation in found["violations"]:
-        if isinstance(violation, dict):
-            named = f"{violation['invariant']}  {violation['subject']}: {violation['detail']}"
-        else:
-            named = str(violation)
-        face.print(named)
+        face.print(f"{violation['invariant']}  {violation['subject']}: {violation['detail']}")
+    untold = found["count"] - len(found["violations"])
+    if untold:
+        face.print(f"and {untold:,} more")
+    checked = (
+        f"{found['entries']:,} entries, {found['usage_records']:,} usage records, "
+        f"{found['allocations']:,} allocations, {found['balances']:,} balances"
+    )
     if found["clean"]:
-        face.print(f"The books add up: {where}")
+        face.print(f"The books add up: {checked}.")
     else:
-        total = found.get("count", len(found["violations"]))
-        face.print(f"{total:,} violations: {where}")
+        face.print(f"{found['count']:,} violations in {checked}.")
