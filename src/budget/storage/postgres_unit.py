@@ -11,7 +11,7 @@ import psycopg
 
 from budget.storage import postgres_sql as sql
 from budget.storage.errors import Broken, CommitUnknown, StorageError, Transient, Unreachable
-from budget.storage.postgres_wire import Call, Failed, Statement, Wire, driver_error, encoded
+from budget.storage.postgres_wire import Call, Failed, Statement, Wire, driver_error
 from budget.storage.unit import Begun, Changes, Row
 
 _SQLALCHEMY_SCHEME: Final = "postgresql+psycopg://"
@@ -59,7 +59,7 @@ class PostgresUnit:
     def _begin_once(self, lock: Statement) -> Begun:
         if self._wire is None or not self._wire.is_open:
             self._wire = Wire(self._conninfo, sql.ALL)
-        calls = [Call(sql.BEGIN, ()), Call(lock, ()), Call(sql.STATE, ())]
+        calls = [Call(sql.BEGIN), Call(lock), Call(sql.STATE)]
         try:
             _, _, rows = self._wire.round_trip(calls)
         except Failed as failed:
@@ -76,17 +76,16 @@ class PostgresUnit:
         CommitUnknown: nobody knows, or the standby that was to have it too does not.
         """
         wire = self._wire_in_use()
-        if wire.has_failed:
-            raise Broken("a statement had failed before: nothing was written")
         if not (self._wrote or self._claimed or self._created):
             self.rollback()  # nothing to keep, and so nothing to wait for the disk for
             return
-        calls = [*self._take_queued(), Call(sql.COMMIT, ())]
+        calls = [*self._take_queued(), Call(sql.COMMIT)]
         wire.waited_in_vain = False
         try:
             tag = wire.run(calls)
         except Failed as failed:
-            if failed.unanswered or failed.place == len(calls) - 1:
+            self.rollback()
+            if failed.in_doubt:
                 raise CommitUnknown(str(failed.error)) from failed
             raise failed.error from failed
         if tag != "COMMIT":  # as after a statement that failed
@@ -105,7 +104,7 @@ class PostgresUnit:
             return
         if wire.is_open and wire.in_transaction:
             try:
-                wire.run([Call(sql.ROLLBACK, ())])
+                wire.run([Call(sql.ROLLBACK)])
             except Failed:
                 wire.close()
         if not wire.is_open:
@@ -125,12 +124,16 @@ class PostgresUnit:
         return self._wire
 
     def _ask(self, *calls: Call) -> list[list[Row]]:
-        """The rows of each call, after whatever was to be written before."""
+        """The rows of each call, after whatever was to be written before.
+
+        What fails ends the transaction: nothing of it can be committed any more.
+        """
         wire = self._wire_in_use()
         queued = self._take_queued()
         try:
             return wire.round_trip([*queued, *calls])[len(queued) :]
         except Failed as failed:
+            self.rollback()
             raise failed.error from failed
 
     def _take_queued(self) -> list[Call]:
@@ -171,7 +174,7 @@ class PostgresUnit:
             return []
         named = list({**dict.fromkeys(ids), **dict.fromkeys(ending)})
         envelopes, calls = self._ask(
-            encoded(sql.LOCK_ENVELOPES, named), encoded(sql.LOCK_CALLS, named, ending)
+            Call(sql.LOCK_ENVELOPES, (named,)), Call(sql.LOCK_CALLS, (named, ending))
         )
         parents = {row[0] for row in envelopes}
         if any(row[3] is not None and row[3] not in parents for row in calls):
@@ -180,28 +183,28 @@ class PostgresUnit:
 
     def due(self, now_us: int, most: int) -> list[str]:
         """Ids of open allocations whose expiry has come, oldest first (not locked)."""
-        (rows,) = self._ask(encoded(sql.DUE, now_us, most))
+        (rows,) = self._ask(Call(sql.DUE, (now_us, most)))
         return [id_ for (id_,) in rows]
 
     def usage(self, ids: Sequence[str]) -> list[Row]:
         """Usage records by id."""
-        return self._ask(encoded(sql.USAGE, ids))[0] if ids else []
+        return self._ask(Call(sql.USAGE, (ids,)))[0] if ids else []
 
     def settling_usage(self, allocation_ids: Sequence[str]) -> list[Row]:
         """The final usage records of settled allocations."""
         if not allocation_ids:
             return []
-        return self._ask(encoded(sql.SETTLING_USAGE, allocation_ids))[0]
+        return self._ask(Call(sql.SETTLING_USAGE, (allocation_ids,)))[0]
 
     def reversals(self, usage_ids: Sequence[str]) -> list[Row]:
         """(reversed usage id, reversing usage id) of those records that were reversed."""
-        return self._ask(encoded(sql.REVERSALS, usage_ids))[0] if usage_ids else []
+        return self._ask(Call(sql.REVERSALS, (usage_ids,)))[0] if usage_ids else []
 
     def entry_legs(self, entry_ids: Sequence[int]) -> list[tuple[int, str]]:
         """(id, legs) of entries."""
         if not entry_ids:
             return []
-        (rows,) = self._ask(encoded(sql.ENTRY_LEGS, entry_ids))
+        (rows,) = self._ask(Call(sql.ENTRY_LEGS, (entry_ids,)))
         return [(id_, legs) for id_, legs in rows]
 
     def heads(
@@ -215,12 +218,12 @@ class PostgresUnit:
         if not pairs:
             if not ids:
                 return [], []
-            (rows,) = self._ask(encoded(sql.LOCK_HEADS, (), (), ids))
+            (rows,) = self._ask(Call(sql.LOCK_HEADS, ((), (), ids)))
             return rows, []
         policies, partitions = zip(*dict.fromkeys(pairs), strict=True)
         created, rows = self._ask(
-            encoded(sql.CREATE_HEADS, policies, partitions),
-            encoded(sql.LOCK_HEADS, policies, partitions, ids),
+            Call(sql.CREATE_HEADS, (policies, partitions)),
+            Call(sql.LOCK_HEADS, (policies, partitions, ids)),
         )
         ids_created = [id_ for (id_,) in created]
         self._created.update(ids_created)
@@ -264,7 +267,7 @@ class PostgresUnit:
         if ids:
             self._wrote = self._wrote or not self._created.issuperset(ids)
             self._created.difference_update(ids)
-            self._clearing.append(encoded(sql.DELETE_HEADS, ids, len(ids)))
+            self._clearing.append(Call(sql.DELETE_HEADS, (ids, len(ids))))
 
     def _queue(self, statement: Statement, rows: Sequence[Row]) -> None:
         if rows:
@@ -292,8 +295,10 @@ class PostgresUnit:
                     cursor.execute(text, arguments)
                 return cursor.fetchall() if cursor.description else []
         except psycopg.Error as error:
+            self.rollback()
             raise driver_error(error) from error
         except UnicodeEncodeError as error:
+            self.rollback()
             raise Broken(str(error)) from error
 
 
@@ -303,7 +308,7 @@ def _rows(statement: Statement, rows: Sequence[Row], *more: Any) -> Call:
         columns = list(zip(*rows, strict=True))
     except ValueError as error:
         raise Broken(f"{statement.name.decode()}: {error}") from error
-    return encoded(statement, *columns, *more)
+    return Call(statement, (*columns, *more))
 
 
 def _summed(rollups: Sequence[Row]) -> Sequence[Row]:

@@ -83,20 +83,23 @@ class Statement(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A statement with its encoded arguments."""
+    """A statement with its arguments: an array is any sequence of its elements."""
 
     statement: Statement
-    arguments: Sequence[bytes]
+    arguments: Sequence[Any] = ()
 
 
 class Failed(Exception):
-    """The call at `place` failed; what came after it was not run. `unanswered`: nobody knows."""
+    """The call at `place` failed; what came after it was not run.
 
-    def __init__(self, place: int, error: StorageError, *, unanswered: bool = False) -> None:
+    `in_doubt`: the last of the calls was sent, and may have been carried out nevertheless.
+    """
+
+    def __init__(self, place: int, error: StorageError, *, in_doubt: bool = False) -> None:
         super().__init__(str(error))
         self.place = place
         self.error = error
-        self.unanswered = unanswered
+        self.in_doubt = in_doubt
 
 
 def storage_error(sqlstate: str | None, message: str) -> StorageError:
@@ -105,8 +108,6 @@ def storage_error(sqlstate: str | None, message: str) -> StorageError:
     if sqlstate is None:
         return Unreachable(text)
     text = f"{text} [{sqlstate}]"
-    if sqlstate in _STALE:
-        return Stale(text)
     if sqlstate in _TRANSIENT:
         return Transient(text)
     if sqlstate in _GONE or sqlstate[:2] in _GONE_CLASSES:
@@ -167,16 +168,13 @@ _ENCODERS: Final[Mapping[str, Callable[[Any], bytes]]] = {
 }
 
 
-def encoded(statement: Statement, *arguments: Any) -> Call:
-    """A call of a statement; Broken if a value cannot be sent, such as half a surrogate pair."""
+def _encoded(statement: Statement, arguments: Sequence[Any]) -> list[bytes]:
+    """Arguments as they are sent; Broken if one cannot be, such as half a surrogate pair."""
     try:
-        return Call(
-            statement,
-            [
-                _ENCODERS[kind](argument)
-                for kind, argument in zip(statement.parameters, arguments, strict=True)
-            ],
-        )
+        return [
+            _ENCODERS[kind](argument)
+            for kind, argument in zip(statement.parameters, arguments, strict=True)
+        ]
     except (UnicodeEncodeError, struct.error, AttributeError, TypeError, ValueError) as error:
         raise Broken(f"{statement.name.decode()}: {error}") from error
 
@@ -235,22 +233,38 @@ class Wire:
 
     def _run(self, calls: Sequence[Call]) -> list[pq.abc.PGresult]:
         pgconn = self._pgconn
-        place = 0
+        sent = 0
+        unsendable: Failed | None = None
+        last = False
         try:
             pgconn.enter_pipeline_mode()
             for statement, arguments in calls:
+                try:
+                    values = _encoded(statement, arguments)
+                except Broken as error:
+                    unsendable = Failed(sent, error)
+                    break
+                last = sent == len(calls) - 1
                 pgconn.send_query_prepared(
                     statement.name,
-                    arguments,
-                    param_formats=[pq.Format.BINARY] * len(arguments),
+                    values,
+                    param_formats=[pq.Format.BINARY] * len(values),
                     result_format=pq.Format.BINARY,
                 )
-                place += 1
+                if not last:
+                    pgconn.flush()  # it is carried out while the next one is encoded
+                sent += 1
         except psycopg.OperationalError as error:
             self.close()
-            last = place == len(calls) - 1  # the others were not sent, this one may have been
-            raise Failed(place, driver_error(error), unanswered=last) from error
-        return self._answers(len(calls))
+            raise Failed(sent, driver_error(error), in_doubt=last) from error
+        if unsendable is None:
+            return self._answers(sent)
+        try:
+            self._answers(sent)
+        except Failed as failed:
+            failed.in_doubt = False
+            raise
+        raise unsendable
 
     def _answers(self, count: int) -> list[pq.abc.PGresult]:
         """Send what is queued, and read one result for each of `count` statements."""
@@ -263,7 +277,7 @@ class Wire:
             while len(results) < count:
                 result = self._expect_result()
                 if result.status == pq.ExecStatus.FATAL_ERROR and failed is None:
-                    failed = _failed(len(results), result)
+                    failed = _failed(len(results), count, result)
                 if pgconn.status == pq.ConnStatus.BAD:
                     raise psycopg.OperationalError("the connection was lost")
                 results.append(result)
@@ -273,9 +287,11 @@ class Wire:
                 raise psycopg.OperationalError("more answers than statements")
             pgconn.exit_pipeline_mode()
         except psycopg.OperationalError as error:
-            self.close()
             if failed is None:
-                failed = Failed(len(results), driver_error(error), unanswered=True)
+                failed = self._last_words(len(results), count)
+            if failed is None:
+                failed = Failed(len(results), driver_error(error), in_doubt=True)
+            self.close()
             raise failed from error
         except BaseException:  # out of step with the server, and so of no more use
             self.close()
@@ -285,6 +301,20 @@ class Wire:
                 self.close()
             raise failed
         return results
+
+    def _last_words(self, place: int, count: int) -> Failed | None:
+        """Why the server hung up, if it said so before, and in which statement."""
+        for _ in range(2 * count + 2):
+            try:
+                if self._pgconn.is_busy():  # it is there, and merely silent
+                    return None
+                result = self._pgconn.get_result()
+            except psycopg.OperationalError:
+                return None
+            if result is not None and result.status == pq.ExecStatus.FATAL_ERROR:
+                return _failed(place, count, result)
+            place += result is not None
+        return None
 
     def _flush(self) -> None:
         pgconn = self._pgconn
@@ -326,11 +356,6 @@ class Wire:
         """Whether the server has a transaction open, failed or not."""
         return self._pgconn.transaction_status != pq.TransactionStatus.IDLE
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether a statement of the open transaction failed: it can only be rolled back."""
-        return self._pgconn.transaction_status == pq.TransactionStatus.INERROR
-
     def close(self) -> None:
         """Let go; what is not committed is rolled back by the server."""
         self.connection.close()
@@ -345,9 +370,13 @@ def _connect(conninfo: str) -> psycopg.Connection[Row]:
         raise Unreachable(str(error)) from error
 
 
-def _failed(place: int, result: pq.abc.PGresult) -> Failed:
+def _failed(place: int, count: int, result: pq.abc.PGresult) -> Failed:
     sqlstate = result.error_field(pq.DiagnosticField.SQLSTATE)
-    return Failed(place, _error_of(result), unanswered=sqlstate is None)
+    error = _error_of(result)
+    if sqlstate is not None and sqlstate.decode() in _STALE:
+        error = Stale(str(error))
+    # A server that names an error in an earlier statement has not begun with the last one.
+    return Failed(place, error, in_doubt=sqlstate is None or place >= count - 1)
 
 
 def _error_of(result: pq.abc.PGresult) -> StorageError:
