@@ -83,14 +83,18 @@ class _Place:
             )
             return
         try:
-            reply = await self._reply(scope, receive)
+            reply = await self._told(scope, receive)
         except bodies.ClientGone:
             return
-        except BudgetError as error:
-            reply = problems.reply_to(error)
         except Exception as error:  # noqa: BLE001 - the last stop: nobody is shown a traceback
             reply = problems.reply_to_unforeseen(error)
         await _send(send, reply, bodiless=scope["method"] == "HEAD")
+
+    async def _told(self, scope: Scope, receive: Receive) -> Reply:
+        try:
+            return await self._reply(scope, receive)
+        except BudgetError as error:
+            return problems.reply_to(error)
 
     async def _reply(self, scope: Scope, receive: Receive) -> Reply:
         method = scope["method"]

@@ -21,6 +21,7 @@ MAX_BODY_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 20
 READ_SECONDS: Final = 10.0
 
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _SUFFIXED: Final = re.compile(r"application/[a-z0-9.-]+\+json")
 
 encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -116,6 +117,10 @@ def parse_object(body: bytes) -> dict[str, Any]:
         # Each level opens with a bracket: most bodies have too few to be deep.
         if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
             _check_depth(parsed, MAX_DEPTH)
+        if _SURROGATE.search(text):
+            encode(parsed)
+    except UnicodeEncodeError:
+        raise InvalidInput("body", "has half of a surrogate pair, which is no character.") from None
     except RecursionError:
         raise _too_deep() from None
     except json.JSONDecodeError as error:

@@ -115,18 +115,6 @@ def act_of_key(method: Callable[..., Job[Any]], shape: Callable[[Any], Any]) -> 
     return handle
 
 
-def act_after_reading(method: Callable[..., Job[Any]], shape: Callable[[Any], Any]) -> Handler:
-    """The same for methods that look something up before they know what to do."""
-
-    async def handle(call: Call) -> Answered:
-        job = await asyncio.to_thread(method, call.jobs, *call.ids, **call.ask)
-        answer = await call.run(job)
-        return Answered(shape(answer), getattr(answer, "replayed", False))
-
-    handle.__doc__ = method.__doc__
-    return handle
-
-
 def with_key(call: Call) -> Ask:
     """The body with `attributes.key`; a call inside an envelope has that of its envelope."""
     given = call.ask.get("attributes")

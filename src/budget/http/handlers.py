@@ -3,6 +3,7 @@
 Not here: handlers that only pass on to a method of `Jobs` (`calls.act`).
 """
 
+import asyncio
 import time
 from typing import Any, Final
 
@@ -50,6 +51,15 @@ async def top_up(call: Call) -> Answered:
     # The catalogue knew the policy when the top-up was booked, and forgets none.
     unit = call.service.budget.books.ledger.catalogue.policies[made.policy_id].unit
     return Answered(wire.top_up(made, unit))
+
+
+async def correct(call: Call) -> Answered:
+    """Reverse a usage record, and book a replacement that differs in the counts given."""
+    # What the record holds is read before anything can be decided: not on the loop's time.
+    ask = {"reason": None, **call.ask}
+    job = await asyncio.to_thread(call.jobs.correct, *call.ids, **ask)
+    corrected = await call.run(job)
+    return Answered(wire.correction(corrected), corrected.replayed)
 
 
 async def check(call: Call) -> Answered:

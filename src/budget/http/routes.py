@@ -16,7 +16,7 @@ from budget.engine.intake import AllocationAsk, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.jobs import Jobs
 from budget.engine.policies import PolicyAsk
 from budget.http import handlers
-from budget.http.calls import Handler, act, act_after_reading, act_of_key
+from budget.http.calls import Handler, act, act_of_key
 from budget.http.queries import Parameter, count, flag, text
 
 Scope = Literal["open", "read", "spend", "admin"]
@@ -135,8 +135,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{V1}/usage/{{usage_id}}", "read", act(Jobs.usage_record, wire.usage_record),
           answer=shapes.UsageRecordShape),
     Route("POST", f"{V1}/usage/{{usage_id}}/correct", "admin",
-          act_after_reading(Jobs.correct, wire.correction),
-          CorrectAsk, shapes.CorrectionShape, 201),
+          handlers.correct, CorrectAsk, shapes.CorrectionShape, 201),
     Route("GET", f"{V1}/status", "read", handlers.status, query=None),
     Route("POST", f"{V1}/budgets", "admin", act(Jobs.create_budget, wire.budget),
           BudgetAsk, shapes.BudgetShape, 201),
