@@ -55,7 +55,6 @@ _ASSUMED: Final = select(_held.id, _held.attributes, _held.parent_id).where(
 _TOKENS_RECORDED: Final = (
     select(_usage.allocation_id, func.sum(_usage.input_tokens), func.sum(_usage.output_tokens))
     .where(
-        _usage.allocation_id.in_(bindparam("ids", expanding=True)),
         _usage.reverses.is_(None),
         _usage.replaces.is_(None),
     )
@@ -292,8 +291,7 @@ def _tokens_recorded(unit: Unit, holdings: Sequence[Holding]) -> dict[str, tuple
     ids = [holding.terms.allocation_id for holding in holdings if holding.state.records]
     recorded: dict[str, tuple[int, int]] = {}
     for start in range(0, len(ids), 500):
-        for id_, input_tokens, output_tokens in unit.execute(
-            _TOKENS_RECORDED, {"ids": ids[start : start + 500]}
-        ):
+        some = _TOKENS_RECORDED.where(_usage.allocation_id.in_(ids[start : start + 500]))
+        for id_, input_tokens, output_tokens in unit.execute(some):
             recorded[id_] = (int(input_tokens), int(output_tokens))
     return recorded

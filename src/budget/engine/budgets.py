@@ -63,7 +63,6 @@ _FIELDS: Final = frozenset(BudgetAsk.__annotations__)
 
 def creating(ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], Budget]:
     """The change of `create_budget`."""
-    request = requested("create_budget", ask, caller)
     only_fields(ask, _FIELDS)
     if ask.get("name") is None:
         raise InvalidInput("name", "is required.")
@@ -73,6 +72,7 @@ def creating(ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], Budget
     policies = parse_policies(ask.get("policies"), budget_id, fields.get("per", ()))
     draft = Budget(**{"scope": (), "per": (), **fields}, budget_id=budget_id, created_us=0,
                    updated_us=0)  # fmt: skip
+    request = requested("create_budget", ask, caller)
 
     def create(batch: Batch) -> tuple[Budget, str]:
         now_us = batch.now_us
@@ -100,7 +100,6 @@ def changing(budget_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable
     Then every policy in force is archived and succeeded by one of the same terms, at zero or, with
     `backfill`, at what the past has used. Top-ups are not taken over.
     """
-    request = requested("change_budget", ask, caller, budget_id)
     only_fields(ask, _FIELDS)
     if ask.get("policies") is not None:
         raise InvalidInput(
@@ -110,6 +109,7 @@ def changing(budget_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable
         )
     fields = _budget_fields(ask)
     backfilled = parse_flag(ask, "backfill")
+    request = requested("change_budget", ask, caller, budget_id)
 
     def change(batch: Batch) -> tuple[Budget, str]:
         old = live_budget(batch, budget_id)

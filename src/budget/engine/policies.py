@@ -71,12 +71,12 @@ _NO_THRESHOLDS: Final = {"warning_threshold": None, "action_threshold": None}
 
 def creating(budget_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], Policy]:
     """The change of `create_policy`."""
-    request = requested("create_policy", ask, caller, budget_id)
     only_fields(ask, _FIELDS)
     given = {name: value for name, value in ask.items() if name in POLICY_FIELDS}
     backfilled = parse_flag(ask, "backfill")
     policy_id = new_id("pol")
     draft = parse_policy(given, policy_id=policy_id, budget_id=budget_id, per=(), now_us=0)
+    request = requested("create_policy", ask, caller, budget_id)
 
     def create(batch: Batch) -> tuple[Policy, str]:
         budget = live_budget(batch, budget_id)
@@ -109,7 +109,6 @@ def changing(policy_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable
     Another unit, period, zone or reset day archives the policy and makes a successor. `on_expiry`
     follows the enforcement's default as long as it was that default.
     """
-    request = requested("change_policy", ask, caller, policy_id)
     only_fields(ask, _FIELDS)
     given = {
         name: value for name, value in ask.items() if name in POLICY_FIELDS and value is not None
@@ -117,6 +116,7 @@ def changing(policy_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable
     _check_alone(given)
     backfilled = parse_flag(ask, "backfill")
     successor_id = new_id("pol")
+    request = requested("change_policy", ask, caller, policy_id)
 
     def change(batch: Batch) -> tuple[Policy, str]:
         budget, old = live_policy(batch, policy_id)

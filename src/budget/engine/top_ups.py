@@ -19,7 +19,6 @@ _FIELDS: Final = frozenset({"amount", "reason", "until", "partition", "idempoten
 
 def topping_up(policy_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], TopUp]:
     """The change of `top_up`."""
-    request = requested("top_up", ask, caller, policy_id)
     only_fields(ask, _FIELDS)
     reason = parse_reason(ask.get("reason"))
     until_us = None if ask.get("until") is None else parse_rfc3339(ask["until"], "until")
@@ -27,6 +26,7 @@ def topping_up(policy_id: str, ask: Mapping[str, Any], caller: Caller) -> Callab
         raise InvalidInput("amount", "is required.")
     partition = _parse_partition(ask.get("partition"))
     top_up_id = new_id("top")
+    request = requested("top_up", ask, caller, policy_id)
 
     def top_up(batch: Batch) -> tuple[TopUp, str]:
         budget, policy = live_policy(batch, policy_id)
