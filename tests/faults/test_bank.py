@@ -10,7 +10,7 @@ from tests.support.databases import Databases, SqliteDatabases
 from tests.support.nursery import Nursery
 from tests.support.oracle import misposted, read_books, snapshot
 from tests.support.results import report
-from tests.support.workers import Team
+from tests.support.workers import Team, migrate
 
 PLACE = Place("bank", teams=3, users=4, chains=False)
 
@@ -115,7 +115,7 @@ class Traffic:
 def test_every_snapshot_shows_the_same_totals_on_every_level(
     databases: Databases, nursery: Nursery, folder: Path, long_run: bool
 ) -> None:
-    url = databases.new()
+    url = databases.new(migrate)
     looks = 0
     wrong: list[str] = []
     # SQLite is for one writing process; a second one is allowed, and tried here.
@@ -147,7 +147,7 @@ def test_every_snapshot_shows_the_same_totals_on_every_level(
 def test_read_in_pieces_the_levels_differ(
     sqlite_databases: SqliteDatabases, nursery: Nursery, folder: Path
 ) -> None:
-    url = sqlite_databases.new()
+    url = sqlite_databases.new(migrate)
     wrong: list[str] = []
     with Team(nursery, folder, 2).open(url) as team:
         traffic = Traffic(team, 1.0)

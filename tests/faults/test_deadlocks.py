@@ -11,7 +11,7 @@ from tests.support.databases import PostgresDatabases
 from tests.support.nursery import Nursery
 from tests.support.oracle import misposted, read_books
 from tests.support.results import report
-from tests.support.workers import Team
+from tests.support.workers import Team, migrate
 
 PLACE = Place("hunt", teams=3, users=4)
 
@@ -69,7 +69,7 @@ def deadlocks_counted_by_the_server(url: str) -> int:
 def test_random_overlapping_chains_from_three_processes_never_deadlock(
     postgres_databases: PostgresDatabases, nursery: Nursery, folder: Path, long_run: bool
 ) -> None:
-    url = postgres_databases.new()
+    url = postgres_databases.new(migrate)
     seconds = 60.0 if long_run else 3.0
     with Team(nursery, folder, 3).open(url) as team:
         outcomes, troubles, surprises = hunt(team, seconds, threads=16)
@@ -96,7 +96,7 @@ def test_random_overlapping_chains_from_three_processes_never_deadlock(
 def test_with_locks_in_any_order_the_hunt_finds_deadlocks(
     postgres_databases: PostgresDatabases, nursery: Nursery, folder: Path
 ) -> None:
-    url = postgres_databases.new()
+    url = postgres_databases.new(migrate)
     with Team(nursery, folder, 3, sabotage="lock in any order").open(url) as team:
         hunt(team, 2.0, threads=16)
     deadlocks = deadlocks_counted_by_the_server(url)

@@ -8,13 +8,14 @@ from tests.support.databases import Databases
 from tests.support.nursery import Nursery
 from tests.support.results import report
 from tests.support.siege import assault, siege, verify
+from tests.support.workers import migrate
 
 
 def test_sigterm_under_load_fails_no_request_in_flight(
     databases: Databases, nursery: Nursery, folder: Path, long_run: bool
 ) -> None:
     cycles = 50 if long_run else 4
-    url = databases.new()
+    url = databases.new(migrate)
     rng = random.Random(5)
     in_flight = failed = 0
     statuses = []

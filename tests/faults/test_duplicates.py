@@ -11,7 +11,7 @@ from tests.support.databases import Databases
 from tests.support.nursery import Nursery
 from tests.support.oracle import Books, balances, misposted, read_books
 from tests.support.results import report
-from tests.support.workers import Act, Outcome, Team, shuffled
+from tests.support.workers import Act, Outcome, Team, migrate, shuffled
 
 CALLS = 40
 ATTRIBUTES = {"org": "echo", "task": "t1"}
@@ -77,7 +77,7 @@ def test_a_message_that_comes_up_to_five_times_has_one_effect(
         [(name, {}) for name in sent for _ in range(rng.randint(1, 5))],
         seed,
     )
-    url = databases.new()
+    url = databases.new(migrate)
     with Team(nursery, folder, 2).open(url) as team:
         team.workers[0].do("tests.support.races:create_budgets", [BUDGET])
         outcomes = team.make_calls([sent[name] for name, _ in mail], threads=8)

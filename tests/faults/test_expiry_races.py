@@ -14,7 +14,7 @@ from tests.support.databases import Databases
 from tests.support.nursery import Nursery
 from tests.support.oracle import balances, misposted, read_books
 from tests.support.results import report
-from tests.support.workers import Act, Team, in_threads, verify
+from tests.support.workers import Act, Team, in_threads, migrate, verify
 
 START_US = 1_790_000_000_000_000
 TTL_US = 60_000_000
@@ -57,7 +57,7 @@ def only_balance(url: str) -> tuple[int, int, int]:
 def test_settling_at_the_instant_of_expiry_races_the_sweeper_and_charges_once(
     databases: Databases, on_expiry: str, off_us: int
 ) -> None:
-    url = databases.new()
+    url = databases.new(migrate)
     clock = Clock()
     holds = 24
     with Budget.open(url, clock=clock, sweep=False) as budget:
@@ -96,7 +96,7 @@ def test_two_sweeping_processes_and_late_callers_charge_each_call_once(
     databases: Databases, nursery: Nursery, folder: Path
 ) -> None:
     """The real clock: holds of one second, settled from 1 ms before to 300 ms after their end."""
-    url = databases.new()
+    url = databases.new(migrate)
     rng = random.Random(7)
     with Team(nursery, folder, 2).open(url) as team:
         team.workers[0].do(
@@ -134,7 +134,7 @@ def test_two_sweeping_processes_and_late_callers_charge_each_call_once(
 def test_a_call_that_only_due_holds_stand_against_is_admitted_after_their_sweep(
     databases: Databases,
 ) -> None:
-    url = databases.new()
+    url = databases.new(migrate)
     clock = Clock()
     with Budget.open(url, clock=clock, sweep=False) as budget:
         budget.create_budget(**limited("tokens", 100, "release"))  # type: ignore[arg-type]
@@ -156,7 +156,7 @@ def test_a_call_that_only_due_holds_stand_against_is_admitted_after_their_sweep(
 
 
 def test_a_call_stays_refused_when_the_due_holds_are_assumed_spent(databases: Databases) -> None:
-    url = databases.new()
+    url = databases.new(migrate)
     clock = Clock()
     with Budget.open(url, clock=clock, sweep=False) as budget:
         budget.create_budget(**limited("tokens", 100, "assume"))  # type: ignore[arg-type]
@@ -177,7 +177,7 @@ def test_usage_that_comes_after_expiry_is_charged_in_full_and_flagged(
     after_expiry: tuple[int, int, int],
     after_usage: tuple[int, int, int],
 ) -> None:
-    url = databases.new()
+    url = databases.new(migrate)
     clock = Clock()
     with Budget.open(url, clock=clock, sweep=False) as budget:
         budget.create_budget(**limited("tokens", 120, on_expiry))  # type: ignore[arg-type]
@@ -197,7 +197,7 @@ def test_usage_that_comes_after_expiry_is_charged_in_full_and_flagged(
 
 
 def test_many_callers_and_sweepers_find_each_due_hold_expired_once(databases: Databases) -> None:
-    url = databases.new()
+    url = databases.new(migrate)
     clock = Clock()
     swept = Counter[int]()
     lock = threading.Lock()

@@ -8,13 +8,14 @@ from tests.support.databases import PostgresDatabases
 from tests.support.nursery import Nursery
 from tests.support.results import report
 from tests.support.siege import assault, siege, verify
+from tests.support.workers import migrate
 
 
 def test_clients_go_to_the_other_service_when_theirs_is_killed(
     postgres_databases: PostgresDatabases, nursery: Nursery, folder: Path, long_run: bool
 ) -> None:
     cycles = 100 if long_run else 10
-    url = postgres_databases.new()
+    url = postgres_databases.new(migrate)
     rng = random.Random(3)
     began = time.monotonic()
     with siege(nursery, folder, url, services=2) as besieged:

@@ -10,7 +10,7 @@ from tests.support.nursery import Nursery
 from tests.support.oracle import admitted_beyond, misposted, read_books
 from tests.support.races import draw_race
 from tests.support.results import report
-from tests.support.workers import Team
+from tests.support.workers import Team, migrate
 
 SEEDS = 20
 COUNT = "tests.support.workers:count_troubles"
@@ -32,7 +32,9 @@ def run_races(team: Team, seeds: range, *, most_room: int = 24) -> Raced:
     for seed in seeds:
         race = draw_race(seed, most_room=most_room)
         raced.limits |= team.workers[0].do("tests.support.races:create_budgets", race.budgets)
-        how = ("threads", "loop")[seed % 2]
+        before = team.make_calls(race.before, threads=8)
+        assert {outcome.kind for outcome in before} <= {"ok"}, before
+        how = ("threads", "loop")[seed // 2 % 2]
         outcomes = team.make_calls(race.calls, threads=32, how=how)
         kinds = Counter(outcome.kind for outcome in outcomes)
         raced.outcomes += kinds
@@ -52,7 +54,7 @@ def run_races(team: Team, seeds: range, *, most_room: int = 24) -> Raced:
 def test_four_times_as_many_calls_as_there_is_room_for_fill_it_exactly(
     databases: Databases, nursery: Nursery, folder: Path, processes: int, long_run: bool
 ) -> None:
-    url = databases.new()
+    url = databases.new(migrate)
     seeds = range(10 * SEEDS if long_run else SEEDS)
     with Team(nursery, folder, processes).open(url) as team:
         raced = run_races(team, seeds, most_room=250 if long_run else 24)
@@ -78,7 +80,7 @@ def test_four_times_as_many_calls_as_there_is_room_for_fill_it_exactly(
 def test_without_the_admission_check_the_races_overshoot(
     sqlite_databases: SqliteDatabases, nursery: Nursery, folder: Path
 ) -> None:
-    url = sqlite_databases.new()
+    url = sqlite_databases.new(migrate)
     with Team(nursery, folder, 3, sabotage="admit everything").open(url) as team:
         raced = run_races(team, range(2))
     beyond = admitted_beyond(read_books(url), raced.limits)
@@ -90,7 +92,7 @@ def test_without_the_admission_check_the_races_overshoot(
 def test_without_locks_on_postgres_the_guard_on_versions_catches_the_collisions(
     postgres_databases: PostgresDatabases, nursery: Nursery, folder: Path
 ) -> None:
-    url = postgres_databases.new()
+    url = postgres_databases.new(migrate)
     seed = over = collisions = 0
     with Team(nursery, folder, 3, sabotage="forget locks").open(url) as team:
         team.each(COUNT, [()] * 3)
@@ -106,7 +108,7 @@ def test_without_locks_on_postgres_the_guard_on_versions_catches_the_collisions(
 def test_without_locks_and_versions_on_postgres_the_races_overshoot(
     postgres_databases: PostgresDatabases, nursery: Nursery, folder: Path
 ) -> None:
-    url = postgres_databases.new()
+    url = postgres_databases.new(migrate)
     seed = over = 0
     with Team(nursery, folder, 3, sabotage="forget locks and versions").open(url) as team:
         while not over and seed < 3 * SEEDS:

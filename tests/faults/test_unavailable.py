@@ -18,7 +18,7 @@ from tests.support.databases import Databases, PostgresDatabases, SqliteDatabase
 from tests.support.nursery import Nursery
 from tests.support.oracle import misposted, read_books, sqlite_path
 from tests.support.results import report
-from tests.support.workers import Outcome, Team, attempt, verify
+from tests.support.workers import Outcome, Team, attempt, migrate, verify
 
 BUDGET: dict[str, Any] = {
     "name": "patience",
@@ -84,7 +84,7 @@ def flock_sqlite(_budget: object, file: str, seconds: float) -> None:
 def test_a_file_locked_for_three_seconds_is_answered_with_503_after_two_and_then_heals(
     sqlite_databases: SqliteDatabases, nursery: Nursery, folder: Path, errand: str
 ) -> None:
-    url = sqlite_databases.new()
+    url = sqlite_databases.new(migrate)
     with Budget.open(url) as budget, Team(nursery, folder, 1) as team:
         budget.create_budget(**BUDGET)
         (locker,) = team.workers
@@ -114,7 +114,7 @@ def test_tables_locked_in_postgres_keep_callers_waiting_two_seconds_at_most(
     postgres_databases: PostgresDatabases,
 ) -> None:
     """The batch that waits in the database gets its answer when the lock goes; who queues, 503."""
-    url = postgres_databases.new()
+    url = postgres_databases.new(migrate)
     with Budget.open(url) as budget:
         budget.create_budget(**BUDGET)
         with psycopg.connect(url) as locker:
@@ -169,7 +169,7 @@ class Slow:
 def test_a_slow_database_answers_who_queued_over_two_seconds_with_503_and_books_nothing_of_it(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = databases.new()
+    url = databases.new(migrate)
     slow = Slow(monkeypatch)
     with Budget.open(url, sweep=False) as budget:
         budget.create_budget(**BUDGET)
@@ -208,7 +208,7 @@ def test_a_slow_database_answers_who_queued_over_two_seconds_with_503_and_books_
 def test_ten_thousand_may_wait_and_the_next_is_turned_away_at_once(
     sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = sqlite_databases.new()
+    url = sqlite_databases.new(migrate)
     slow = Slow(monkeypatch)
 
     async def crowd() -> tuple[Counter[str], float, str, Outcome]:

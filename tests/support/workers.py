@@ -90,12 +90,11 @@ class Team:
         self, nursery: Nursery, folder: Path, size: int, *, sabotage: str | None = None
     ) -> None:
         self.workers: list[Worker] = []
-        address = str(folder / f"team-{id(self):x}")
-        with Listener(address, family="AF_UNIX") as listener:
+        with Listener(family="AF_UNIX") as listener:
             for _ in range(size):
                 child = nursery.fork(
                     "tests.support.workers:work",
-                    [address],
+                    [listener.address],
                     log=folder / "workers.log",
                     sabotage=sabotage,
                 )

@@ -1,0 +1,88 @@
+"""The connection to PostgreSQL is cut at every point of an exchange: what is said of it is true."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from budget.engine.budget import Budget
+from tests.support.databases import PostgresDatabases
+from tests.support.oracle import misposted, read_books
+from tests.support.proxy import Proxy
+from tests.support.results import report
+from tests.support.workers import Act, Outcome, attempt, migrate, verify
+
+BUDGET: dict[str, Any] = {
+    "name": "cut",
+    "scope": {"org": "cut"},
+    "policies": [{"unit": "tokens", "period": "total", "limit": 10**9}],
+}
+
+
+def acts_of(name: str) -> tuple[Act, Act]:
+    """A hold, and what settles it."""
+    return (
+        ("allocate", {"allocation_id": name, "attributes": {"org": "cut"}, "tokens": 5}),
+        ("settle", {"allocation_id": name, "input_tokens": 3, "output_tokens": 0, "cost": "0.01"}),
+    )
+
+
+def wrongly_told(cut: Outcome, again: Outcome) -> str | None:
+    """What the first answer got wrong, seen from that to the same message sent again."""
+    if again.kind != "ok":
+        return f"sent again it is {again.kind} {again.code}"
+    if cut.kind == "ok" and not again.replayed:
+        return "it was acknowledged and is lost"
+    if cut.kind == "unavailable" and again.replayed:
+        return "nothing was booked, it was said, and it was"
+    if cut.kind not in ("ok", "unavailable", "unknown"):
+        return f"it was answered {cut.kind} {cut.code}: {cut.detail}"
+    return None
+
+
+@pytest.mark.parametrize("way", ["to", "from"])
+def test_a_connection_cut_after_any_byte_leaves_one_effect_and_true_answers(
+    postgres_databases: PostgresDatabases, way: str, long_run: bool
+) -> None:
+    url = postgres_databases.new(migrate)
+    told: Counter[str] = Counter()
+    booked: Counter[bool] = Counter()
+    wrong = []
+    names = []
+    with Proxy(url) as proxy, Budget.open(proxy.url, sweep=False) as budget:
+        budget.create_budget(**BUDGET)
+        passed = 0
+        for act in (*acts_of("warm"), *acts_of("measured")):
+            passed = proxy.passed[way]
+            assert attempt(budget, act).kind == "ok"
+        exchange_bytes = proxy.passed[way] - passed
+        # One more than the exchange: the answer has left by then, and the next call meets the cut.
+        step = 7 if long_run else max(1, exchange_bytes // 60)
+        for after_bytes in range(0, exchange_bytes + step, step):
+            name = f"h{after_bytes}"
+            names.append(name)
+            for act in acts_of(name):
+                proxy.cut(way, after_bytes)
+                cut = attempt(budget, act)
+                proxy.heal()
+                again = attempt(budget, act)
+                told[cut.kind] += 1
+                if cut.kind == "unknown":
+                    booked[again.replayed] += 1
+                if words := wrongly_told(cut, again):
+                    wrong.append(f"{act[0]} cut after {after_bytes} bytes: {words}")
+        found = verify(budget)
+        cuts = proxy.cuts
+    books = read_books(url)
+    report(
+        f"connection cut, bytes {way} the server",
+        cuts=cuts, exchange_bytes=exchange_bytes, acked=told["ok"],
+        unavailable=told["unavailable"], unknown=told["unknown"],
+        unknown_booked=booked[True], unknown_not_booked=booked[False], wrong=len(wrong),
+    )  # fmt: skip
+    assert wrong == []
+    assert cuts > 50
+    assert Counter(row[1] for row in books.entries)["settled"] == len(names) + 2
+    assert {row[0] for row in books.allocations} == {*names, "warm", "measured"}
+    assert misposted(books) == []
+    assert found == []
