@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +12,8 @@ import pytest
 from budget.cli.app import run
 from budget.engine.budget import Budget
 from budget.prices.book import PriceBook
+from tests.support.command import Served, start_service, stop_service
 from tests.support.databases import SqliteDatabases
-
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "examples" / "azure-2023-sample.csv"
-COMMAND = [sys.executable, "-c", "from budget.cli.app import main; main()"]
 
 
 @dataclass(frozen=True)
@@ -36,17 +31,6 @@ class Said:
 
 
 Say = Callable[..., Said]
-
-
-def clean_environ(home: Path) -> dict[str, str]:
-    """The environment of a user who has never met Budget."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("BUDGET_", "XDG_")) or name == "BUDGET_TEST_POSTGRES_URL"
-    }
-    path = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
-    return {**kept, "HOME": str(home), "PYTHONPATH": path}
 
 
 @pytest.fixture
@@ -72,52 +56,6 @@ def say(home: Path, capsys: pytest.CaptureFixture[str]) -> Say:
         return Said(code, heard.out, heard.err)
 
     return saying
-
-
-@dataclass(frozen=True)
-class Served:
-    """A running service: where it is, what it printed, and its process."""
-
-    url: str
-    key: str
-    target: str
-    home: Path
-    process: subprocess.Popen[str]
-
-
-def start_service(folder: Path, *words: str) -> Served:
-    """`budget serve`, as a person would start it, on a fresh SQLite file and any free port."""
-    home = folder / "home"
-    home.mkdir(exist_ok=True)
-    target = f"sqlite:///{folder / 'budget.db'}"
-    environ = clean_environ(home)
-    log = (folder / "service.log").open("w")
-    process = subprocess.Popen(
-        [*COMMAND, "serve", "--json", "--port", "0", "--target", target, *words],
-        stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder, env=environ,
-    )  # fmt: skip
-    log.close()
-    assert process.stdout is not None
-    told = ""
-    for line in process.stdout:
-        told += line
-        if line == "}\n":
-            break
-    assert told, (folder / "service.log").read_text()
-    key = subprocess.run(
-        [*COMMAND, "key", "--target", target],
-        capture_output=True, text=True, check=True, cwd=folder, env=environ,
-    ).stdout.strip()  # fmt: skip
-    return Served(json.loads(told)["url"], key, target, home, process)
-
-
-def stop_service(served: Served) -> int:
-    """Ask a service to stop, as Ctrl-C or the system does; its exit status."""
-    served.process.terminate()
-    code = served.process.wait(30)
-    assert served.process.stdout is not None
-    served.process.stdout.close()
-    return code
 
 
 @pytest.fixture(scope="module")

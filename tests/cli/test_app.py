@@ -10,7 +10,8 @@ import pytest
 
 from budget import __version__
 from budget.cli.app import run
-from tests.cli.conftest import COMMAND, ROOT, Say, clean_environ
+from tests.cli.conftest import Say
+from tests.support.command import COMMAND, ROOT, clean_environ
 from tests.support.results import report
 
 COMMANDS = ("serve", "status", "set-limit", "verify", "replay", "key")

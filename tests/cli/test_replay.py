@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import COMMAND, SAMPLE, Say, Served, clean_environ
+from tests.cli.conftest import Say
+from tests.support.command import COMMAND, SAMPLE, Served, clean_environ
 from tests.support.results import report
 
 LIST_PRICES = {"gpt-4o": ("2.50", "10.00"), "gpt-4o-mini": ("0.15", "0.60")}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import COMMAND, Served, clean_environ, start_service, stop_service
+from tests.support.command import COMMAND, Served, clean_environ, start_service, stop_service
 
 
 def heard(home: Path, *words: str) -> subprocess.CompletedProcess[str]:

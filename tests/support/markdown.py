@@ -29,3 +29,20 @@ def blocks(file: Path, kind: str) -> list[Block]:
 def links(file: Path) -> list[str]:
     """Where a document points to within the repository."""
     return [found["to"] for found in _LINK.finditer(file.read_text())]
+
+
+PORT = "127.0.0.1:8013"
+"""Where documents say that the service answers."""
+
+
+def shell_script(file: Path, address: str) -> str:
+    """The `sh` blocks of a document as one script, for a service at another address.
+
+    It prints the line of each block before it runs it, and stops at the first command that fails.
+    """
+    script = "set -euo pipefail\n"
+    for block in blocks(file, "sh"):
+        # The command is on the path already, as activating puts it there.
+        text = block.text.replace("source .venv/bin/activate\n", "").replace(PORT, address)
+        script += f"echo '=== line {block.line}'\n{text}\necho\n"
+    return script

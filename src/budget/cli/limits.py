@@ -147,15 +147,16 @@ def _thresholds(warning: str | None, action: str | None) -> Ask:
 
 
 def _find(books: Books, name: str, scope: dict[str, str]) -> BudgetShape | None:
-    for budget in books.budgets():
-        if budget["name"] == name:
-            if budget["scope"] != scope or budget["per"]:
-                raise Conflict(
-                    f"{name!r} ({budget['budget_id']}) is there, but for other calls. Name it with "
-                    "--budget-id, or choose another --name.",
-                    code="other_scope",
-                )
+    named = [budget for budget in books.budgets() if budget["name"] == name]
+    for budget in named:
+        if budget["scope"] == scope and not budget["per"]:
             return budget
+    if named:
+        raise Conflict(
+            f"{name!r} ({named[0]['budget_id']}) is there, but for other calls. Name it with "
+            "--budget-id, or choose another --name.",
+            code="other_scope",
+        )
     return None
 
 
