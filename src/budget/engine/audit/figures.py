@@ -1,8 +1,9 @@
 """Figures: what is stored of each balance, held against its replay and against the open
 allocations.
 
-I1: legs add up to the stored figures. I4: none is negative. I6: what is reserved (assumed) is what
-open (expired) allocations still hold. I12: windows are disjoint.
+I1: legs add up to the stored figures. I2: a window carries over what was unused. I4: none is
+negative. I6: what is reserved (assumed) is what open (expired) allocations still hold. I12: windows
+are disjoint.
 """
 
 import json
@@ -55,13 +56,15 @@ def _check_head(head: Head, untold: dict[Cell, tuple[int, int]], findings: Findi
     if min(stored) < 0:
         findings.add("I4", name, f"stored {told(stored)}")
     until_us = row.end_us if head.policy.rolling else head.until_us
-    if (row.start_us, row.end_us, row.carry) != (head.start_us, until_us, head.carry):
+    if (row.start_us, row.end_us) != (head.start_us, until_us):
         findings.add(
             "I1",
             name,
-            f"stored window [{row.start_us}, {row.end_us}) with a carry of {row.carry}; its legs "
-            f"give [{head.start_us}, {until_us}) with {head.carry}",
+            f"stored window [{row.start_us}, {row.end_us}); "
+            f"its legs were in [{head.start_us}, {until_us})",
         )
+    if row.carry != head.carry:
+        findings.add("I2", name, f"carries {row.carry} over; what was unused is {head.carry}")
     if not head.policy.rolling:
         if row.start_us >= row.end_us and row.version:
             findings.add("I12", name, f"its window [{row.start_us}, {row.end_us}) is empty")
@@ -166,4 +169,4 @@ def _name_windows(
                 f"has no window; its legs give {told(given)}",
             )
     for head_id in wrong - named:
-        findings.add("I1", heads[head_id].name, "a closed window's carry is another")
+        findings.add("I2", heads[head_id].name, "a closed window carried over what was not unused")

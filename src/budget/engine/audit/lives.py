@@ -146,8 +146,8 @@ class Lives:
 
     def _tell_legs(self, id: str, held: dict[int, int], placed: dict[int, int]) -> None:
         for head_id in {*held, *placed}:
-            if head_id in self._backfilled and head_id not in placed:
-                continue  # the leg came with a policy that counted the past in
+            if head_id in self._backfilled and held.get(head_id, 0) >= placed.get(head_id, 0):
+                continue  # a leg came with a policy that counted the past in
             if held.get(head_id) != placed.get(head_id):
                 self._findings.add(
                     "I9",
