@@ -45,7 +45,7 @@ def _attributes(batch: Batch, command: Place) -> Mapping[str, str]:
 def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
     replayed = None if command.dry else _placed_before(batch, command)
     if replayed is not None:
-        return allocation_answer(batch, replayed, replayed=True)
+        return allocation_answer(batch, replayed, replayed=True, as_placed=True)
     parent = _open_envelope(batch, command) if command.parent_id is not None else None
     attributes = _attributes(batch, command)
     match = batch.catalogue.match(attributes)
@@ -166,15 +166,17 @@ def _wanted(
     )
 
 
-def allocation_answer(batch: Batch, holding: Holding, *, replayed: bool = False) -> Allocation:
-    """An allocation as its caller sees it."""
+def allocation_answer(
+    batch: Batch, holding: Holding, *, replayed: bool = False, as_placed: bool = False
+) -> Allocation:
+    """An allocation as its caller sees it; `as_placed`: without what later extensions added."""
     terms, state = holding.terms, holding.state
     return Allocation(
         terms.allocation_id,
         state.status,
-        terms.first if replayed else state.held,
+        terms.first if as_placed else state.held,
         state.left,
-        terms.first_granted_output_tokens if replayed else state.granted_output_tokens,
+        terms.first_granted_output_tokens if as_placed else state.granted_output_tokens,
         terms.placed_us,
         state.expires_us,
         None if terms.rates is None else terms.rates.basis,
