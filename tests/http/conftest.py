@@ -26,8 +26,11 @@ def migrate(url: str) -> None:
 
 @contextlib.contextmanager
 def running(target: str, *, hosts: frozenset[str] | None = None) -> Iterator[Running]:
-    """The service over a database. No model has a price but those that a budget gives it."""
-    books = Books.open(target, prices=PriceBook(None))
+    """The service over a database. No model has a price but those that a budget gives it.
+
+    Nothing is swept, so that nothing is written but by what a test asks for.
+    """
+    books = Books.open(target, prices=PriceBook(None), sweep=False)
     key = keys.make_key()
     keys.add_key(books, key, name="test", scopes="admin")
     listener = listen("127.0.0.1", 0)
