@@ -184,7 +184,7 @@ class Jobs:
     # --- Budgets and policies --------------------------------------------------------------------
 
     def create_budget(self, **ask: Unpack[BudgetAsk]) -> Job[Budget]:
-        """Create a budget with its policies."""
+        """Create a budget with its policies. Names may repeat: the id tells budgets apart."""
         return Job(change=budgets.creating(ask, self.caller))
 
     def change_budget(self, budget_id: str, **ask: Unpack[BudgetAsk]) -> Job[Budget]:
