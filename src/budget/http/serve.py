@@ -96,11 +96,13 @@ def _serve_on(
             key_file.note_url(settings.config_dir, settings.target, url)
         app = make_app(books, port=port, instance=instance,
                        hosts=None if behind_proxy else _hosts(settings.host))  # fmt: skip
-        server = make_server(app)
-        write_address(settings.target, url, instance)
-        try:
+
+        def announce() -> None:
+            write_address(settings.target, url, instance)
             on_start(Started(url, settings.target, key_path, _curl(url, key_path)))
-            server.run(sockets=[listener])
+
+        try:
+            make_server(app, announce).run(sockets=[listener])
         finally:
             remove_address(settings.target, instance)
     finally:
@@ -125,12 +127,20 @@ def make_app(
     return App(service, Keyring.of(books.database))
 
 
-def make_server(app: "App") -> "Server":
-    """The server for an application; `should_exit` stops it, in whichever thread it runs."""
+def make_server(app: "App", on_start: Callable[[], None] | None = None) -> "Server":
+    """The server for an application; `should_exit` stops it, in whichever thread it runs.
+
+    `on_start` is called once it answers, and signals are heard.
+    """
     import uvicorn
 
     class Draining(uvicorn.Server):
         """Ends with success when a signal asks it to; a second Ctrl-C does not wait for callers."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if on_start is not None:
+                on_start()
 
         def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
             del frame
