@@ -1,13 +1,15 @@
-"""Two services on one PostgreSQL: one is killed again and again, and nothing is lost."""
+"""Two services on one PostgreSQL, harmed in turn under load: nothing is lost, nothing overspent."""
 
 import random
 import time
+from contextlib import closing
 from pathlib import Path
+
+import psycopg
 
 from tests.support.databases import PostgresDatabases
 from tests.support.nursery import Nursery
-from tests.support.results import report
-from tests.support.siege import assault, siege, verify
+from tests.support.siege import assault, siege
 from tests.support.workers import migrate
 
 
@@ -17,7 +19,6 @@ def test_clients_go_to_the_other_service_when_theirs_is_killed(
     cycles = 100 if long_run else 10
     url = postgres_databases.new(migrate)
     rng = random.Random(3)
-    began = time.monotonic()
     with siege(nursery, folder, url, services=2) as besieged:
         for cycle in range(cycles):
             victim = besieged.services[cycle % 2]
@@ -26,17 +27,62 @@ def test_clients_go_to_the_other_service_when_theirs_is_killed(
             besieged.door.open.clear()
             victim.start()
             besieged.look()
-            assert besieged.wrong == [], f"after kill {cycle}"
-        besieged.crowd.leave()
-        tally = besieged.look()
-        besieged.wrong += verify(url)
-    report(
-        "kill -9 of one of two services, PostgreSQL",
-        cycles=cycles, sent=tally.sent, acked=tally.acked, refused=tally.refused,
-        unknown=tally.unknown, lost=tally.lost, phantom=tally.phantom, over=besieged.over,
-        dup=tally.dup, seconds=time.monotonic() - began,
-    )  # fmt: skip
-    assert besieged.wrong == []
-    assert (tally.lost, tally.phantom, tally.dup, besieged.over) == (0, 0, 0, 0)
+            assert besieged.harm == [], f"after kill {cycle}"
+        tally = besieged.report("kill -9 of one of two services, PostgreSQL", cycles=cycles)
+    assert besieged.harm == []
     assert tally.unknown > 0
     assert tally.acked > 10 * cycles
+
+
+def test_a_service_that_is_stopped_in_the_middle_and_goes_on_does_no_harm(
+    postgres_databases: PostgresDatabases, nursery: Nursery, folder: Path, long_run: bool
+) -> None:
+    """SIGSTOP, as when a machine swaps or a laptop sleeps: it may hold locks all the while."""
+    cycles = 50 if long_run else 4
+    url = postgres_databases.new(migrate)
+    rng = random.Random(6)
+    with siege(nursery, folder, url, services=2) as besieged:
+        for cycle in range(cycles):
+            victim = besieged.services[cycle % 2]
+            assault(besieged, rng, cycle, victim.pause)
+            time.sleep(rng.uniform(0.1, 0.5))
+            victim.resume()
+        tally = besieged.report("SIGSTOP of one of two services, PostgreSQL", cycles=cycles)
+    assert besieged.harm == []
+    assert tally.acked > 10 * cycles
+
+
+def test_connections_ended_and_queries_cancelled_by_an_operator_do_no_harm(
+    postgres_databases: PostgresDatabases, nursery: Nursery, folder: Path, long_run: bool
+) -> None:
+    """pg_terminate_backend and pg_cancel_backend, every 20 ms, on whoever is at work."""
+    seconds = 60.0 if long_run else 2.0
+    url = postgres_databases.new(migrate)
+    rng = random.Random(8)
+    struck = 0
+    with siege(nursery, folder, url, services=2) as besieged:
+        with closing(psycopg.connect(url, autocommit=True)) as operator:
+            besieged.door.open.set()
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                besieged.door.session = f"s{struck // 10}"
+                time.sleep(0.02)
+                struck += strike_a_backend(operator, rng)
+        tally = besieged.report("backends ended and queries cancelled, PostgreSQL", struck=struck)
+    assert besieged.harm == []
+    assert struck > 5 * seconds
+    assert tally.unavailable + tally.unknown > 0, "no strike met anybody at work"
+    assert tally.acked > 10 * seconds
+
+
+def strike_a_backend(operator: psycopg.Connection, rng: random.Random) -> int:
+    """Cancel what a random backend of this database does, or end it; how many were struck."""
+    act = rng.choice(("pg_cancel_backend", "pg_terminate_backend"))
+    rows = operator.execute(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        " ORDER BY state = 'active' DESC, random() LIMIT 1"
+    ).fetchall()
+    for (pid,) in rows:
+        operator.execute(psycopg.sql.SQL("SELECT {}(%s)").format(psycopg.sql.SQL(act)), [pid])
+    return len(rows)

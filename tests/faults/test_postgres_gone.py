@@ -24,7 +24,6 @@ from tests.support.postgres import (
 )
 from tests.support.results import report
 from tests.support.siege import assault, siege
-from tests.support.siege import verify as verify_beside
 from tests.support.workers import Outcome, attempt, verify
 
 BUDGET: dict[str, Any] = {
@@ -110,7 +109,7 @@ def test_postgres_gone_later_is_503_until_it_is_back_and_needs_no_restart(
         slowest=max(o.seconds for o in outcomes),
     )  # fmt: skip
     assert {o.kind for o in outcomes} == {"unavailable"}, outcomes
-    assert max(o.seconds for o in outcomes) < 2.6
+    assert max(o.seconds for o in outcomes) < 3.2
     books = read_books(url)
     assert {row[0] for row in books.allocations} == acked
     assert misposted(books) == []
@@ -122,7 +121,6 @@ def test_services_outlive_the_crash_of_their_postgres(
 ) -> None:
     crashes = 20 if long_run else 2
     rng = random.Random(4)
-    began = time.monotonic()
     slowest = 0.0
     make_commits_slow(url)
     with siege(nursery, folder, url, services=2) as besieged:
@@ -138,18 +136,10 @@ def test_services_outlive_the_crash_of_their_postgres(
                 time.sleep(0.005)
             slowest = max(slowest, time.monotonic() - back)
             time.sleep(0.1)
-        besieged.crowd.leave()
-        tally = besieged.look()
-        besieged.wrong += verify_beside(url)
-    report(
-        "crash of PostgreSQL under two services",
-        crashes=crashes, sent=tally.sent, acked=tally.acked, refused=tally.refused,
-        unknown=tally.unknown, unavailable=tally.unavailable, lost=tally.lost,
-        phantom=tally.phantom, over=besieged.over, dup=tally.dup, slowest_return=slowest,
-        seconds=time.monotonic() - began,
-    )  # fmt: skip
-    assert besieged.wrong == []
-    assert (tally.lost, tally.phantom, tally.dup, besieged.over) == (0, 0, 0, 0)
+        tally = besieged.report(
+            "crash of PostgreSQL under two services", crashes=crashes, slowest_return=slowest
+        )
+    assert besieged.harm == []
     assert tally.unavailable > 0
     assert tally.unknown > 0, "no crash met a COMMIT under way"
     assert tally.acked > 10 * crashes

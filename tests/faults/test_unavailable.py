@@ -27,6 +27,9 @@ BUDGET: dict[str, Any] = {
     "policies": [{"unit": "tokens", "period": "total", "limit": 10**9}],
 }
 
+# Two seconds in the queue or before a lock, and what a busy machine adds.
+LATEST_SECONDS = 3.2
+
 
 def hold(budget: Budget, name: str) -> Outcome:
     """Hold one token under a name."""
@@ -104,7 +107,7 @@ def test_a_file_locked_for_three_seconds_is_answered_with_503_after_two_and_then
     )  # fmt: skip
     assert Counter(o.kind for o in locked.values()).keys() <= {"ok", "unavailable"}
     assert refused
-    assert slowest < 2.6
+    assert slowest < LATEST_SECONDS
     assert healed.kind == "ok"
     assert healed.seconds < 1
     assert stored(url) == acked
@@ -139,7 +142,7 @@ def test_tables_locked_in_postgres_keep_callers_waiting_two_seconds_at_most(
         calls=len(locked), unavailable=len(refused), slowest=max(o.seconds for o in refused),
     )  # fmt: skip
     assert Counter(o.kind for o in locked.values()).keys() == {"ok", "unavailable"}
-    assert max(o.seconds for o in refused) < 2.6
+    assert max(o.seconds for o in refused) < LATEST_SECONDS
     assert healed.kind == "ok"
     assert stored(url) == acked
     assert found == []
@@ -196,7 +199,7 @@ def test_a_slow_database_answers_who_queued_over_two_seconds_with_503_and_books_
     assert outcomes["first"].kind == "ok"
     assert {o.kind for o in queued} == {"unavailable"}
     assert min(o.seconds for o in queued) >= 2.0
-    assert max(o.seconds for o in queued) < 2.6
+    assert max(o.seconds for o in queued) < LATEST_SECONDS
     assert healed.kind == "ok"
     assert stored(url) == {"first", "healed"}
     assert found == []

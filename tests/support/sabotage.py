@@ -69,6 +69,32 @@ def answer_before_commit() -> None:
     Ledger._run_batch = hasty  # type: ignore[method-assign]
 
 
+def fold_often() -> None:
+    """SQLite: the log is folded into the file after a few batches. No safety is lost."""
+    from budget.storage.sqlite_unit import SqliteUnit
+
+    keywords = SqliteUnit.__init__.__kwdefaults__
+    assert keywords is not None
+    assert "fold_pages" in keywords
+    keywords["fold_pages"] = 40
+
+
+def go_on_with_an_old_catalogue() -> None:
+    """The catalogue is looked at again only after a while, whatever its version."""
+    from budget.engine.ledger import Ledger
+
+    plain: Callable[..., Any] = Ledger._catalogue_of
+    read_at: dict[int, float] = {}
+
+    def stale(self: Ledger, unit: Any, version: int) -> Any:
+        if self._catalogue.version and time.monotonic() < read_at.get(id(self), 0.0) + 0.3:
+            return self._catalogue
+        read_at[id(self)] = time.monotonic()
+        return plain(self, unit, version)
+
+    Ledger._catalogue_of = stale  # type: ignore[method-assign]
+
+
 def _replace_sql(name: str, old: str, new: str) -> None:
     from budget.storage import postgres_sql as sql
 
@@ -82,6 +108,8 @@ def _replace_sql(name: str, old: str, new: str) -> None:
 SABOTAGES: dict[str, Callable[[], None]] = {
     "admit everything": admit_everything,
     "answer before commit": answer_before_commit,
+    "fold often": fold_often,
+    "go on with an old catalogue": go_on_with_an_old_catalogue,
     "forget locks": forget_locks,
     "forget locks and versions": forget_locks_and_versions,
     "lock in any order": lock_in_any_order,

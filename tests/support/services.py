@@ -31,8 +31,12 @@ class _Running:
     def ended(self) -> bool:
         raise NotImplementedError
 
-    def end(self, number: signal.Signals) -> int:
-        """Send a signal and wait; the exit status."""
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        raise NotImplementedError
+
+    def wait(self) -> int:
+        """The exit status, once it has ended."""
         raise NotImplementedError
 
 
@@ -44,8 +48,10 @@ class _Forked(_Running):
     def ended(self) -> bool:
         return self._child.status is not None
 
-    def end(self, number: signal.Signals) -> int:
+    def signal(self, number: signal.Signals) -> None:
         self._child.signal(number)
+
+    def wait(self) -> int:
         return self._child.wait(40)
 
 
@@ -57,8 +63,10 @@ class _Spawned(_Running):
     def ended(self) -> bool:
         return self._process.poll() is not None
 
-    def end(self, number: signal.Signals) -> int:
+    def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
+
+    def wait(self) -> int:
         return self._process.wait(40)
 
 
@@ -116,6 +124,16 @@ class Service:
         """SIGTERM; the exit status."""
         return self._end(signal.SIGTERM)
 
+    def pause(self) -> None:
+        """SIGSTOP: it holds what it holds, and does nothing, as on a machine that swaps."""
+        assert self._child is not None, "the service does not run"
+        self._child.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        assert self._child is not None, "the service does not run"
+        self._child.signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """End it, whatever its state."""
         if self._child is not None:
@@ -124,7 +142,8 @@ class Service:
     def _end(self, number: signal.Signals) -> int:
         assert self._child is not None, "the service does not run"
         child, self._child = self._child, None
-        return child.end(number)
+        child.signal(number)
+        return child.wait()
 
     def _environment(self) -> dict[str, str]:
         return {"BUDGET_CONFIG_DIR": str(self._config)}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.load import Answered, Crowd, Door
+from tests.support.load import Crowd, Door
 from tests.support.nursery import Nursery
 from tests.support.oracle import (
     Comparison,
@@ -22,6 +22,7 @@ from tests.support.oracle import (
     read_books,
 )
 from tests.support.recorder import Recorder
+from tests.support.results import report
 from tests.support.services import Service
 
 HOLD_NANOS = 1_250_000
@@ -61,14 +62,32 @@ class Besieged:
     recorder: Recorder
     limits: Limits
     comparison: Comparison = field(default_factory=Comparison)
-    answers: list[Answered] = field(default_factory=list)
     over: int = 0
     wrong: list[str] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
 
     def served_since(self, moment: float) -> bool:
         """Whether all clients have since been told more than that the service is unavailable."""
         last = [client.answers[-1] for client in self.crowd.clients if client.answers]
         return all(answer.sent_at > moment and answer.status not in (0, 503) for answer in last)
+
+    def report(self, test: str, **figures: object) -> Tally:
+        """Let everybody finish, hold the books against it all, and print the result's one line."""
+        self.crowd.leave()
+        tally = self.look()
+        self.wrong += verify(self.url)
+        report(
+            test, **figures, sent=tally.sent, acked=tally.acked, refused=tally.refused,
+            unknown=tally.unknown, unavailable=tally.unavailable, lost=tally.lost,
+            phantom=tally.phantom, over=self.over, dup=tally.dup,
+            seconds=time.monotonic() - self.began,
+        )  # fmt: skip
+        return tally
+
+    @property
+    def harm(self) -> list[str]:
+        """Everything that should not have been found."""
+        return [*self.wrong, *([f"{self.over} admissions beyond a limit"] if self.over else [])]
 
     def look(self) -> Tally:
         """Hold the books as they are against everything recorded so far."""
@@ -104,7 +123,6 @@ def siege(
         door = Door([service.port for service in started], started[0].key)
         crowd = Crowd(clients, door, recorder, seed=seed)
         yield Besieged(url, started, door, crowd, recorder, limits)
-        crowd.leave()
     finally:
         if crowd is not None:
             crowd.give_up()
