@@ -1,14 +1,22 @@
 """A running service and what tests ask of it."""
 
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 from sqlalchemy import func, select
 
+from budget.engine import keys
 from budget.engine.jobs import Books
 from budget.engine.snapshots import snapshot
+from budget.http.serve import listen, make_app, make_server, url_of
+from budget.prices.book import PriceBook
 from budget.storage import schema
+from budget.storage.database import open_database
 
 Json = dict[str, Any]
 
@@ -66,3 +74,37 @@ class Running:
                 *(select(func.count()).select_from(one).scalar_subquery() for one in tables)
             )
             return tuple(connection.execute(counts).one())
+
+
+def migrate(url: str) -> None:
+    database = open_database(url)
+    database.migrate()
+    database.close()
+
+
+@contextlib.contextmanager
+def running(target: str, *, hosts: frozenset[str] | None = None) -> Iterator[Running]:
+    """The service over a database. No model has a price but those that a budget gives it.
+
+    Nothing is swept, so that nothing is written but by what a test asks for.
+    """
+    books = Books.open(target, prices=PriceBook(None), sweep=False)
+    key = keys.make_key()
+    keys.add_key(books, key, name="test", scopes="admin")
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    server = make_server(make_app(books, port=port, instance="test", hosts=hosts))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    url = url_of("127.0.0.1", port)
+    try:
+        while not server.started:
+            time.sleep(0.001)
+        with httpx2.Client(base_url=url, trust_env=False, timeout=30) as client:
+            client.headers["X-API-Key"] = key.text
+            yield Running(url, key.text, books, client)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+        books.close()
