@@ -223,6 +223,8 @@ def _told(did: Ask) -> str:
     if did["did"] == "nothing":
         return f"Nothing to change in {name}: {says}"
     before = did["before"]
+    if before["policy_id"] != policy["policy_id"]:
+        says += " Its windows are others now, so it begins at zero."
     return f"Changed {name} from {_amount(before)} ({before['enforcement']}) to {says}"
 
 
