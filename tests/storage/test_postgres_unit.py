@@ -9,10 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import bindparam, create_engine, func, insert, select, text
+from sqlalchemy import bindparam, func, insert, select, text
 
 from budget.storage import postgres_sql, postgres_wire, schema
-from budget.storage.cursors import pack, unpack
+from budget.storage.cursors import unpack
 from budget.storage.errors import (
     Broken,
     CommitUnknown,
@@ -22,25 +22,16 @@ from budget.storage.errors import (
 )
 from budget.storage.postgres_unit import PostgresUnit
 from budget.storage.postgres_wire import storage_error
-from budget.storage.unit import Changes, Row
+from budget.storage.unit import Begun, Changes, Row
 from tests.support.databases import PostgresDatabases
 from tests.support.postgres import Cluster
-
-NOW_US = 1_790_000_000_000_000
-HOUR_US = 3_600_000_000
-
-
-def create_tables(url: str) -> None:
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
-    schema.metadata.create_all(engine)
-    with engine.begin() as connection:
-        connection.execute(insert(schema.state).values(id=1, epoch=1, xid=0, catalogue_version=1))
-    engine.dispose()
+from tests.support.rows import NOW_US, alert, allocation, entry, head, key, moved, rollup, series
+from tests.support.units import migrate
 
 
 @pytest.fixture
 def url(postgres_databases: PostgresDatabases) -> str:
-    return postgres_databases.new(create_tables)
+    return postgres_databases.new(migrate)
 
 
 NewUnit = Callable[[], PostgresUnit]
@@ -105,35 +96,9 @@ def kill(url: str, victim: int) -> None:
     asked(url, "SELECT pg_terminate_backend(%s, 5000)", victim)
 
 
-def key_row(key: str, ref: str = "alloc_1") -> Row:
-    return ("key_1", "allocate", key, "hash", ref, NOW_US)
-
-
-def allocation_row(id_: str, *, parent_id: str | None = None, envelope: int = 0) -> Row:
-    return (
-        id_, "open", "key_1", parent_id, envelope, "{}", None, None, None, 5,
-        NOW_US, NOW_US + HOUR_US, HOUR_US, None, "[]",
-        *(None,) * 9, None, None, None, 0, None, "hash", "{}", NOW_US,
-    )  # fmt: skip
-
-
-def entry_row(id_: int) -> Row:
-    return (id_, NOW_US, "placed", "key_1", None, None, None, None, "[]", "{}")
-
-
-def head_row(id_: int, version_before: int, *, spent: int = 0) -> Row:
-    return (
-        version_before + 1, NOW_US, NOW_US, NOW_US + HOUR_US, spent, 0, 0, 0, 0, "{}",
-        id_, version_before,
-    )  # fmt: skip
-
-
-def rollup_row(series: str, records: int = 1) -> Row:
-    return ("hour", NOW_US, series, records, *(0,) * 8)
-
-
-def alert_row(id_: str, policy: str) -> Row:
-    return (id_, "limit", "error", policy, "{}", NOW_US, NOW_US, "{}")
+def entry_row(id_: int, **named: Any) -> Row:
+    """An entry with an id of no transaction in particular."""
+    return entry(Begun(1, 1, 1, None), id=id_, **named)
 
 
 def created_heads(unit: PostgresUnit, *policies: str) -> list[int]:
@@ -141,7 +106,7 @@ def created_heads(unit: PostgresUnit, *policies: str) -> list[int]:
     unit.begin()
     rows, _ = unit.heads([(policy, "{}") for policy in policies], [])
     ids = {row[1]: row[0] for row in rows}
-    unit.write(Changes(heads=[head_row(id_, 0) for id_ in ids.values()]))
+    unit.write(Changes(heads=[head(id_, 0) for id_ in ids.values()]))
     unit.commit()
     return [ids[policy] for policy in policies]
 
@@ -168,7 +133,7 @@ def test_two_writers_that_name_the_same_heads_in_opposite_order_never_deadlock(
             rows, created = unit.heads([(name, "{}") for name in names], [])
             assert created == []
             assert [row[0] for row in rows] == sorted(row[0] for row in rows)
-            unit.write(Changes(heads=[head_row(row[0], row[3], spent=row[7] + 1) for row in rows]))
+            unit.write(Changes(heads=[head(row[0], row[3], spent=row[7] + 1) for row in rows]))
             unit.commit()
 
     for one in [threads.submit(count_up, policies), threads.submit(count_up, policies[::-1])]:
@@ -185,7 +150,7 @@ def test_two_writers_that_create_the_same_heads_in_opposite_order_agree_on_them(
     rows, created = unit.heads([("a", "{}"), ("b", "{}")], [])
     future = threads.submit(other.heads, [("b", "{}"), ("a", "{}")], [])
     wait_until_blocked(url, waiting, future)
-    unit.write(Changes(heads=[head_row(row[0], 0, spent=7) for row in rows]))
+    unit.write(Changes(heads=[head(row[0], 0, spent=7) for row in rows]))
     unit.commit()
     seen, created_there = future.result(10)
     assert sorted(created) == [row[0] for row in rows]
@@ -227,10 +192,10 @@ def test_rollups_and_alerts_written_in_opposite_order_never_deadlock(
         unit = new_unit()
         for turn in range(30):
             unit.begin()
-            rollups = [rollup_row(name) for name in names]
-            alerts = [alert_row(f"{prefix}{turn}{name}", f"{turn}{name}") for name in names]
-            series = [(f"{turn}{name}", *("",) * 11) for name in names]
-            unit.write(Changes(rollups=rollups, alerts=alerts, series=series))
+            rollups = [rollup(name) for name in names]
+            alerts = [alert(f"{prefix}{turn}{name}", policy_id=f"{turn}{name}") for name in names]
+            combinations = [series(f"{turn}{name}") for name in names]
+            unit.write(Changes(rollups=rollups, alerts=alerts, series=combinations))
             unit.commit()
 
     for one in [threads.submit(write, names, "a"), threads.submit(write, names[::-1], "b")]:
@@ -242,7 +207,9 @@ def test_rollups_and_alerts_written_in_opposite_order_never_deadlock(
 
 def test_a_rollup_met_twice_in_one_batch_is_added_up(unit: PostgresUnit, url: str) -> None:
     unit.begin()
-    unit.write(Changes(rollups=[rollup_row("a", 2), rollup_row("b", 1), rollup_row("a", 3)]))
+    unit.write(
+        Changes(rollups=[rollup("a", records=2), rollup("b", records=1), rollup("a", records=3)])
+    )
     unit.commit()
     found = asked(url, "SELECT series_id, records FROM rollups ORDER BY 1")
     assert found == [("a", 5), ("b", 1)]
@@ -251,14 +218,14 @@ def test_a_rollup_met_twice_in_one_batch_is_added_up(unit: PostgresUnit, url: st
 def test_who_waited_for_an_envelope_sees_the_child_placed_meanwhile(
     unit: PostgresUnit, other: PostgresUnit, url: str, threads: ThreadPoolExecutor
 ) -> None:
-    placed(unit, allocation_row("alloc_p", envelope=1))
+    placed(unit, allocation("alloc_p", envelope=1))
     unit.begin()
     other.begin()
     waiting = pid(other)
     unit.allocations(["alloc_p"], [])
     future = threads.submit(other.allocations, ["alloc_p"], ["alloc_p"])
     wait_until_blocked(url, waiting, future)
-    unit.write(Changes(placed=[allocation_row("alloc_a", parent_id="alloc_p")]))
+    unit.write(Changes(placed=[allocation("alloc_a", parent_id="alloc_p")]))
     unit.commit()
     assert [row[0] for row in future.result(10)] == ["alloc_p", "alloc_a"]
 
@@ -266,7 +233,7 @@ def test_who_waited_for_an_envelope_sees_the_child_placed_meanwhile(
 def test_a_deadlock_provoked_on_purpose_is_transient_for_one_and_harmless_for_the_other(
     unit: PostgresUnit, other: PostgresUnit, url: str, threads: ThreadPoolExecutor
 ) -> None:
-    placed(unit, allocation_row("alloc_a"), allocation_row("alloc_b"))
+    placed(unit, allocation("alloc_a"), allocation("alloc_b"))
     unit.begin()
     other.begin()
     unit.allocations(["alloc_a"], [])
@@ -283,7 +250,7 @@ def test_a_deadlock_provoked_on_purpose_is_transient_for_one_and_harmless_for_th
 
 
 def test_a_lock_not_had_in_time_is_transient(unit: PostgresUnit, other: PostgresUnit) -> None:
-    placed(unit, allocation_row("alloc_a"))
+    placed(unit, allocation("alloc_a"))
     unit.begin()
     unit.allocations(["alloc_a"], [])
     other.begin()
@@ -301,11 +268,11 @@ def test_a_key_claimed_elsewhere_is_waited_for_and_then_found(
     unit.begin()
     other.begin()
     waiting = pid(other)
-    assert unit.claim([key_row("k")]) == []
-    future = threads.submit(other.claim, [key_row("j"), key_row("k", "alloc_2")])
+    assert unit.claim([key("k")]) == []
+    future = threads.submit(other.claim, [key("j"), key("k", ref="alloc_2")])
     wait_until_blocked(url, waiting, future)
     unit.commit()
-    assert future.result(10) == [key_row("k")]
+    assert future.result(10) == [key("k")]
 
 
 def test_a_key_that_its_claimant_gave_up_is_ours(
@@ -314,33 +281,33 @@ def test_a_key_that_its_claimant_gave_up_is_ours(
     unit.begin()
     other.begin()
     waiting = pid(other)
-    unit.claim([key_row("k")])
-    future = threads.submit(other.claim, [key_row("k", "alloc_2")])
+    unit.claim([key("k")])
+    future = threads.submit(other.claim, [key("k", ref="alloc_2")])
     wait_until_blocked(url, waiting, future)
     unit.rollback()
     assert future.result(10) == []
-    other.write(Changes(keys=[key_row("k", "alloc_2")]))
+    other.write(Changes(keys=[key("k", ref="alloc_2")]))
     other.commit()
     assert asked(url, "SELECT ref FROM keys") == [("alloc_2",)]
 
 
 def test_the_keys_of_refused_commands_are_gone_after_commit(unit: PostgresUnit, url: str) -> None:
     unit.begin()
-    assert unit.claim([key_row("accepted"), key_row("refused")]) == []
-    unit.write(Changes(keys=[key_row("accepted")], keys_unused=[key_row("refused")]))
+    assert unit.claim([key("accepted"), key("refused")]) == []
+    unit.write(Changes(keys=[key("accepted")], keys_unused=[key("refused")]))
     unit.commit()
     assert asked(url, "SELECT key FROM keys") == [("accepted",)]
     unit.begin()
-    assert unit.claim([key_row("refused"), key_row("accepted")]) == [key_row("accepted")]
+    assert unit.claim([key("refused"), key("accepted")]) == [key("accepted")]
 
 
 def test_a_batch_of_refusals_alone_leaves_nothing_and_does_not_wait_for_the_disk(
     unit: PostgresUnit, url: str
 ) -> None:
     begun = unit.begin()
-    unit.claim([key_row("refused")])
+    unit.claim([key("refused")])
     _, created = unit.heads([("a", "{}")], [])
-    unit.write(Changes(keys_unused=[key_row("refused")], heads_unused=created))
+    unit.write(Changes(keys_unused=[key("refused")], heads_unused=created))
     unit.commit()
     assert asked(url, "SELECT pg_xact_status(%s::text::xid8)", begun.xid) == [("aborted",)]
     assert asked(url, "SELECT (SELECT count(*) FROM keys) + (SELECT count(*) FROM heads)") == [(0,)]
@@ -348,7 +315,7 @@ def test_a_batch_of_refusals_alone_leaves_nothing_and_does_not_wait_for_the_disk
 
 def test_of_equal_keys_in_one_batch_the_first_counts(unit: PostgresUnit, url: str) -> None:
     unit.begin()
-    assert unit.claim([key_row("k", "alloc_1"), key_row("k", "alloc_2")]) == []
+    assert unit.claim([key("k", ref="alloc_1"), key("k", ref="alloc_2")]) == []
     unit.commit()
     assert asked(url, "SELECT ref FROM keys") == [("alloc_1",)]
 
@@ -357,8 +324,8 @@ def test_what_an_accepted_command_made_replaces_what_its_claim_said(
     unit: PostgresUnit, url: str
 ) -> None:
     unit.begin()
-    unit.claim([key_row("k", "")])
-    unit.write(Changes(keys=[key_row("k", "alloc_7")]))
+    unit.claim([key("k", ref="")])
+    unit.write(Changes(keys=[key("k", ref="alloc_7")]))
     unit.commit()
     assert asked(url, "SELECT ref FROM keys") == [("alloc_7",)]
 
@@ -411,13 +378,12 @@ def test_a_reader_below_the_oldest_open_transaction_misses_nothing(
     first, second = unit.begin(), other.begin()
     assert first.epoch == second.epoch == 1
     assert first.xid < second.xid
-    early, late = pack(1, first.xid, 0), pack(1, second.xid, 0)
-    other.write(Changes(entries=[entry_row(late)]))
+    other.write(Changes(entries=[entry(second)]))
     other.commit()
     assert readable() == []
-    unit.write(Changes(entries=[entry_row(early)]))
+    unit.write(Changes(entries=[entry(first)]))
     unit.commit()
-    assert readable() == [early, late]
+    assert readable() == [entry(first)[0], entry(second)[0]]
 
 
 def test_the_time_is_the_databases_unless_a_clock_is_passed_in(
@@ -436,14 +402,13 @@ def test_the_time_is_the_databases_unless_a_clock_is_passed_in(
 
 def test_an_error_in_what_was_written_leaves_nothing_behind(unit: PostgresUnit, url: str) -> None:
     begun = unit.begin()
-    entry = entry_row(pack(begun.epoch, begun.xid, 0))
-    unit.claim([key_row("k")])
+    unit.claim([key("k")])
     rows, _ = unit.heads([("a", "{}")], [])
     changes = Changes(
-        entries=[entry],
-        placed=[allocation_row("alloc_a"), allocation_row("alloc_a")],
-        heads=[head_row(rows[0][0], 0)],
-        rollups=[rollup_row("a")],
+        entries=[entry(begun)],
+        placed=[allocation("alloc_a"), allocation("alloc_a")],
+        heads=[head(rows[0][0], 0)],
+        rollups=[rollup("a")],
     )
     unit.write(changes)
     with pytest.raises(Broken, match="pk_allocations"):
@@ -452,7 +417,7 @@ def test_an_error_in_what_was_written_leaves_nothing_behind(unit: PostgresUnit, 
     for table in ("entries", "allocations", "heads", "keys", "rollups"):
         assert asked(url, f"SELECT count(*) FROM {table}") == [(0,)], table
     unit.begin()
-    unit.write(Changes(entries=[entry]))
+    unit.write(Changes(entries=[entry(begun)]))
     unit.commit()
     assert asked(url, "SELECT count(*) FROM entries") == [(1,)]
 
@@ -463,7 +428,7 @@ def test_a_version_that_is_not_the_expected_one_stops_the_commit(
     first, second = created_heads(unit, "a", "b")
     unit.begin()
     unit.heads([], [first, second])
-    unit.write(Changes(heads=[head_row(first, 1), head_row(second, 2)]))
+    unit.write(Changes(heads=[head(first, 1), head(second, 2)]))
     with pytest.raises(Broken, match="heads: 1 rows instead of 2"):
         unit.commit()
     unit.rollback()
@@ -473,15 +438,14 @@ def test_a_version_that_is_not_the_expected_one_stops_the_commit(
 def test_a_status_that_is_not_the_expected_one_stops_the_commit(
     unit: PostgresUnit, url: str
 ) -> None:
-    placed(unit, allocation_row("alloc_a"))
+    placed(unit, allocation("alloc_a"))
     unit.begin()
-    moved = ("settled", NOW_US, HOUR_US, "[]", *(None,) * 7, 1, "use_1", NOW_US, "alloc_a")
-    unit.write(Changes(moved=[(*moved, "expired")]))
+    unit.write(Changes(moved=[moved("alloc_a", "expired")]))
     with pytest.raises(Broken, match="allocations: 0 rows instead of 1"):
         unit.commit()
     unit.rollback()
     unit.begin()
-    unit.write(Changes(moved=[(*moved, "open")]))
+    unit.write(Changes(moved=[moved("alloc_a", "open", settled_by="use_1")]))
     unit.commit()
     assert asked(url, "SELECT status, settled_by FROM allocations") == [("settled", "use_1")]
 
@@ -490,9 +454,9 @@ def test_a_question_asked_after_writing_sees_what_was_written_and_its_errors(
     unit: PostgresUnit,
 ) -> None:
     unit.begin()
-    unit.write(Changes(placed=[allocation_row("alloc_a")]))
+    unit.write(Changes(placed=[allocation("alloc_a")]))
     assert [row[0] for row in unit.allocations(["alloc_a"], [])] == ["alloc_a"]
-    unit.write(Changes(placed=[allocation_row("alloc_a")]))
+    unit.write(Changes(placed=[allocation("alloc_a")]))
     with pytest.raises(Broken, match="pk_allocations"):
         unit.allocations(["alloc_a"], [])
     with pytest.raises(Broken, match="no transaction"):
@@ -505,12 +469,12 @@ def test_text_that_postgres_cannot_hold_breaks_the_command_and_nothing_else(
 ) -> None:
 
     def write() -> None:
-        unit.write(Changes(placed=[allocation_row(word)]))
+        unit.write(Changes(placed=[allocation(word)]))
         unit.commit()
 
     attempts: list[Callable[[], object]] = [
         lambda: unit.usage([word]),
-        lambda: unit.claim([key_row(word)]),
+        lambda: unit.claim([key(word)]),
         lambda: unit.execute(select(bindparam("word", word))),
         write,
     ]
@@ -528,7 +492,7 @@ def test_rows_that_cannot_be_sent_break_the_batch_and_nothing_of_it_stays(
 ) -> None:
     unit.begin()
     unit.write(
-        Changes(entries=[entry_row(1)], rollups=[rollup_row("a", 2**63)], keys=[key_row("k")])
+        Changes(entries=[entry_row(1)], rollups=[rollup("a", records=2**63)], keys=[key("k")])
     )
     with pytest.raises(Broken):
         unit.commit()
@@ -542,8 +506,8 @@ def test_rows_that_cannot_be_sent_break_the_batch_and_nothing_of_it_stays(
 
 def test_of_an_error_and_a_row_that_cannot_be_sent_the_error_is_told(unit: PostgresUnit) -> None:
     unit.begin()
-    twice = [allocation_row("alloc_a"), allocation_row("alloc_a")]
-    unit.write(Changes(placed=twice, rollups=[rollup_row("a", 2**63)]))
+    twice = [allocation("alloc_a"), allocation("alloc_a")]
+    unit.write(Changes(placed=twice, rollups=[rollup("a", records=2**63)]))
     with pytest.raises(Broken, match="pk_allocations"):
         unit.commit()
 
@@ -581,7 +545,7 @@ def test_a_connection_lost_before_a_question_is_unreachable_until_the_next_begin
     unit: PostgresUnit, url: str
 ) -> None:
     unit.begin()
-    unit.claim([key_row("k")])
+    unit.claim([key("k")])
     kill(url, pid(unit))
     with pytest.raises(Unreachable):
         unit.heads([("a", "{}")], [])
@@ -589,7 +553,7 @@ def test_a_connection_lost_before_a_question_is_unreachable_until_the_next_begin
         unit.commit()
     unit.rollback()
     unit.begin()
-    assert unit.claim([key_row("k")]) == []
+    assert unit.claim([key("k")]) == []
 
 
 def test_a_connection_lost_before_what_was_written_is_not_an_unknown_commit(
@@ -597,7 +561,7 @@ def test_a_connection_lost_before_what_was_written_is_not_an_unknown_commit(
 ) -> None:
     begun = unit.begin()
     kill(url, pid(unit))
-    unit.write(Changes(entries=[entry_row(pack(begun.epoch, begun.xid, 0))]))
+    unit.write(Changes(entries=[entry(begun)]))
     with pytest.raises(Unreachable):
         unit.commit()
     unit.rollback()
@@ -659,7 +623,7 @@ def test_nothing_is_asked_outside_a_transaction(unit: PostgresUnit) -> None:
 def test_a_server_that_went_away_is_unreachable_until_it_is_back(
     postgres_cluster: Cluster,
 ) -> None:
-    create_tables(postgres_cluster.url)
+    migrate(postgres_cluster.url)
     with closing(PostgresUnit(postgres_cluster.url)) as unit:
         unit.begin()
         unit.write(Changes(entries=[entry_row(1)]))
@@ -681,17 +645,17 @@ def test_a_server_that_stays_silent_is_given_up(
     unit: PostgresUnit, other: PostgresUnit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other.begin()
-    other.claim([key_row("k")])
-    other.write(Changes(rollups=[rollup_row("a")]))
+    other.claim([key("k")])
+    other.write(Changes(rollups=[rollup("a")]))
     assert other.usage(["use_1"]) == []
     monkeypatch.setattr(postgres_wire, "SILENCE_SECONDS", 0.05)  # less than a lock is waited for
     unit.begin()
     served_by = pid(unit)
     with pytest.raises(Unreachable):
-        unit.claim([key_row("k")])
+        unit.claim([key("k")])
     unit.begin()
     assert pid(unit) != served_by
-    unit.write(Changes(rollups=[rollup_row("a")]))
+    unit.write(Changes(rollups=[rollup("a")]))
     with pytest.raises(CommitUnknown):
         unit.commit()
 
@@ -701,7 +665,7 @@ def test_a_commit_whose_standby_was_not_waited_for_is_unknown(
     postgres_cluster: Cluster, threads: ThreadPoolExecutor, end: str
 ) -> None:
     url = postgres_cluster.url
-    create_tables(url)
+    migrate(url)
     asked(url, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
     postgres_cluster.stop()
     postgres_cluster.start()
@@ -761,7 +725,7 @@ def test_core_statements_run_inside_the_transaction(unit: PostgresUnit, url: str
 
 def test_a_batch_larger_than_the_sockets_buffers_goes_through(unit: PostgresUnit) -> None:
     big = "x" * 100_000
-    rows = [(*entry_row(number)[:-1], big) for number in range(1, 201)]
+    rows = [entry_row(number, detail=big) for number in range(1, 201)]
     unit.begin()
     unit.write(Changes(entries=rows))
     found: list[list[Row]] = []

@@ -222,7 +222,7 @@ CREATE_HEADS: Final = _statement(
     "create_heads",
     """
     INSERT INTO heads (<columns>)
-    SELECT new.policy_id, new.partition, 0, 0, 0, 0, 0, 0, 0, 0, 0, '{}'
+    SELECT new.policy_id, new.partition, <nothing>
     FROM unnest(<1>, <2>) AS new (policy_id, partition)
     WHERE NOT EXISTS (
         SELECT FROM heads AS old
@@ -233,6 +233,7 @@ CREATE_HEADS: Final = _statement(
     """,
     "tt",
     columns=_quoted(unit.HEAD_COLUMNS[1:]),
+    nothing=", ".join(f"'{value}'" for value in unit.NEW_HEAD),
 )
 LOCK_HEADS: Final = _statement(
     "lock_heads",
@@ -264,7 +265,7 @@ WINDOWS: Final = _statement(
 INSERT_ENTRIES: Final = _insert("entries", unit.ENTRY_COLUMNS)
 INSERT_ALLOCATIONS: Final = _insert("allocations", unit.ALLOCATION_COLUMNS)
 INSERT_USAGE: Final = _insert("usage", unit.USAGE_COLUMNS)
-INSERT_USAGE_TAGS: Final = _insert("usage_tags", ("name", "value", "usage_id"))
+INSERT_USAGE_TAGS: Final = _insert("usage_tags", unit.USAGE_TAG_COLUMNS)
 
 UPDATE_ALLOCATIONS: Final = _update("allocations", unit.ALLOCATION_CHANGES, ("id",), "status")
 UPDATE_HEADS: Final = _update("heads", unit.HEAD_CHANGES, ("id",), "version")

@@ -124,6 +124,14 @@ def driver_error(error: psycopg.Error) -> StorageError:
 
 # --- Arguments -----------------------------------------------------------------------------------
 
+# Measured on two cores shared with PostgreSQL 18, fsync on; medians in ms, all told / CPU of this
+# thread. Placing: a key, an entry, an allocation each, 6 heads. Settling: also usage and a tag each.
+#   a batch of        1            8            64           256
+#   placing       1.8 / 0.4    1.7 / 0.5    5.0 / 1.1    15.9 / 3.7
+#   settling      1.6 / 0.5    2.9 / 0.7    8.4 / 1.6    28.6 / 6.2
+# Inserting 64 allocations alone: binary arrays 1.5 / 0.4, text arrays 2.5 / 0.5, COPY 2.7 / 0.7 (it
+# cannot be pipelined), executemany 6.2 / 1.8, JSON 10.4 / 0.6, psycopg's own arrays 12.9 / 8.0.
+
 _header = struct.Struct(">iiIii").pack
 _length = struct.Struct(">i").pack
 _int8 = struct.Struct(">q").pack
