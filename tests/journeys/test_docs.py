@@ -4,13 +4,18 @@ Blocks marked `sh` in docs/ are run in order, each document in a shell and a hom
 service beside it; blocks marked `python` are run in order too, in one process for each document.
 """
 
+import json
 import re
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+from budget.cli.app import run
+from budget.http.routes import ROUTES
 from tests.support.command import ROOT
 from tests.support.markdown import blocks, links, shell_script
 
@@ -61,3 +66,86 @@ def test_the_programs_of_a_guide_run(file: Path, user: dict[str, str], tmp_path:
         capture_output=True, text=True, env=user, cwd=tmp_path, check=False,
     )  # fmt: skip
     assert heard.returncode == 0, heard.stderr
+
+
+# --- References are complete ---------------------------------------------------------------------
+
+
+def rows(file: str) -> list[list[str]]:
+    """The cells of every table row of a reference."""
+    document = (ROOT / "docs" / "reference" / file).read_text()
+    return [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for line in document.splitlines()
+        if line.startswith("| ")
+    ]
+
+
+def quoted(text: str) -> set[str]:
+    """What stands in back quotes, outside fenced blocks."""
+    outside = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return set(re.findall(r"`([^`]+)`", outside))
+
+
+def sources() -> str:
+    """All of the code, as text."""
+    return "".join(file.read_text() for file in (ROOT / "src" / "budget").rglob("*.py"))
+
+
+def test_the_reference_of_http_has_every_route_with_its_right() -> None:
+    told = {
+        (row[0], path, row[2])
+        for row in rows("http.md")
+        if len(row) == 4
+        for path in quoted(row[1])
+    }
+    assert told == {(route.method, route.path, route.scope) for route in ROUTES}
+
+
+def test_the_reference_of_http_names_every_field_of_a_request() -> None:
+    document = (ROOT / "docs" / "reference" / "http.md").read_text()
+    fields = {field for route in ROUTES for field in route.fields} - {"idempotency_key"}
+    assert fields - quoted(document) == set()
+
+
+def test_the_reference_of_errors_names_every_code() -> None:
+    codes = set(re.findall(r"\bcode(?:: str)? ?= ?\"([a-z_]+)\"", sources()))
+    document = (ROOT / "docs" / "reference" / "errors.md").read_text()
+    assert codes - quoted(document) == {"error", "budget_refused"}  # roots, never seen
+
+
+def test_the_reference_of_settings_names_every_variable() -> None:
+    variables = set(re.findall(r"\bBUDGET_[A-Z_]+\b(?=[\"\]])", sources()))
+    told = {name for row in rows("settings.md") for name in quoted(row[0])}
+    assert {name for name in told if name.startswith("BUDGET_")} == variables
+
+
+@pytest.mark.parametrize("command", ["serve", "status", "set-limit", "verify", "replay", "key"])
+def test_the_reference_of_the_command_names_every_option(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = (ROOT / "docs" / "reference" / "cli.md").read_text()
+    run([command, "--help"])
+    options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    told = {word for text in quoted(document) for word in re.findall(r"--[a-z-]+", text)}
+    assert options - told == set()
+    assert f"\n## {command}\n" in document
+
+
+def test_the_example_of_an_error_is_what_the_service_answers(
+    user: dict[str, str], address: str
+) -> None:
+    (example,) = blocks(ROOT / "docs" / "reference" / "errors.md", "json")
+    key = subprocess.run(
+        ["budget", "key"], capture_output=True, text=True, env=user, check=True
+    ).stdout.strip()  # fmt: skip
+    asked = {"name": "x", "policies": [{"unit": "eur", "period": "daily", "limit": "1"}]}
+    request = urllib.request.Request(
+        f"http://{address}/api/v1/budgets",
+        json.dumps(asked).encode(),
+        {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=30)
+    with caught.value as answer:
+        assert json.load(answer) == json.loads(example.text)
