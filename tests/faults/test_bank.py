@@ -1,5 +1,6 @@
 """The bank: under mixed traffic the levels of a chain show the same totals, in any snapshot."""
 
+import math
 import threading
 import time
 from collections import Counter
@@ -17,18 +18,23 @@ PLACE = Place("bank", teams=3, users=4, chains=False)
 # 1 + 3 + 12 balances. Every call names a team and a user, so all traffic passes every level.
 LEVELS: list[list[str]] = [[], ["team"], ["team", "user"]]
 NAMES = [f"bank level {level}" for level in range(len(LEVELS))]
-BUDGETS = [
-    {
-        "name": name,
-        "scope": {"org": "bank"},
-        "per": per,
-        "policies": [
-            {"unit": unit, "period": "total", "limit": limit, "enforcement": "hard_limit"}
-            for unit, limit in (("usd", 10_000), ("tokens", 10**9))
-        ],
-    }
-    for name, per in zip(NAMES, LEVELS, strict=True)
-]
+
+
+def bank_budgets(usd: int) -> list[dict[str, object]]:
+    """One budget a level, each with the same two limits; the first level meets its own first."""
+    return [
+        {
+            "name": name,
+            "scope": {"org": "bank"},
+            "per": per,
+            "policies": [
+                {"unit": unit, "period": "total", "limit": limit}
+                for unit, limit in (("usd", usd), ("tokens", 10**9))
+            ],
+        }
+        for name, per in zip(NAMES, LEVELS, strict=True)
+    ]
+
 
 SUMS = """
     SELECT b.name, p.unit, sum(h.spent), sum(h.reserved), sum(h.assumed)
@@ -93,7 +99,7 @@ class Traffic:
     def __init__(self, team: Team, seconds: float) -> None:
         self.outcomes: Counter[str] = Counter()
         self.surprises: list[str] = []
-        team.workers[0].do("tests.support.races:create_budgets", BUDGETS)
+        team.workers[0].do("tests.support.races:create_budgets", bank_budgets(math.ceil(seconds)))
         self._busy = team.workers[:-1]
         for seed, worker in enumerate(self._busy):
             worker.start("tests.support.churn:churn", PLACE, seed, seconds, 8)

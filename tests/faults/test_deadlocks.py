@@ -83,6 +83,7 @@ def test_random_overlapping_chains_from_three_processes_never_deadlock(
         refused=outcomes["refused"],
         conflicts=outcomes["conflict"],
         retried=sum(troubles.values()),
+        for_sqlstates="+".join(sorted(troubles)) or "none",
         deadlocks=deadlocks,
         surfaced=len(surprises),
     )

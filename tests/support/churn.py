@@ -82,23 +82,17 @@ def note(told: Told, outcome: Outcome) -> None:
         told.surprises.append(f"{outcome.kind} {outcome.code}: {outcome.detail}")
 
 
+SUFFIXES = ("0", "1", "2", "run")
+"""What follows the number of a hold; a `run` is an envelope."""
+
+
 def draw_act(rng: random.Random, place: Place) -> Act:
     """One act. Half of all hold something, the rest does something with an earlier hold."""
-    number = rng.randrange(2_000)
-    hold = f"{place.org}-{number}"
+    hold = f"{place.org}-{rng.randrange(1_000)}"
     draw = rng.random()
     if draw < 0.50:
-        size = rng.randint(1, 20)
-        ask: dict[str, Any] = {
-            "allocation_id": f"{hold}-{rng.randrange(3)}",
-            "attributes": place.attributes(rng),
-            "usd": f"0.{size:03}",
-            "tokens": size * 10,
-            "requests": 1,
-            "idempotency_key": f"{hold}-{rng.randrange(10**6)}",
-        }
-        return "allocate", ask
-    allocation = {"allocation_id": f"{hold}-{rng.randrange(3)}"}
+        return "allocate", _draw_hold(rng, place, hold)
+    allocation = {"allocation_id": f"{hold}-{rng.choice(SUFFIXES)}"}
     if draw < 0.75:
         tokens = rng.randint(1, 150)
         return "settle", {
@@ -119,3 +113,22 @@ def draw_act(rng: random.Random, place: Place) -> Act:
             "cost": "0.0001", "usage_id": f"{hold}-free",
         }  # fmt: skip
     return "correct", {"usage_id": f"{hold}-use-{rng.randrange(3)}", "reason": "drawn at random"}
+
+
+def _draw_hold(rng: random.Random, place: Place, hold: str) -> dict[str, Any]:
+    """A call, one in eight for a second only; an agent run; or a call of one."""
+    size = rng.randint(1, 20)
+    suffix = rng.choice(SUFFIXES)
+    ask: dict[str, Any] = {
+        "allocation_id": f"{hold}-{suffix}", "idempotency_key": f"{hold}-{rng.randrange(10**6)}",
+        "usd": f"0.{size:03}", "tokens": size * 10, "requests": 1,
+    }  # fmt: skip
+    if rng.random() < 0.125:
+        ask["ttl_seconds"] = 1
+    if suffix == "run":
+        ask |= {"envelope": True, "requests": 10}
+    elif rng.random() < 0.2:
+        ask["parent_id"] = f"{place.org}-{rng.randrange(1_000)}-run"
+        return ask  # with the attributes of the run
+    ask["attributes"] = place.attributes(rng)
+    return ask
