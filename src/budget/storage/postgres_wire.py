@@ -125,7 +125,7 @@ def driver_error(error: psycopg.Error) -> StorageError:
 # --- Arguments -----------------------------------------------------------------------------------
 
 # Measured on two cores shared with PostgreSQL 18, fsync on; medians in ms, all told / CPU of this
-# thread. Placing: a key, an entry, an allocation each, 6 heads. Settling: also usage and a tag each.
+# thread. Placing: a key, an entry and an allocation each, 6 heads. Settling: usage and a tag, too.
 #   a batch of        1            8            64           256
 #   placing       1.8 / 0.4    1.7 / 0.5    5.0 / 1.1    15.9 / 3.7
 #   settling      1.6 / 0.5    2.9 / 0.7    8.4 / 1.6    28.6 / 6.2
