@@ -12,7 +12,7 @@ from budget.domain.pricing import flat_rates
 from budget.engine import budgets as acts
 from budget.engine.budget import Budget as Books
 from budget.engine.budgets import BudgetAsk
-from budget.engine.intake import LOCAL, Caller
+from budget.engine.asks import Caller, LOCAL
 from budget.engine.policies import PolicyAsk
 from tests.engine.opened import (
     MILLI,

@@ -10,7 +10,7 @@ from budget.domain.errors import Conflict, InvalidInput, KeyReused
 from budget.engine import policies as acts
 from budget.engine.audit import history
 from budget.engine.budget import Budget as Books
-from budget.engine.intake import LOCAL
+from budget.engine.asks import LOCAL
 from budget.engine.policies import PolicyAsk
 from tests.engine.opened import (
     DAY,

@@ -9,7 +9,7 @@ from budget.domain.budgets import Policy
 from budget.domain.errors import KeyReused
 from budget.engine import top_ups as acts
 from budget.engine.budget import Budget as Books
-from budget.engine.intake import LOCAL, Caller
+from budget.engine.asks import Caller, LOCAL
 from tests.engine.opened import DAY, HOUR, MINUTE, USD, Clock, allocated, refused, told, us
 
 

@@ -4,7 +4,7 @@ Not here: the balances of a batch, which are locked and changed (`batch`), how t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, select, tuple_
@@ -36,7 +36,7 @@ class Balances(NamedTuple):
     by_head: Mapping[int, Balance]
     budgets: Mapping[str, Budget]
 
-    def views(self, legs: Iterable[Leg]) -> tuple[BalanceView, ...]:
+    def views(self, legs: Sequence[Leg]) -> tuple[BalanceView, ...]:
         """What legs lie on, each cell once."""
         return views_of(legs, self.by_head, self.budgets)
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from budget.engine.intake import LOCAL, Caller
+from budget.engine.asks import LOCAL, Caller
 from budget.engine.jobs import Books, Job, Jobs
 from budget.engine.ledger import Ticket
 from budget.prices.book import PriceBook

@@ -23,6 +23,7 @@ from budget.domain.budgets import (
 )
 from budget.domain.errors import InvalidInput
 from budget.engine import catalogue_rows
+from budget.engine.asks import Caller
 from budget.engine.backfill import backfill
 from budget.engine.batch import Batch
 from budget.engine.changes import (
@@ -33,8 +34,8 @@ from budget.engine.changes import (
     requested,
     with_policies,
 )
+from budget.engine.fields import metadata_json, only_fields, parse_flag, parse_text
 from budget.engine.ids import new_id
-from budget.engine.intake import Caller, metadata_json, only_fields, parse_flag, parse_text
 from budget.engine.policies import PolicyAsk, beginning, parse_policies, successor
 
 MAX_NAME_CHARS: Final = 200

@@ -13,8 +13,9 @@ from budget.domain.budgets import Budget, Policy
 from budget.domain.errors import Conflict, Forbidden, KeyReused, NotFound
 from budget.domain.windows import to_rfc3339
 from budget.engine import catalogue_rows
+from budget.engine.asks import Caller
 from budget.engine.batch import Batch
-from budget.engine.intake import Caller, parse_idempotency_key, request_hash
+from budget.engine.fields import parse_idempotency_key, request_hash
 
 T = TypeVar("T")
 

@@ -23,10 +23,10 @@ from budget.domain.answers import (
 from budget.domain.budgets import Budget, Policy, TopUp
 from budget.domain.usage import ZERO
 from budget.engine import budgets, intake, policies, reports, top_ups, verify
+from budget.engine.asks import LOCAL, AllocationAsk, Caller, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.budgets import BudgetAsk
 from budget.engine.catalogue_rows import load_catalogue
 from budget.engine.commands import Command, Place
-from budget.engine.intake import LOCAL, AllocationAsk, Caller, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.ledger import CatalogueChange, Ledger
 from budget.engine.policies import PolicyAsk
 from budget.engine.reports import Page

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from budget.domain.errors import OutcomeUnknown, Unauthorized
-from budget.engine.intake import Caller
+from budget.engine.asks import Caller
 
 if TYPE_CHECKING:
     from budget.engine.batch import Batch

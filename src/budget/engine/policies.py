@@ -22,6 +22,7 @@ from budget.domain.budgets import (
 )
 from budget.domain.errors import Conflict, InvalidInput
 from budget.engine import catalogue_rows
+from budget.engine.asks import Caller
 from budget.engine.backfill import backfill
 from budget.engine.batch import Batch
 from budget.engine.changes import (
@@ -34,8 +35,8 @@ from budget.engine.changes import (
     requested,
     with_policies,
 )
+from budget.engine.fields import only_fields, parse_flag
 from budget.engine.ids import new_id
-from budget.engine.intake import Caller, only_fields, parse_flag
 
 MAX_LIMITS_KEPT: Final = 1000
 """How many former limits a policy remembers; older windows are judged by the oldest known."""

@@ -14,16 +14,18 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from budget.domain.errors import BudgetError, Forbidden, InvalidInput, NotFound
-from budget.engine.intake import LOCAL, Caller
+from budget.engine.asks import LOCAL, Caller
 from budget.engine.keys import Keyring
 from budget.http import bodies, problems
 from budget.http.auth import Gate
 from budget.http.calls import Call, Service
-from budget.http.problems import JSON, Reply
+from budget.http.problems import Reply
 from budget.http.queries import parse_attributes, parse_query
 from budget.http.routes import NESTED, ROUTES, Route, check_routes
 
 MAX_HEADER_BYTES: Final = 16 * 1024
+
+Headers = dict[bytes, bytes]
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
@@ -101,19 +103,23 @@ class _Place:
         route = self._routes.get(method)
         if route is None:
             raise problems.MethodNotAllowed(method, self._allowed)
-        caller = await self._admit(route, scope)
+        headers: Headers = dict(scope["headers"])
+        caller = await self._admit(route, headers)
         ids = tuple(_checked_id(name, text) for name, text in scope["path_params"].items())
         query = _query(route, scope["query_string"])
-        ask = {} if method in _BODILESS else await _ask(route, scope, receive)
+        ask = {} if method in _BODILESS else await _ask(route, headers, receive)
         answered = await route.handle(Call(self._service, caller, ids, ask, query))
-        headers = (_REPLAYED,) if answered.replayed else ()
-        return Reply(route.status, bodies.encode(answered.body), JSON, headers)
+        return Reply(
+            route.status,
+            bodies.encode(answered.body),
+            headers=(_REPLAYED,) if answered.replayed else (),
+        )
 
-    async def _admit(self, route: Route, scope: Scope) -> Caller:
+    async def _admit(self, route: Route, headers: Headers) -> Caller:
         """Who calls; Unauthorized or Forbidden unless the route is open to all."""
         if route.scope == "open":
             return LOCAL
-        key = await self._gate.key_of(scope["headers"])
+        key = await self._gate.key_of(headers)
         if not key.allows(route.scope):
             raise Forbidden(f"This key lacks the right `{route.scope}`.")
         return key.caller
@@ -130,9 +136,8 @@ def _checked_id(name: str, text: str) -> str:
     return text
 
 
-async def _ask(route: Route, scope: Scope, receive: Receive) -> dict[str, Any]:
+async def _ask(route: Route, headers: Headers, receive: Receive) -> dict[str, Any]:
     """The fields of the body in our spelling, and the idempotency key of the header among them."""
-    headers = dict(scope["headers"])
     body = await bodies.read_body(receive, headers)
     if body:
         bodies.check_media_type(headers)

@@ -8,19 +8,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from budget.domain.answers import Refusal
 from budget.domain.errors import BudgetRefused, InvalidInput
+from budget.engine.asks import Caller
 from budget.engine.budget import AsyncBudget
-from budget.engine.intake import LOCAL, Caller
 from budget.engine.jobs import Job, Jobs
 
 T = TypeVar("T")
 
 Ask = dict[str, Any]
 
-PULSE_SECONDS = 2.0
+PULSE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +59,14 @@ class Pulse:
         await self._budget.budgets(limit=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A request: who makes it, the ids in its path, the fields of its body, its query."""
 
     service: Service
-    caller: Caller = LOCAL
-    ids: tuple[str, ...] = ()
-    ask: Ask = field(default_factory=dict)
-    query: Mapping[str, Any] = field(default_factory=dict)
+    caller: Caller
+    ids: tuple[str, ...]
+    ask: Ask
+    query: Mapping[str, Any]
 
     @property
     def jobs(self) -> Jobs:
@@ -82,8 +81,7 @@ class Call:
         return answer
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """The JSON of an answer, and whether it was given before."""
 
     body: Any

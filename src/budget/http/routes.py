@@ -11,8 +11,8 @@ from typing import Any, Final, Literal, TypedDict
 from budget.domain import shapes, wire
 from budget.domain.budgets import POLICY_FIELDS
 from budget.domain.usage import Usage
+from budget.engine.asks import AllocationAsk, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.budgets import BudgetAsk
-from budget.engine.intake import AllocationAsk, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.jobs import Jobs
 from budget.engine.policies import PolicyAsk
 from budget.http import handlers
@@ -77,7 +77,7 @@ PAGED: Final[Mapping[str, Parameter]] = {"limit": count, "cursor": text}
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One line of the table. `query` of None: any attributes."""
+    """One line of the table. `query` of None: any attributes. `fields`: those a body may have."""
 
     method: str
     path: str
@@ -87,16 +87,15 @@ class Route:
     answer: Any = None
     status: int = 200
     query: Mapping[str, Parameter] | None = field(default_factory=dict)
+    fields: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fields", frozenset(self.ask.__annotations__))
 
     @property
     def doc(self) -> str:
         """What it does, in the words of the act."""
         return self.handle.__doc__ or ""
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """The fields that its body may have."""
-        return frozenset(self.ask.__annotations__)
 
 
 V1: Final = "/api/v1"

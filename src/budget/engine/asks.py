@@ -1,0 +1,94 @@
+"""Asks: who asks, and what a caller may write for each act, as types.
+
+Not here: how what was written is checked (`intake`, `fields`).
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple, TypedDict
+
+
+class Caller(NamedTuple):
+    """Who acts: the id of an API key (or `local`), and whether it may do what `manage` keys may."""
+
+    actor: str
+    manage: bool = True
+    max_priority: int = 10
+
+
+LOCAL: Final = Caller("local")
+"""The caller of the in-process library."""
+
+
+class AllocationAsk(TypedDict, total=False):
+    """What `allocate` and `check` take; money in USD as a string, an int or a Decimal.
+
+    An estimate (`input_tokens`, and `max_output_tokens` unless the default grant will do) or stated
+    amounts (`usd`, `tokens`, `requests`, any together); with neither, the default size by task type
+    and priority.
+    """
+
+    attributes: Mapping[str, str]
+    provider: str
+    model: str
+    input_tokens: int
+    max_output_tokens: int
+    usd: str | int | Decimal
+    tokens: int
+    requests: int
+    allocation_id: str
+    ttl_seconds: int
+    fit: bool
+    min_output_tokens: int
+    priority: int
+    envelope: bool
+    parent_id: str
+    metadata: Mapping[str, Any]
+    context_id: str
+    component: str
+    task_type: str
+    tier: str
+    user_id: str
+    tokens_allocated: int
+    idempotency_key: str
+
+
+class UsageAsk(TypedDict, total=False):
+    """What `record` and `settle` take. `input_tokens` includes cache reads and writes."""
+
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cache_write_1h_tokens: int
+    reasoning_tokens: int
+    requests: int
+    cost: str | int | Decimal
+    usage_id: str
+    occurred_at: str
+    provider: str
+    model: str
+    metadata: Mapping[str, Any]
+    idempotency_key: str
+
+
+class ReportAsk(UsageAsk, total=False):
+    """What `record_usage` takes: usage that nobody reserved, with who spent it."""
+
+    attributes: Mapping[str, str]
+    context_id: str
+    component: str
+    task_type: str
+    tier: str
+    user_id: str
+
+
+class ExtendAsk(TypedDict, total=False):
+    """What `extend` takes: more time, more money, more output tokens, or several."""
+
+    ttl_seconds: int
+    usd: str | int | Decimal
+    tokens: int
+    requests: int
+    max_output_tokens: int
+    idempotency_key: str
