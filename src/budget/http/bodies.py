@@ -94,7 +94,7 @@ def _too_large() -> BodyTooLarge:
 def check_media_type(headers: Mapping[bytes, bytes]) -> None:
     """A body is JSON, or says nothing of what it is."""
     given = headers.get(b"content-type")
-    if not given:
+    if not given or given == b"application/json":
         return
     kind, _, parameters = given.decode("latin-1").lower().partition(";")
     kind = kind.strip()
