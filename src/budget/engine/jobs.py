@@ -171,7 +171,9 @@ class Jobs:
         """Reverse a usage record, and book a replacement that differs in the counts given."""
         booked = ZERO
         if replacement is not None:
-            booked = reports.usage_record(self.books.database, usage_id).usage
+            record = reports.usage_record(self.books.database, usage_id)
+            if record.reverses is None:  # else the ledger says that a reversal stays
+                booked = record.usage
         return Job(
             intake.correcting(usage_id, reason, replacement, idempotency_key, self.caller, booked)
         )
