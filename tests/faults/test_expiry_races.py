@@ -10,7 +10,9 @@ import pytest
 
 from budget.domain.answers import Allocation, Refusal
 from budget.engine.budget import Budget
-from tests.support.databases import Databases
+from budget.storage.errors import Transient
+from budget.storage.sqlite_unit import SqliteUnit
+from tests.support.databases import Databases, SqliteDatabases
 from tests.support.nursery import Nursery
 from tests.support.oracle import balances, misposted, read_books
 from tests.support.results import report
@@ -158,6 +160,58 @@ def test_a_call_that_only_due_holds_stand_against_is_admitted_after_their_sweep(
     report(f"set aside, {databases.engine}", admitted=len(admitted), refused=len(refused), over=0)
     assert (len(admitted), len(refused)) == (2, 6)
     assert only_balance(url) == (0, 100, 0)
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_batch_that_must_be_run_again_still_sets_aside_and_sweeps(
+    sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """The batch that sets the call aside collides, or the one after it, which sweeps."""
+    url = sqlite_databases.new(migrate)
+    clock = Clock()
+    commits = 0
+    commit = SqliteUnit.commit
+
+    def collide(unit: SqliteUnit) -> None:
+        nonlocal commits
+        commits += 1
+        if commits == failing:
+            raise Transient("as when a deadlock was found")
+        commit(unit)
+
+    with Budget.open(url, clock=clock, sweep=False) as budget:
+        budget.create_budget(**limited("tokens", 100, "release"))  # type: ignore[arg-type]
+        hold(budget, "first", 100)
+        clock.now_us += TTL_US
+        monkeypatch.setattr(SqliteUnit, "commit", collide)
+        answer = hold(budget, "next", 100)
+    assert isinstance(answer, Allocation)
+    assert commits >= 3
+
+
+def test_duplicates_that_come_after_the_hold_has_expired_change_nothing(
+    databases: Databases,
+) -> None:
+    url = databases.new(migrate)
+    clock = Clock()
+    with Budget.open(url, clock=clock, sweep=False) as budget:
+        budget.create_budget(**limited("tokens", 1000, "assume"))  # type: ignore[arg-type]
+        first = hold(budget, "h", 100)
+        clock.now_us += TTL_US
+        assert budget.sweep() == 1
+        again = hold(budget, "h", 100)
+        settled = [budget.settle("h", input_tokens=7, output_tokens=0, cost="0") for _ in range(3)]
+        last = hold(budget, "h", 100)
+        found = verify(budget)
+    assert isinstance(first, Allocation)
+    assert isinstance(again, Allocation)
+    assert isinstance(last, Allocation)
+    assert (again.replayed, again.status, again.reserved) == (True, "expired", first.reserved)
+    assert [receipt.flags for receipt in settled] == [("late",)] * 3
+    assert [receipt.replayed for receipt in settled] == [False, True, True]
+    assert (last.replayed, last.status) == (True, "settled")
+    assert only_balance(url) == (7, 0, 0)
+    assert found == []
 
 
 def test_a_call_stays_refused_when_the_due_holds_are_assumed_spent(databases: Databases) -> None:

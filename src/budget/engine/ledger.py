@@ -217,7 +217,9 @@ class Ledger:
 
     def _answer_batch(self, unit: Unit, tickets: list[Ticket]) -> list[Ticket]:
         """Run a batch, retrying and splitting as its errors ask; the tickets set aside."""
+        sweeping = self._sweep_now
         for attempt in range(RETRIES):
+            self._sweep_now = sweeping  # a batch that is run again sweeps again
             try:
                 aside = self._run_batch(unit, tickets)
             except Transient:
@@ -286,6 +288,8 @@ class Ledger:
         except BaseException:
             unit.rollback()
             raise
+        for ticket in aside:  # only now: what was rolled back may be set aside again
+            ticket.retried = True
         self.refusals.settle(batch, untold)
         self._sweep_now = bool(aside) or len(due) == SWEEP_BATCH
         return aside
@@ -407,7 +411,6 @@ def run(batch: Batch, tickets: list[Ticket], *, may_set_aside: bool) -> list[Tic
         try:
             ticket.answer = acts.RUN[type(command)](batch, command)
         except SetAside:
-            ticket.retried = True
             aside.append(ticket)
         except BudgetError as error:
             ticket.error = error
