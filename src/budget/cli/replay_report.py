@@ -1,13 +1,13 @@
 """The report of a replay, for people. Not here: the figures themselves (`outcome`)."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from budget.cli.driver import Refused, Tally
 from budget.cli.face import Face
 from budget.cli.outcome import Outcome, PolicyOutcome, nine_places, percentile_ms
 from budget.cli.status import mood, partition_text, resets_text
-from budget.cli.tables import Column, Row, show
+from budget.cli.tables import Column, Row, counted, show
 
 COLUMNS: Final = (
     Column("Budget"),
@@ -85,16 +85,21 @@ def _row(policy: PolicyOutcome) -> Row:
 
 def _first_refusal(refused: Refused, *, pretty: bool) -> str:
     first = refused.first
-    calls = f"{refused.calls:,} call{'s' if refused.calls != 1 else ''}"
+    calls = counted(refused.calls, "call")
     if first.get("policy") is None:
         return f"{first['code']}: {calls}. The first, line {refused.line}: {first['detail']}"
     resets = first.get("resets_at")
+    assumed = "" if first["assumed"] in (0, "0.00") else f", {first['assumed']} assumed"
     return (
         f"{first['budget']}, {first['policy']}, refused {calls}. The first, line {refused.line}, "
-        f"asked for {first['requested']} with {first['spent']} spent and {first['reserved']} held "
-        f"of {first['limit']}: {first['shortfall']} too much. "
+        f"asked for {first['requested']} {_unit(first)} with {first['spent']} spent{assumed} and "
+        f"{first['reserved']} held of {first['limit']}: {first['shortfall']} too much. "
         + (f"Resets {resets_text(resets, pretty=pretty)}." if resets else "It never resets.")
     )
+
+
+def _unit(line: Mapping[str, Any]) -> str:
+    return "USD" if line["unit"] == "usd" else str(line["unit"]).replace("_", " ")
 
 
 def _say_verdicts(face: Face, tally: Tally, outcome: Outcome) -> None:

@@ -101,6 +101,7 @@ def partition_text(partition: dict[str, str | None]) -> str:
 
 
 def _row(balance: BalanceShape, warning_shares: dict[str, float], face: Face) -> Row:
+    # Cut, not rounded, as the fraction is: 100.0 is a limit that was reached.
     used = None if balance["used_fraction"] is None else float(balance["used_fraction"])
     return Row(
         (
@@ -113,7 +114,7 @@ def _row(balance: BalanceShape, warning_shares: dict[str, float], face: Face) ->
             str(balance["assumed"]),
             str(balance["limit"]),
             str(balance["remaining"]),
-            "-" if used is None else f"{used * 100:.1f}",
+            "-" if used is None else f"{int(used * 1000 + 1e-6) / 10:.1f}",
             "" if used is None else bar(used),
             resets_text(balance["resets_at"], pretty=face.pretty),
         ),

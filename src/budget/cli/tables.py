@@ -119,6 +119,11 @@ def _grouped(amount: str) -> str:
     return f"{int(whole):,}{point}{rest}" if whole.isdigit() else amount
 
 
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """A number with what it counts: 1 call, 2,000 calls."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 def bar(fraction: float) -> str:
     """How full something is, in ten cells."""
     full = min(BAR_CELLS, int(fraction * BAR_CELLS))

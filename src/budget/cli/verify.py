@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from budget.cli import exits
 from budget.cli.books import Books, open_books
 from budget.cli.face import Face
+from budget.cli.tables import counted
 from budget.domain.shapes import VerificationShape
 
 
@@ -40,11 +41,15 @@ def _show(face: Face, found: VerificationShape) -> None:
     untold = found["count"] - len(found["violations"])
     if untold:
         face.print(f"and {untold:,} more")
-    checked = (
-        f"{found['entries']:,} entries, {found['usage_records']:,} usage records, "
-        f"{found['allocations']:,} allocations, {found['balances']:,} balances"
+    checked = ", ".join(
+        (
+            counted(found["entries"], "entry", "entries"),
+            counted(found["usage_records"], "usage record"),
+            counted(found["allocations"], "allocation"),
+            counted(found["balances"], "balance"),
+        )
     )
     if found["clean"]:
         face.print(f"The books add up: {checked}.")
     else:
-        face.print(f"{found['count']:,} violations in {checked}.")
+        face.print(f"{counted(found['count'], 'violation')} in {checked}.")
