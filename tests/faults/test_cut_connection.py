@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from budget.engine.budget import Budget
+from budget.engine.ledger import Ledger
+from tests.support import sabotage
 from tests.support.databases import PostgresDatabases
 from tests.support.oracle import misposted, read_books
 from tests.support.proxy import Proxy
@@ -40,49 +42,77 @@ def wrongly_told(cut: Outcome, again: Outcome) -> str | None:
     return None
 
 
+class Cut:
+    """What was told and what was true, over many cuts."""
+
+    def __init__(self) -> None:
+        self.told: Counter[str] = Counter()
+        self.booked: Counter[bool] = Counter()
+        self.wrong: list[str] = []
+        self.names: list[str] = []
+        self.exchange_bytes = 0
+
+
+def cut_everywhere(proxy: Proxy, budget: Budget, way: str, points: int) -> Cut:
+    """Cut the connection after 0 bytes of a call, then after more, and send each message again."""
+    done = Cut()
+    passed = 0
+    for act in (*acts_of("warm"), *acts_of("measured")):
+        passed = proxy.passed[way]
+        assert attempt(budget, act).kind == "ok"
+    done.exchange_bytes = proxy.passed[way] - passed
+    # One step more than the exchange: the answer has left by then, and the next call meets the cut.
+    step = max(1, done.exchange_bytes // points)
+    for after_bytes in range(0, done.exchange_bytes + step, step):
+        name = f"h{after_bytes}"
+        done.names.append(name)
+        for act in acts_of(name):
+            proxy.cut(way, after_bytes)
+            cut = attempt(budget, act)
+            proxy.heal()
+            again = attempt(budget, act)
+            done.told[cut.kind] += 1
+            if cut.kind == "unknown":
+                done.booked[again.replayed] += 1
+            if words := wrongly_told(cut, again):
+                done.wrong.append(f"{act[0]} cut after {after_bytes} bytes: {words}")
+    return done
+
+
 @pytest.mark.parametrize("way", ["to", "from"])
 def test_a_connection_cut_after_any_byte_leaves_one_effect_and_true_answers(
     postgres_databases: PostgresDatabases, way: str, long_run: bool
 ) -> None:
     url = postgres_databases.new(migrate)
-    told: Counter[str] = Counter()
-    booked: Counter[bool] = Counter()
-    wrong = []
-    names = []
     with Proxy(url) as proxy, Budget.open(proxy.url, sweep=False) as budget:
         budget.create_budget(**BUDGET)
-        passed = 0
-        for act in (*acts_of("warm"), *acts_of("measured")):
-            passed = proxy.passed[way]
-            assert attempt(budget, act).kind == "ok"
-        exchange_bytes = proxy.passed[way] - passed
-        # One more than the exchange: the answer has left by then, and the next call meets the cut.
-        step = 7 if long_run else max(1, exchange_bytes // 60)
-        for after_bytes in range(0, exchange_bytes + step, step):
-            name = f"h{after_bytes}"
-            names.append(name)
-            for act in acts_of(name):
-                proxy.cut(way, after_bytes)
-                cut = attempt(budget, act)
-                proxy.heal()
-                again = attempt(budget, act)
-                told[cut.kind] += 1
-                if cut.kind == "unknown":
-                    booked[again.replayed] += 1
-                if words := wrongly_told(cut, again):
-                    wrong.append(f"{act[0]} cut after {after_bytes} bytes: {words}")
+        done = cut_everywhere(proxy, budget, way, 1000 if long_run else 50)
         found = verify(budget)
         cuts = proxy.cuts
     books = read_books(url)
     report(
         f"connection cut, bytes {way} the server",
-        cuts=cuts, exchange_bytes=exchange_bytes, acked=told["ok"],
-        unavailable=told["unavailable"], unknown=told["unknown"],
-        unknown_booked=booked[True], unknown_not_booked=booked[False], wrong=len(wrong),
+        cuts=cuts, exchange_bytes=done.exchange_bytes, acked=done.told["ok"],
+        unavailable=done.told["unavailable"], unknown=done.told["unknown"],
+        unknown_booked=done.booked[True], unknown_not_booked=done.booked[False],
+        wrong=len(done.wrong),
     )  # fmt: skip
-    assert wrong == []
+    assert done.wrong == []
     assert cuts > 50
-    assert Counter(row[1] for row in books.entries)["settled"] == len(names) + 2
-    assert {row[0] for row in books.allocations} == {*names, "warm", "measured"}
+    assert Counter(row[1] for row in books.entries)["settled"] == len(done.names) + 2
+    assert {row[0] for row in books.allocations} == {*done.names, "warm", "measured"}
     assert misposted(books) == []
     assert found == []
+
+
+def test_a_ledger_that_calls_the_unknown_a_failure_is_found_out(
+    postgres_databases: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ledger, "_run_batch", Ledger._run_batch)  # to have it back afterwards
+    sabotage.apply("call the unknown a failure")
+    url = postgres_databases.new(migrate)
+    with Proxy(url) as proxy, Budget.open(proxy.url, sweep=False) as budget:
+        budget.create_budget(**BUDGET)
+        done = cut_everywhere(proxy, budget, "from", 25)
+    report("control: the unknown called a failure", cuts=2 * len(done.names), wrong=len(done.wrong))
+    assert done.wrong

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.databases import Databases
+from tests.support.databases import Databases, SqliteDatabases
 from tests.support.nursery import Nursery
 from tests.support.oracle import Books, balances, misposted, read_books
 from tests.support.results import report
@@ -141,3 +141,23 @@ def assert_books_hold_each_effect_once(books: Books) -> None:
     figures = sorted(balances(books).values())
     # 0.01 x (1 + 2 + ... + 40) = 8.20 USD settled, 8 x 0.10 reported; 40 + 8 requests.
     assert figures == [(48, 0, 0), (9_000_000_000, 0, 0)]
+
+
+def test_a_ledger_that_forgets_keys_books_some_messages_twice(
+    sqlite_databases: SqliteDatabases, nursery: Nursery, folder: Path
+) -> None:
+    act: Act = (
+        "record_usage",
+        {
+            "attributes": ATTRIBUTES, "input_tokens": 1, "output_tokens": 0, "cost": "0.1",
+            "idempotency_key": "the same",
+        },
+    )  # fmt: skip
+    url = sqlite_databases.new(migrate)
+    with Team(nursery, folder, 2, sabotage="forget keys").open(url) as team:
+        team.workers[0].do("tests.support.races:create_budgets", [BUDGET])
+        outcomes = team.make_calls([act] * 10, threads=3)
+    effects = len(read_books(url).usage)
+    report("control: keys forgotten", sent=10, effects=effects)
+    assert {outcome.kind for outcome in outcomes} == {"ok"}
+    assert effects > 1

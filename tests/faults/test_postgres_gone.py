@@ -143,3 +143,19 @@ def test_services_outlive_the_crash_of_their_postgres(
     assert tally.unavailable > 0
     assert tally.unknown > 0, "no crash met a COMMIT under way"
     assert tally.acked > 10 * crashes
+
+
+def test_a_ledger_that_does_not_wait_for_the_disk_loses_what_it_acknowledged(
+    cluster: Cluster, url: str, nursery: Nursery, folder: Path
+) -> None:
+    rng = random.Random(5)
+    crash = lost = 0
+    with siege(nursery, folder, url, sabotage="do not wait for the disk") as besieged:
+        while not lost and crash < 5:
+            assault(besieged, rng, crash, lambda: cluster.stop(crash=True))
+            besieged.door.open.clear()
+            cluster.start()
+            lost = besieged.look().lost
+            crash += 1
+    report("control: does not wait for the disk", crashes=crash, lost=lost)
+    assert lost > 0

@@ -135,6 +135,8 @@ class Client(threading.Thread):
             connection.request("POST", f"/api/v1{request.path}", body, headers)
             response = connection.getresponse()
             reply = Reply(response.status, json.loads(response.read()))
+            if reply.status == 503 and not response.getheader("Retry-After"):
+                raise AssertionError(f"a 503 without Retry-After: {reply.body}")
         except (OSError, http.client.HTTPException) as error:
             self.answers.append(Answered(sent_at, time.monotonic(), 0))
             self._log.write(request.tag, "unknown", request.act, 0, {"error": repr(error)})

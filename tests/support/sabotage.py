@@ -69,6 +69,40 @@ def answer_before_commit() -> None:
     Ledger._run_batch = hasty  # type: ignore[method-assign]
 
 
+def forget_keys() -> None:
+    """Idempotency keys of accepted commands are not kept."""
+    from budget.engine.batch import Batch
+
+    Batch.take_key = lambda *_: None  # type: ignore[method-assign]
+
+
+def call_the_unknown_a_failure() -> None:
+    """A COMMIT that nobody has answered is said not to have been carried out."""
+    from budget.engine.ledger import Ledger
+    from budget.storage.errors import CommitUnknown, Unreachable
+
+    run_batch: Callable[..., Any] = Ledger._run_batch
+
+    def sure(self: Ledger, unit: Any, tickets: list[Any]) -> Any:
+        try:
+            return run_batch(self, unit, tickets)
+        except CommitUnknown as unknown:
+            raise Unreachable(str(unknown)) from unknown
+
+    Ledger._run_batch = sure  # type: ignore[method-assign]
+
+
+def do_not_wait_for_the_disk() -> None:
+    """PostgreSQL: COMMIT is answered before the log is on the disk."""
+    from budget.storage import postgres_wire
+
+    settings = postgres_wire.SETTINGS.replace(
+        b"synchronous_commit = on", b"synchronous_commit = off"
+    )
+    assert settings != postgres_wire.SETTINGS
+    postgres_wire.SETTINGS = settings  # type: ignore[misc]
+
+
 def fold_often() -> None:
     """SQLite: the log is folded into the file after a few batches. No safety is lost."""
     from budget.storage.sqlite_unit import SqliteUnit
@@ -108,7 +142,10 @@ def _replace_sql(name: str, old: str, new: str) -> None:
 SABOTAGES: dict[str, Callable[[], None]] = {
     "admit everything": admit_everything,
     "answer before commit": answer_before_commit,
+    "call the unknown a failure": call_the_unknown_a_failure,
+    "do not wait for the disk": do_not_wait_for_the_disk,
     "fold often": fold_often,
+    "forget keys": forget_keys,
     "go on with an old catalogue": go_on_with_an_old_catalogue,
     "forget locks": forget_locks,
     "forget locks and versions": forget_locks_and_versions,
