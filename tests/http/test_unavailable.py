@@ -56,7 +56,9 @@ def check_recovered(service: Running, names: list[str]) -> None:
     (balance,) = service.get("/status")["balances"]
     assert balance["reserved"] == len(names)
     assert service.get("/verify")["clean"] is True
-    assert service.client.get("/ready").status_code == 200
+    while service.client.get("/ready").status_code != 200:  # it asks once a second
+        assert time.monotonic() < until + 2
+        time.sleep(0.1)
 
 
 def test_while_another_process_holds_the_file_calls_are_503(on_sqlite: Running) -> None:
