@@ -157,7 +157,8 @@ def test_a_model_without_a_price_is_refused_under_a_hard_limit_and_said_so(
 
 def test_ctrl_c_returns_what_is_held(service: Served) -> None:
     process = subprocess.Popen(
-        [*COMMAND, "replay", str(SAMPLE), "--speed", "5", "--session", "cut", "--json"],
+        [*COMMAND, "replay", str(SAMPLE), "--speed", "5", "--json",
+         "--session", "cut", "--attribute", "component=cut"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**clean_environ(service.home), "BUDGET_TARGET": service.url},
     )  # fmt: skip
