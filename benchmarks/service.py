@@ -36,7 +36,7 @@ def service() -> Iterator[tuple[str, str, int]]:
         environment = {**os.environ, "BUDGET_CONFIG_DIR": f"{folder}/config", "HOME": folder}
         target = f"sqlite:///{folder}/bench.db"
         process = subprocess.Popen(
-            [sys.executable, "-m", "budget.cli.app", "--target", target, "serve",
+            [sys.executable, "-m", "budget", "--target", target, "serve",
              "--port", str(port)],
             env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
@@ -44,7 +44,7 @@ def service() -> Iterator[tuple[str, str, int]]:
         try:
             _wait_until_ready(address)
             key = subprocess.run(
-                [sys.executable, "-m", "budget.cli.app", "--target", target, "key"],
+                [sys.executable, "-m", "budget", "--target", target, "key"],
                 env=environment, capture_output=True, text=True, check=True,
             ).stdout.strip()  # fmt: skip
             yield address, key, process.pid
@@ -116,5 +116,5 @@ def starting() -> Iterator[Figure]:
     yield Figure("import budget", imported - bare, "ms", 150, at_least=False)
     facade = _milliseconds(sys.executable, "-c", "from budget.engine.budget import Budget")
     yield Figure("from budget.engine.budget import Budget", facade - bare, "ms")
-    helped = _milliseconds(sys.executable, "-m", "budget.cli.app", "--help")
+    helped = _milliseconds(sys.executable, "-m", "budget", "--help")
     yield Figure("budget --help", helped, "ms", 400, at_least=False)

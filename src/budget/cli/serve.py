@@ -92,6 +92,11 @@ def _key_command(target: str) -> str:
     """How to print the key from another terminal, where this target need not be the usual one."""
     from budget.engine.settings import default_target
 
-    command = "budget" if shutil.which("budget") else shlex.quote(os.path.relpath(sys.argv[0]))
+    if shutil.which("budget"):
+        command = "budget"
+    elif sys.argv[0].endswith("__main__.py"):
+        command = f"{shlex.quote(sys.executable)} -m budget"
+    else:
+        command = shlex.quote(os.path.relpath(sys.argv[0]))
     usual = os.environ.get("BUDGET_TARGET") or default_target()
     return f"{command} key" if target == usual else f"{command} key --target {shlex.quote(target)}"
