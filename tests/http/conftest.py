@@ -6,13 +6,20 @@ from pathlib import Path
 import pytest
 
 from tests.http.running import Running, migrate, running
-from tests.support.databases import Databases, SqliteTemplates, sqlite_url
+from tests.support.databases import Databases, SqliteDatabases, SqliteTemplates, sqlite_url
 
 
 @pytest.fixture
 def service(databases: Databases) -> Iterator[Running]:
     """The service on an empty database; the test runs once per engine."""
     with running(databases.new(migrate)) as started:
+        yield started
+
+
+@pytest.fixture
+def fresh(sqlite_databases: SqliteDatabases) -> Iterator[Running]:
+    """The service on an empty SQLite database."""
+    with running(sqlite_databases.new(migrate)) as started:
         yield started
 
 

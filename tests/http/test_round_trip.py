@@ -1,4 +1,4 @@
-"""From a budget to a settled call and back: what each route answers, on both engines."""
+"""From a budget to a settled call and back: what each route answers."""
 
 import re
 from typing import Any
@@ -80,31 +80,31 @@ def test_a_call_may_be_recorded_in_parts_extended_and_released(service: Running)
     assert again["replayed"] is True
 
 
-def test_usage_that_nobody_reserved_is_booked_and_listed(service: Running) -> None:
-    service.budget()
+def test_usage_that_nobody_reserved_is_booked_and_listed(fresh: Running) -> None:
+    fresh.budget()
     for path in ("/usage", "/usage/record"):
-        receipt = service.post(path, {**CALL_USAGE, "context_id": "s1"})
+        receipt = fresh.post(path, {**CALL_USAGE, "context_id": "s1"})
         assert receipt["flags"] == ["unreserved"]
         assert receipt["allocation"] is None
-    records = service.get("/usage", session="s1")["items"]
+    records = fresh.get("/usage", session="s1")["items"]
     assert len(records) == 2
     assert {record["attributes"]["session"] for record in records} == {"s1"}
-    assert service.get("/usage", session="s2")["items"] == []
+    assert fresh.get("/usage", session="s2")["items"] == []
 
 
 CALL_USAGE = {"model": "some-model", "input_tokens": 10, "output_tokens": 1}
 
 
-def test_a_record_is_corrected_once_with_its_replacement(service: Running) -> None:
-    service.budget()
-    receipt = service.post("/usage", CALL_USAGE)
+def test_a_record_is_corrected_once_with_its_replacement(fresh: Running) -> None:
+    fresh.budget()
+    receipt = fresh.post("/usage", CALL_USAGE)
     path = f"/usage/{receipt['usage_id']}/correct"
-    corrected = service.post(path, {"reason": "miscounted", "replacement": {"outputTokens": 2}})
+    corrected = fresh.post(path, {"reason": "miscounted", "replacement": {"outputTokens": 2}})
     # 10 x 2,500 + 2 x 10,000 nanos
     assert corrected["cost"] == "0.000045"
-    assert service.get(f"/usage/{corrected['reversal_id']}")["reverses"] == receipt["usage_id"]
-    assert service.get("/status")["balances"][0]["spent"] == "0.000045"
-    again = service.post(path, {"reason": "miscounted"}, status=409)
+    assert fresh.get(f"/usage/{corrected['reversal_id']}")["reverses"] == receipt["usage_id"]
+    assert fresh.get("/status")["balances"][0]["spent"] == "0.000045"
+    again = fresh.post(path, {"reason": "miscounted"}, status=409)
     assert again["code"] == "already_corrected"
 
 
@@ -141,18 +141,18 @@ def test_budgets_and_policies_are_changed_listed_and_archived(service: Running) 
     assert service.get(path)["archived_at"]
 
 
-def test_an_envelope_pays_for_its_children(service: Running) -> None:
-    service.budget()
-    envelope = service.post("/allocations", {"envelope": True, "usd": "0.01"})
+def test_an_envelope_pays_for_its_children(fresh: Running) -> None:
+    fresh.budget()
+    envelope = fresh.post("/allocations", {"envelope": True, "usd": "0.01"})
     inside = {**CALL, "parent_id": envelope["allocation_id"]}
-    child = service.post("/allocations", inside)
+    child = fresh.post("/allocations", inside)
     assert child["parent_id"] == envelope["allocation_id"]
-    refused = service.post("/allocations", inside, status=402)
+    refused = fresh.post("/allocations", inside, status=402)
     assert (refused["code"], refused["parent_id"]) == (
         "envelope_exhausted", envelope["allocation_id"],
     )  # fmt: skip
     assert refused["resets_at"] is None
-    shown = service.get(f"/allocations/{envelope['allocation_id']}")
+    shown = fresh.get(f"/allocations/{envelope['allocation_id']}")
     assert [one["allocation_id"] for one in shown["children"]] == [child["allocation_id"]]
 
 
@@ -178,79 +178,79 @@ def test_lists_are_paged_and_events_go_on_where_they_ended(service: Running) -> 
 
 
 @pytest.mark.parametrize("path", ["/check", "/../check"])
-def test_a_check_holds_nothing_and_says_200_either_way(service: Running, path: str) -> None:
-    service.budget({"unit": "usd", "period": "daily", "limit": "0.01"})
-    url = f"{service.url}/api/v1/check" if path == "/check" else f"{service.url}/api/check"
-    before = service.written()
-    allowed = service.client.post(url, json=CALL)
+def test_a_check_holds_nothing_and_says_200_either_way(fresh: Running, path: str) -> None:
+    fresh.budget({"unit": "usd", "period": "daily", "limit": "0.01"})
+    url = f"{fresh.url}/api/v1/check" if path == "/check" else f"{fresh.url}/api/check"
+    before = fresh.written()
+    allowed = fresh.client.post(url, json=CALL)
     assert (allowed.status_code, allowed.json()["allowed"]) == (200, True)
     assert allowed.json()["reserved"]["usd"] == "0.0075"
-    refused = service.client.post(url, json={**CALL, "input_tokens": 10_000})
+    refused = fresh.client.post(url, json={**CALL, "input_tokens": 10_000})
     assert (refused.status_code, refused.json()["allowed"]) == (200, False)
     # 10,000 x 2,500 + 500 x 10,000 nanos = 0.03 USD, 0.02 more than there is
     assert (refused.json()["requested"], refused.json()["shortfall"]) == ("0.03", "0.02")
-    assert service.written() == before
+    assert fresh.written() == before
 
 
-def test_the_short_paths_are_the_same_acts(service: Running) -> None:
-    service.budget()
-    recorded = service.client.post(f"{service.url}/api/record", json=CALL_USAGE)
+def test_the_short_paths_are_the_same_acts(fresh: Running) -> None:
+    fresh.budget()
+    recorded = fresh.client.post(f"{fresh.url}/api/record", json=CALL_USAGE)
     assert recorded.status_code == 201
-    status = service.client.get(f"{service.url}/api/status", params={"org": "acme"})
+    status = fresh.client.get(f"{fresh.url}/api/status", params={"org": "acme"})
     assert status.json()["balances"][0]["spent"] == recorded.json()["cost"]
 
 
 # --- Once ----------------------------------------------------------------------------------------
 
 
-def test_the_same_key_gives_the_first_answer_again(service: Running) -> None:
-    service.budget()
+def test_the_same_key_gives_the_first_answer_again(fresh: Running) -> None:
+    fresh.budget()
     headers = {"Idempotency-Key": "call-7"}
-    first = service.client.post("/api/v1/allocations", json=CALL, headers=headers)
-    again = service.client.post("/api/v1/allocations", json=CALL, headers=headers)
+    first = fresh.client.post("/api/v1/allocations", json=CALL, headers=headers)
+    again = fresh.client.post("/api/v1/allocations", json=CALL, headers=headers)
     assert (first.status_code, again.status_code) == (201, 201)
     assert "idempotency-replayed" not in first.headers
     assert again.headers["idempotency-replayed"] == "true"
     assert again.json() == {**first.json(), "replayed": True}
-    inside = service.post("/allocations", {**CALL, "idempotency_key": "call-7"})
+    inside = fresh.post("/allocations", {**CALL, "idempotency_key": "call-7"})
     assert inside["replayed"] is True
-    other = service.client.post(
+    other = fresh.client.post(
         "/api/v1/allocations", json={**CALL, "input_tokens": 1}, headers=headers
     )
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
-def test_settling_twice_is_the_same_answer_or_a_conflict(service: Running) -> None:
-    service.budget()
-    held = service.post("/allocations", CALL)
+def test_settling_twice_is_the_same_answer_or_a_conflict(fresh: Running) -> None:
+    fresh.budget()
+    held = fresh.post("/allocations", CALL)
     path = f"/allocations/{held['allocation_id']}/usage"
-    first = service.post(path, {"input_tokens": 10, "output_tokens": 1})
-    again = service.post(path, {"input_tokens": 10, "output_tokens": 1})
+    first = fresh.post(path, {"input_tokens": 10, "output_tokens": 1})
+    again = fresh.post(path, {"input_tokens": 10, "output_tokens": 1})
     assert (again["usage_id"], again["replayed"]) == (first["usage_id"], True)
-    other = service.post(path, {"input_tokens": 10, "output_tokens": 2}, status=409)
+    other = fresh.post(path, {"input_tokens": 10, "output_tokens": 2}, status=409)
     assert other["code"] == "already_settled"
 
 
-def test_budgets_and_top_ups_are_made_once_for_a_key(service: Running) -> None:
+def test_budgets_and_top_ups_are_made_once_for_a_key(fresh: Running) -> None:
     headers = {"Idempotency-Key": "b-1"}
     asked = {"name": "Once", "policies": [{"unit": "usd", "period": "daily", "limit": "1"}]}
     made = [
-        service.client.post("/api/v1/budgets", json=asked, headers=headers).json()["budget_id"]
+        fresh.client.post("/api/v1/budgets", json=asked, headers=headers).json()["budget_id"]
         for _ in range(2)
     ]
     assert made[0] == made[1]
-    assert len(service.get("/budgets")["items"]) == 1
+    assert len(fresh.get("/budgets")["items"]) == 1
 
 
-def test_a_key_in_the_header_and_another_in_the_body_is_refused(service: Running) -> None:
-    service.budget()
-    answer = service.client.post(
+def test_a_key_in_the_header_and_another_in_the_body_is_refused(fresh: Running) -> None:
+    fresh.budget()
+    answer = fresh.client.post(
         "/api/v1/allocations",
         json={**CALL, "idempotencyKey": "one"},
         headers={"Idempotency-Key": "two"},
     )
     assert (answer.status_code, answer.json()["field"]) == (422, "idempotency_key")
-    same = service.client.post(
+    same = fresh.client.post(
         "/api/v1/allocations",
         json={**CALL, "idempotencyKey": "one"},
         headers={"Idempotency-Key": "one"},
@@ -262,22 +262,22 @@ def test_a_key_in_the_header_and_another_in_the_body_is_refused(service: Running
 
 
 def test_a_call_carries_its_api_key_as_an_attribute_unless_it_names_another(
-    service: Running,
+    fresh: Running,
 ) -> None:
-    service.budget()
-    key_id = "key_" + service.key[4:12]
-    held = service.post("/allocations", CALL)
+    fresh.budget()
+    key_id = "key_" + fresh.key[4:12]
+    held = fresh.post("/allocations", CALL)
     assert held["attributes"]["key"] == key_id
     named = {**CALL, "attributes": {"org": "acme", "key": "mine"}}
-    assert service.post("/allocations", named)["attributes"]["key"] == "mine"
-    reported = service.post("/usage", CALL_USAGE)
-    assert service.get(f"/usage/{reported['usage_id']}")["attributes"]["key"] == key_id
+    assert fresh.post("/allocations", named)["attributes"]["key"] == "mine"
+    reported = fresh.post("/usage", CALL_USAGE)
+    assert fresh.get(f"/usage/{reported['usage_id']}")["attributes"]["key"] == key_id
 
 
-def test_a_child_keeps_the_key_of_its_envelope(service: Running) -> None:
-    service.budget()
-    envelope = service.post(
+def test_a_child_keeps_the_key_of_its_envelope(fresh: Running) -> None:
+    fresh.budget()
+    envelope = fresh.post(
         "/allocations", {"envelope": True, "usd": "1", "attributes": {"key": "mine"}}
     )
-    child = service.post("/allocations", {**CALL, "parent_id": envelope["allocation_id"]})
+    child = fresh.post("/allocations", {**CALL, "parent_id": envelope["allocation_id"]})
     assert child["attributes"]["key"] == "mine"

@@ -4,23 +4,13 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
-
-import pytest
 
 from budget.engine import keys
 from tests.http.running import Running, migrate, running
-from tests.support.databases import SqliteDatabases
 from tests.support.postgres import Cluster
 
 BACK_SECONDS = 15
-
-
-@pytest.fixture
-def on_sqlite(sqlite_databases: SqliteDatabases) -> Iterator[Running]:
-    with running(sqlite_databases.new(migrate)) as started:
-        yield started
 
 
 def file_of(service: Running) -> str:
@@ -61,27 +51,27 @@ def check_recovered(service: Running, names: list[str]) -> None:
         time.sleep(0.1)
 
 
-def test_while_another_process_holds_the_file_calls_are_503(on_sqlite: Running) -> None:
-    on_sqlite.budget({"unit": "tokens", "period": "total", "limit": 10})
-    lock = os.open(f"{file_of(on_sqlite)}.lock", os.O_RDWR)
+def test_while_another_process_holds_the_file_calls_are_503(fresh: Running) -> None:
+    fresh.budget({"unit": "tokens", "period": "total", "limit": 10})
+    lock = os.open(f"{file_of(fresh)}.lock", os.O_RDWR)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        check_unavailable(on_sqlite, "call-1")
+        check_unavailable(fresh, "call-1")
         # Reading goes on, and the service says that it lives.
-        assert on_sqlite.get("/status")["balances"]
-        assert on_sqlite.client.get("/health").json()["status"] == "healthy"
+        assert fresh.get("/status")["balances"]
+        assert fresh.client.get("/health").json()["status"] == "healthy"
     finally:
         os.close(lock)
-    check_recovered(on_sqlite, ["call-1", "call-2"])
+    check_recovered(fresh, ["call-1", "call-2"])
 
 
-def test_while_somebody_elses_transaction_is_open_calls_are_503(on_sqlite: Running) -> None:
-    on_sqlite.budget({"unit": "tokens", "period": "total", "limit": 10})
-    with closing(sqlite3.connect(file_of(on_sqlite), isolation_level=None)) as other:
+def test_while_somebody_elses_transaction_is_open_calls_are_503(fresh: Running) -> None:
+    fresh.budget({"unit": "tokens", "period": "total", "limit": 10})
+    with closing(sqlite3.connect(file_of(fresh), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        check_unavailable(on_sqlite, "call-1")
+        check_unavailable(fresh, "call-1")
         other.execute("ROLLBACK")
-    check_recovered(on_sqlite, ["call-1"])
+    check_recovered(fresh, ["call-1"])
 
 
 def test_while_postgresql_is_gone_everything_is_503_and_then_goes_on(
