@@ -70,7 +70,12 @@ class PostgresDatabase(Database):
         """A transaction that no other starting process is in; it commits at the end."""
         from sqlalchemy import NullPool, create_engine
 
-        engine = create_engine("postgresql+psycopg://", creator=self._connect, poolclass=NullPool)
+        engine = create_engine(
+            "postgresql+psycopg://",
+            creator=self._connect,
+            poolclass=NullPool,
+            isolation_level="READ COMMITTED",  # what the process before has done must be seen
+        )
         with engine.begin() as connection:
             version = connection.connection.driver_connection.info.server_version  # type: ignore[union-attr]
             if version < OLDEST_SERVER:
