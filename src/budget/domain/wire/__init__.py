@@ -1,0 +1,26 @@
+"""Wire: answers as JSON, one pure function for each; every face and client shows the same.
+
+The shapes are written down in `shapes`. Not here: what is read from callers (`engine.intake`),
+bytes, and how a face tells its statuses and errors.
+"""
+
+from budget.domain.wire.balances import balance, leg, warnings
+from budget.domain.wire.budgets import budget, policy, top_up
+from budget.domain.wire.journal import event, verification
+from budget.domain.wire.parts import amount, amount_text, instant, page, policy_text
+from budget.domain.wire.refusals import refusal, refusal_line, retry_after_seconds
+from budget.domain.wire.spending import (
+    allocation,
+    allocation_in_full,
+    check,
+    correction,
+    receipt,
+    usage_record,
+)
+
+__all__ = [
+    "allocation", "allocation_in_full", "amount", "amount_text", "balance", "budget", "check",
+    "correction", "event", "instant", "leg", "page", "policy", "policy_text", "receipt",
+    "refusal", "refusal_line", "retry_after_seconds", "top_up", "usage_record", "verification",
+    "warnings",
+]  # fmt: skip

@@ -1,0 +1,60 @@
+"""Budgets in JSON: with their policies and top-ups."""
+
+from typing import cast
+
+from budget.domain.attributes import scope_to_json
+from budget.domain.budgets import Budget, Policy, TopUp, policy_to_json, unpriced_to_json
+from budget.domain.shapes import BudgetShape, PolicyShape, TopUpShape
+from budget.domain.windows import to_rfc3339
+from budget.domain.wire.parts import amount, instant, partition_of
+
+
+def budget(answer: Budget) -> BudgetShape:
+    """A budget with its policies."""
+    return {
+        "budget_id": answer.budget_id,
+        "name": answer.name,
+        "description": answer.description,
+        "owner": answer.owner,
+        "scope": scope_to_json(answer.scope),
+        "per": list(answer.per),
+        "unpriced": unpriced_to_json(answer.unpriced),
+        "policies": [policy(one) for one in answer.policies],
+        "metadata": answer.metadata,
+        "created_at": to_rfc3339(answer.created_us),
+        "updated_at": to_rfc3339(answer.updated_us),
+        "archived_at": None if answer.archived_us is None else to_rfc3339(answer.archived_us),
+    }
+
+
+def policy(answer: Policy) -> PolicyShape:
+    """One limit of a budget: what a user wrote, and what became of it."""
+    return cast(
+        PolicyShape,
+        {
+            "policy_id": answer.policy_id,
+            "budget_id": answer.budget_id,
+            **policy_to_json(answer),
+            "reset_day": answer.calendar.reset_day
+            if answer.calendar.period.kind == "monthly"
+            else None,
+            "top_ups": [top_up(one, answer.unit) for one in answer.top_ups],
+            "succeeds": answer.succeeds,
+            "created_at": to_rfc3339(answer.created_us),
+            "archived_at": None if answer.archived_us is None else to_rfc3339(answer.archived_us),
+        },
+    )
+
+
+def top_up(answer: TopUp, unit: str) -> TopUpShape:
+    """A recorded raise of a limit, in the unit of its policy."""
+    return {
+        "top_up_id": answer.top_up_id,
+        "policy_id": answer.policy_id,
+        "partition": None if answer.partition is None else partition_of(answer.partition),
+        "amount": amount(answer.amount, unit),
+        "at": to_rfc3339(answer.at_us),
+        "until": instant(answer.until_us),
+        "actor": answer.actor,
+        "reason": answer.reason,
+    }

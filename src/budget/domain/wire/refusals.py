@@ -1,0 +1,104 @@
+"""Refusals in JSON: why a call may not go, with numbers, and what would help."""
+
+from typing import Final
+
+from budget.domain.answers import Refusal, RefusalLine
+from budget.domain.money import ceil_div
+from budget.domain.shapes import Amount, RefusalLineShape, RefusalShape
+from budget.domain.windows import MAX_US
+from budget.domain.wire.parts import amount, amount_text, instant, partition_of, policy_text
+
+_US_PER_S: Final = 1_000_000
+
+
+def refusal(answer: Refusal) -> RefusalShape:
+    """Why a call may not go, with numbers, and what would help."""
+    lines = [refusal_line(line, answer.at_us) for line in answer.lines]
+    return {
+        **(lines[0] if lines else _envelope_line(answer)),
+        "code": answer.code,
+        "detail": answer.detail,
+        "provider": answer.provider,
+        "model": answer.model,
+        "parent_id": answer.parent_id,
+        "cheaper": list(answer.cheaper),
+        "how_to_raise": _how_to_raise(answer),
+        "refused_by": lines,
+    }
+
+
+def refusal_line(line: RefusalLine, at_us: int) -> RefusalLineShape:
+    """One limit that refuses; `at_us` is when it did."""
+    view, requested, shortfall, resets_us = line
+    policy = view.policy
+    unit = policy.unit
+    return {
+        "budget": view.budget,
+        "budget_id": policy.budget_id,
+        "policy": policy_text(policy),
+        "policy_id": policy.policy_id,
+        "partition": partition_of(view.partition),
+        "unit": unit,
+        "period": policy.calendar.period.text,
+        "limit": amount(view.limit, unit),
+        "spent": amount(view.spent, unit),
+        "reserved": amount(view.reserved, unit),
+        "assumed": amount(view.assumed, unit),
+        "requested": amount(requested, unit),
+        "shortfall": amount(shortfall, unit),
+        "resets_at": None if resets_us is None else instant(resets_us),
+        "retry_after_seconds": retry_after_seconds(resets_us, at_us),
+    }
+
+
+def retry_after_seconds(resets_us: int | None, at_us: int) -> int | None:
+    """Whole seconds until a reset, at least one; None when none is to come."""
+    if resets_us is None or resets_us >= MAX_US:
+        return None
+    return max(1, ceil_div(resets_us - at_us, _US_PER_S))
+
+
+def _envelope_line(answer: Refusal) -> RefusalLineShape:
+    """The figures of an empty envelope, which is no policy; null where nothing is to be told."""
+    unit = answer.unit
+
+    def told(value: int | None) -> Amount | None:
+        return None if value is None or unit is None else amount(value, unit)
+
+    return {
+        "budget": None,
+        "budget_id": None,
+        "policy": None,
+        "policy_id": None,
+        "partition": None,
+        "unit": unit,
+        "period": None,
+        "limit": told(answer.limit),
+        "spent": None,
+        "reserved": None,
+        "assumed": None,
+        "requested": told(answer.requested),
+        "shortfall": told(answer.shortfall),
+        "resets_at": None,
+        "retry_after_seconds": None,
+    }
+
+
+def _how_to_raise(answer: Refusal) -> str:
+    if answer.code == "envelope_exhausted":
+        short = amount_text(answer.shortfall or 0, answer.unit or "usd")
+        return (
+            f"Extend the envelope by at least {short}: "
+            f"POST /api/v1/allocations/{answer.parent_id}/extend."
+        )
+    if answer.code == "model_unpriced" or not answer.lines:
+        return 'Set the budget\'s "unpriced" to "allow" or to {input, output} prices.'
+    view, _, shortfall, _ = answer.lines[0]
+    policy_id = view.policy.policy_id
+    others = len(answer.lines) - 1
+    more = f" {others} more refuse; see refused_by." if others else ""
+    return (
+        f"Top it up by at least {amount_text(shortfall, view.policy.unit)}: "
+        f"POST /api/v1/policies/{policy_id}/top-ups; or raise its limit: "
+        f"PATCH /api/v1/policies/{policy_id}.{more}"
+    )
