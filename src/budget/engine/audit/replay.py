@@ -41,8 +41,8 @@ _SPENT, _RESERVED, _ASSUMED, _OVERRUN, _CARRY = (secrets.randbits(61) | 1 for _ 
 class Head:
     """One (policy, partition), as far as it has been replayed.
 
-    `cells` has the figures of the open window, or of the live buckets, by their start; `until_us` is
-    when the window (the current bucket) ends; `total` is what counts against the limit.
+    `cells` has the figures of the open window, or of the live buckets, by their start; `until_us`
+    is when the window (the current bucket) ends; `total` is what counts against the limit.
     """
 
     __slots__ = (

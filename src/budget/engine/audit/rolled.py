@@ -44,11 +44,11 @@ def check_rollups(connection: Connection, findings: Findings) -> Iterator[int]:
     day: Sums = {}
     done = 0
     for hour_us, rows in groupby(
-        stream(connection, _USAGE), key=lambda row: row.occurred_us // _HOUR_US * _HOUR_US
+        stream(connection, _USAGE), key=lambda row: row[0] // _HOUR_US * _HOUR_US
     ):
         hour: Sums = {}
         for row in rows:
-            _add(hour, _series_id(row.attributes), _figures(row))
+            _add(hour, _series_id(row[1]), _figures(row))
             done += 1
             if not done % 4000:
                 yield done
@@ -113,11 +113,19 @@ class _Stored:
 
 
 def _figures(row: Any) -> list[int]:
-    sign = 1 if row.reverses is None else -1
+    """What a record adds to its hour, from a row of `_USAGE`."""
+    (
+        _, _, reverses, requests, input_tokens, output_tokens, read, written, written_1h,
+        reasoning, cost,
+    ) = row  # fmt: skip
+    sign = 1 if reverses is None else -1
+    if cost is None:
+        unpriced, cost = sign, 0
+    else:
+        unpriced = 0
     return [
-        sign, row.requests, row.input_tokens, row.output_tokens, row.cache_read_tokens,
-        row.cache_write_tokens + row.cache_write_1h_tokens, row.reasoning_tokens,
-        row.cost_nanos or 0, sign if row.cost_nanos is None else 0,
+        sign, requests, input_tokens, output_tokens, read, written + written_1h, reasoning, cost,
+        unpriced,
     ]  # fmt: skip
 
 

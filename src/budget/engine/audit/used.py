@@ -8,7 +8,7 @@ own tokens at its own rates, rounded up.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, Connection, select
 
@@ -22,13 +22,30 @@ _COUNTS: Final = (
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
     "cache_write_1h_tokens", "reasoning_tokens", "requests",
 )  # fmt: skip
+
+
+class Record(NamedTuple):
+    """What of a usage record is checked."""
+
+    entry_id: int
+    id: str
+    allocation_id: str | None
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cache_write_1h_tokens: int
+    reasoning_tokens: int
+    requests: int
+    cost_nanos: int | None
+    reported_cost_nanos: int | None
+    rates: str | None
+    reverses: str | None
+    replaces: str | None
+
+
 _u: Final = schema.usage.c
-_IN_ORDER: Final = (
-    select(
-        _u.entry_id, _u.id, _u.allocation_id, *(_u[name] for name in _COUNTS), _u.cost_nanos,
-        _u.reported_cost_nanos, _u.rates, _u.reverses, _u.replaces,
-    ).order_by(_u.entry_id, _u.id)
-)  # fmt: skip
+_RECORDS: Final = select(*(_u[name] for name in Record._fields)).order_by(_u.entry_id, _u.id)
 
 
 class Used:
@@ -40,11 +57,11 @@ class Used:
         self._connection = connection
         self._heads = heads
         self._findings = findings
-        self._rows = stream(connection, _IN_ORDER)
-        self._next: Any | None = next(self._rows, None)
+        self._records = map(Record._make, stream(connection, _RECORDS))
+        self._next: Record | None = next(self._records, None)
         corrected = select(_u.reverses).where(_u.reverses.is_not(None))
-        self._corrected = set(connection.scalars(corrected))
-        self._booked_on: dict[str, set[int]] = {}
+        self._corrected: set[str | None] = set(connection.scalars(corrected))
+        self._booked_on: dict[str | None, set[int]] = {}
         self.records = 0
 
     def take(
@@ -56,7 +73,9 @@ class Used:
         legs: Sequence[Leg],
     ) -> None:
         """Hold the records of one entry against its legs."""
-        rows = self._rows_of(entry_id) if self._next is not None else []
+        rows: list[Record] = []
+        if self._next is not None and self._next.entry_id <= entry_id:
+            rows = self._records_of(entry_id)
         if kind not in RECORDING:
             if rows:
                 self._findings.add(
@@ -79,34 +98,32 @@ class Used:
             )
             return
         self._check_spent(entry_id, legs, _amounts(rows[0]))
-        if usage_id is not None and usage_id in self._corrected:
+        if usage_id in self._corrected:
             self._booked_on[usage_id] = {leg[0] for leg in legs}
 
     def finish(self) -> None:
         """The journal has been read: what records are left were booked by no entry."""
         while self._next is not None:
-            self._check_price(self._next)
-            self._findings.add(
-                "I8", self._next.id, f"entry {self._next.entry_id} that booked it is not there"
-            )
-            self._advance()
+            self._tell_orphan(self._next)
+            self._advance(self._next)
 
-    def _rows_of(self, entry_id: int) -> list[Any]:
+    def _records_of(self, entry_id: int) -> list[Record]:
         rows = []
-        while (row := self._next) is not None and row.entry_id <= entry_id:
-            self._check_price(row)
-            if row.entry_id == entry_id:
-                rows.append(row)
+        while self._next is not None and self._next.entry_id <= entry_id:
+            if self._next.entry_id == entry_id:
+                rows.append(self._next)
             else:
-                self._findings.add(
-                    "I8", row.id, f"entry {row.entry_id} that booked it is not there"
-                )
-            self._advance()
+                self._tell_orphan(self._next)
+            self._advance(self._next)
         return rows
 
-    def _advance(self) -> None:
+    def _advance(self, done: Record) -> None:
+        self._check_price(done)
         self.records += 1
-        self._next = next(self._rows, None)
+        self._next = next(self._records, None)
+
+    def _tell_orphan(self, record: Record) -> None:
+        self._findings.add("I8", record.id, f"no entry {record.entry_id} has booked it")
 
     # --- I8 --------------------------------------------------------------------------------------
 
@@ -124,7 +141,7 @@ class Used:
                 )
 
     def _check_correction(
-        self, entry_id: int, usage_id: str | None, rows: list[Any], legs: Sequence[Leg]
+        self, entry_id: int, usage_id: str | None, rows: list[Record], legs: Sequence[Leg]
     ) -> None:
         """A reversal and perhaps a replacement: what they come to, on every balance once booked."""
         reversals = [row for row in rows if row.reverses == usage_id]
@@ -137,7 +154,7 @@ class Used:
             )
             return
         net = [sum(column) for column in zip(*map(_amounts, rows), strict=True)]
-        booked_on = self._booked_on.pop(usage_id or "", None)
+        booked_on = self._booked_on.pop(usage_id, None)
         if booked_on is None:  # of another process, whose transaction began after the correction's
             booked_on = self._read_booked_on(usage_id)
         still = [(head_id, 0, 0, 0, 0, 0, 0, None) for head_id in booked_on]
@@ -164,7 +181,7 @@ class Used:
 
     # --- I19 -------------------------------------------------------------------------------------
 
-    def _check_price(self, row: Any) -> None:
+    def _check_price(self, row: Record) -> None:
         cost = row.cost_nanos
         if row.reverses is not None:
             return  # the opposite of a cost, which may round the other way: see I15
@@ -177,7 +194,7 @@ class Used:
             self._findings.add("I19", row.id, f"costs {cost}, its tokens at its rates {ours}")
 
 
-def _amounts(row: Any) -> tuple[int, int, int, int, int]:
+def _amounts(row: Record) -> tuple[int, int, int, int, int]:
     """usd, tokens, input tokens, output tokens, requests."""
     return (
         row.cost_nanos or 0,
