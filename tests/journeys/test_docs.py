@@ -68,6 +68,13 @@ def test_the_programs_of_a_guide_run(file: Path, user: dict[str, str], tmp_path:
     assert heard.returncode == 0, heard.stderr
 
 
+def test_every_file_that_the_architecture_names_is_there() -> None:
+    named = re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?)`", (ROOT / "ARCHITECTURE.md").read_text())
+    assert named
+    for path in named:
+        assert (ROOT / "src" / "budget" / path).exists() or (ROOT / path).exists(), path
+
+
 # --- References are complete ---------------------------------------------------------------------
 
 
