@@ -176,20 +176,27 @@ def _ended(
     state = holding.state
     was_expired = state.status == "expired"
     expiring = status == "expired" and not holding.terms.envelope
-    assumed_any = False
+    assumed: set[str] = set()
     legs = []
     for leg in state.legs:
         left = leg.left
-        if left and expiring and balances[leg.head_id].policy.on_expiry == "assume":
+        policy = balances[leg.head_id].policy
+        if left and expiring and policy.on_expiry == "assume":
             book.add(leg.head_id, leg.cell_us, 0, -left, left)
-            assumed_any = True
+            assumed.add("tokens" if policy.unit.endswith("_tokens") else policy.unit)
         elif left:
             _give_back(book, leg, left, giver_legs, late=was_expired)
             left = 0
         legs.append(leg._replace(left=left))
-    left_held = state.left if assumed_any else state.left.emptied()
-    returned = Held(0, 0, 0) if assumed_any else state.left
-    return state._replace(status=status, legs=tuple(legs), left=left_held), returned
+    # A unit is kept where a leg in it is assumed, and goes back where none is.
+    kept = Held(
+        *(
+            left if left is None or unit in assumed else 0
+            for unit, left in zip(Held._fields, state.left, strict=True)
+        )
+    )
+    state = state._replace(status=status, legs=tuple(legs), left=kept)
+    return state, holding.state.left.less(kept)
 
 
 def _move(book: _Book, leg: Leg, amount: int, *, spent: int, late: bool) -> None:
