@@ -152,3 +152,14 @@ def test_a_budget_that_is_not_there_is_exit_4(books: Say) -> None:
     said = books("set-limit", "daily", "5", "--budget-id", "bud_nothing")
     assert said.code == 4
     assert "There is no budget 'bud_nothing'" in said.err
+
+
+def test_a_postgresql_database_does_as_well_as_a_file(
+    say: Say, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUDGET_TARGET", postgres_url)
+    assert say("set-limit", "daily", "5", "--hard").code == 0
+    assert say("set-limit", "daily", "6", "--json").json["did"] == "changed_policy"
+    (balance,) = say("status", "--json").json["balances"]
+    assert (balance["limit"], balance["enforcement"]) == ("6.00", "hard_limit")
+    assert say("verify").code == 0
