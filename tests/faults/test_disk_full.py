@@ -63,7 +63,7 @@ def fill_until_refused(team: Team) -> tuple[list[Outcome], int]:
     """Hold until an answer is 503; all outcomes, and how many calls that took."""
     outcomes: list[Outcome] = []
     while len(outcomes) < 4000 and not any(o.kind != "ok" for o in outcomes[-20:]):
-        outcomes += team.make_calls(calls(len(outcomes), 20), threads=5)
+        outcomes += team.make_calls(calls(len(outcomes), 20), threads=5, patient=False)
     return outcomes, len(outcomes)
 
 
@@ -71,10 +71,12 @@ def look_at(name: str, team: Team, url: str, heal: Any) -> None:
     """Fill the disk, look, heal it, and send again what was not booked."""
     team.workers[0].do("tests.support.races:create_budgets", [BUDGET])
     outcomes, count = fill_until_refused(team)
-    full = team.make_calls(calls(0, count), threads=5)  # the same again, on a full disk
+    full = team.make_calls(
+        calls(0, count), threads=5, patient=False
+    )  # the same again, on a full disk
     reads = team.make_calls([("status", {"org": "disk"}), ("budgets", {})], threads=2)
     heal()
-    resent = team.make_calls(calls(0, count), threads=5)
+    resent = team.make_calls(calls(0, count), threads=5, patient=False)
     found = team.workers[0].do("tests.support.workers:verify")
     books = read_books(url)
     stored = {row[0] for row in books.allocations}

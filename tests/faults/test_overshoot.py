@@ -23,6 +23,7 @@ class Raced:
         self.outcomes: Counter[str] = Counter()
         self.limits: dict[str, int] = {}
         self.over = 0
+        self.resent = 0
         self.wrong: list[str] = []
 
 
@@ -47,6 +48,7 @@ def run_races(team: Team, seeds: range, *, most_room: int = 24) -> Raced:
         if kinds != Counter(ok=race.room, refused=3 * race.room):
             strange = [o for o in outcomes if o.kind not in ("ok", "refused")][:3]
             raced.wrong.append(f"{line}, {dict(kinds)}, {strange}")
+    raced.resent = team.resent
     return raced
 
 
@@ -66,6 +68,7 @@ def test_four_times_as_many_calls_as_there_is_room_for_fill_it_exactly(
         seeds=len(seeds),
         admitted=raced.outcomes["ok"],
         refused=raced.outcomes["refused"],
+        resent=raced.resent,
         over=over,
     )
     assert raced.wrong == []

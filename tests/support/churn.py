@@ -21,6 +21,10 @@ EXPECTED = frozenset(
 """Errors that a client who races others must reckon with."""
 
 
+TOO_BUSY = ("is slow", "another process holds")
+"""What a 503 says when the machine cannot follow; nothing is wrong with the ledger then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where calls come from: how many values the attributes may take."""
@@ -78,6 +82,8 @@ def note(told: Told, outcome: Outcome) -> None:
         told["conflict"] += 1
         return
     told[outcome.kind] += 1
+    if outcome.kind == "unavailable" and any(words in outcome.detail for words in TOO_BUSY):
+        return
     if outcome.kind not in ("ok", "refused"):
         told.surprises.append(f"{outcome.kind} {outcome.code}: {outcome.detail}")
 

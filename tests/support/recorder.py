@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-LOST_CONTACT = "unknown"
+SYNC = getattr(os, "fdatasync", os.fsync)  # macOS has only the latter
 
 
 class Line(NamedTuple):
@@ -38,7 +38,7 @@ class Log:
         """Write a line and wait until it is on the disk."""
         line = json.dumps([tag, event, act, status, body], separators=(",", ":"))
         os.write(self._fd, line.encode() + b"\n")
-        os.fdatasync(self._fd)
+        SYNC(self._fd)
 
     def close(self) -> None:
         """Close the file."""
