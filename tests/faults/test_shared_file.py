@@ -8,10 +8,14 @@ import random
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.support.databases import SqliteDatabases
 from tests.support.nursery import Nursery
+from tests.support.oracle import misposted, read_books
+from tests.support.results import report
 from tests.support.siege import Besieged, assault, siege, verify
+from tests.support.workers import Team, attempt
 
 
 class Visitors:
@@ -66,3 +70,51 @@ def test_two_services_killed_and_stopped_in_turn_on_one_file_lose_nothing(
     assert tally.unknown > 0
     assert tally.acked > 10 * cycles
     assert visitors.visits >= cycles
+
+
+def create_once(_budget: object, url: str, ask: dict[str, Any]) -> None:
+    """An errand: open the books, create a budget, close them."""
+    from budget.engine.budget import Budget
+
+    with Budget.open(url, sweep=False) as budget:
+        budget.create_budget(**ask)
+
+
+def come_and_go(_budget: object, url: str, name: str, seconds: float) -> list[str]:
+    """An errand: open the books, hold, close them, as commands do; what was acknowledged."""
+    from budget.engine.budget import Budget
+
+    held: list[str] = []
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with Budget.open(url, sweep=False) as budget:
+            for _ in range(3):
+                ask = {"allocation_id": f"{name}-{len(held)}", "tokens": 1}
+                outcome = attempt(budget, ("allocate", ask))
+                if outcome.kind == "ok":
+                    held.append(outcome.id)
+    return held
+
+
+def test_processes_that_come_and_go_find_each_others_work_and_lose_none(
+    sqlite_databases: SqliteDatabases, nursery: Nursery, folder: Path, long_run: bool
+) -> None:
+    """Whoever closes last folds the log and removes it, while others are about to open the file."""
+    url = sqlite_databases.new()
+    here = "tests.faults.test_shared_file:come_and_go"
+    budget = {"name": "all", "policies": [{"unit": "tokens", "period": "total", "limit": 10**9}]}
+    with Team(nursery, folder, 4) as team:
+        team.workers[0].do("tests.faults.test_shared_file:create_once", url, budget)
+        seconds = 30.0 if long_run else 1.5
+        shares = [(url, f"w{n}", seconds) for n in range(4)]
+        acked = {name for held in team.each(here, shares) for name in held}
+    books = read_books(url)
+    stored = {row[0] for row in books.allocations}
+    report(
+        "processes that come and go, SQLite",
+        acked=len(acked), lost=len(acked - stored), phantom=len(stored - acked),
+    )  # fmt: skip
+    assert acked == stored
+    assert len(acked) > 50
+    assert misposted(books) == []
+    assert verify(url) == []
