@@ -502,15 +502,24 @@ def test_a_life_that_its_entries_do_not_tell_breaks_i5(file_url: str, change: st
     assert broken(file_url) == {"I5"}
 
 
-@pytest.mark.parametrize("kind", ["placed", "expired", "extended", "released", "settled"])
-def test_an_entry_after_the_end_breaks_i5(file_url: str, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "also"),
+    [
+        ("expired", set()),
+        ("extended", set()),
+        ("released", set()),
+        ("placed", {"I9"}),  # on no policy
+        ("settled", {"I8", "I9"}),  # with no usage, and on no policy
+    ],
+)
+def test_an_entry_after_the_end_breaks_i5(file_url: str, kind: str, also: set[str]) -> None:
     with tampered(file_url) as sql:
         sql(
             "INSERT INTO entries (id, at_us, kind, actor, allocation_id, legs, detail)"
             " SELECT max(id) + 1, max(at_us), :kind, 'forger', 'plain', '[]', '{}' FROM entries",
             kind=kind,
         )
-    assert broken(file_url) == {"I5"} | ({"I8"} if kind == "settled" else set())
+    assert broken(file_url) == {"I5"} | also
 
 
 def swap(sql: Sql, one: str, other: str) -> None:
@@ -648,6 +657,48 @@ def test_an_allocation_that_holds_more_than_was_placed_breaks_i9(file_url: str) 
     with tampered(file_url) as sql:
         change_hold(sql, "plain", head_of(sql, "usd", "daily"), held=1)
     assert broken(file_url) == {"I9"}
+
+
+def test_a_call_that_was_placed_without_a_policy_it_met_breaks_i9(file_url: str) -> None:
+    with tampered(file_url) as sql:
+        # It was held on team a's balances and met those of team c; the budget Free, which is for
+        # team c too, was not there yet.
+        sql(
+            'UPDATE allocations SET attributes = replace(attributes, \'"team":"a"\','
+            " '\"team\":\"c\"') WHERE id = 'plain'"
+        )
+    violations = verified(file_url).violations
+    assert {violation.invariant for violation in violations} == {"I9"}
+    told = [violation.detail for violation in violations]
+    assert sum(detail.startswith("was placed without policy") for detail in told) == 2
+    assert sum("which it did not meet" in detail for detail in told) == 2
+
+
+def test_usage_that_was_booked_without_a_policy_it_met_breaks_i9(file_url: str) -> None:
+    with tampered(file_url) as sql:
+        sql(
+            "UPDATE usage SET attributes = replace(attributes, '\"c\"', '\"b\"')"
+            " WHERE model = 'unknown'"
+        )
+    assert broken(file_url) == {"I9", "rollups"}
+
+
+def test_usage_that_leaves_a_balance_of_its_hold_out_breaks_i9(file_url: str) -> None:
+    with tampered(file_url) as sql:
+        ((entry_id, written),) = sql(
+            "SELECT id, legs FROM entries WHERE kind = 'settled' AND allocation_id = 'last'"
+        )
+        legs = json.loads(written)[:-1]
+        sql("UPDATE entries SET legs = :l WHERE id = :id", l=json.dumps(legs), id=entry_id)
+    assert "I9" in broken(file_url)
+
+
+def test_a_policy_that_the_journal_does_not_tell_breaks_i9(file_url: str) -> None:
+    with tampered(file_url) as sql:
+        ((entry_id, detail),) = sql("SELECT id, detail FROM entries WHERE kind = 'policy_created'")
+        sql("UPDATE entries SET kind = 'policy_archived' WHERE id = :id", id=entry_id)
+    assert detail
+    assert "I9" in broken(file_url)
 
 
 # --- I12: windows are disjoint

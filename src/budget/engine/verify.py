@@ -16,6 +16,7 @@ from budget.engine.audit.figures import check_figures
 from budget.engine.audit.findings import Findings, Violation, stream
 from budget.engine.audit.history import read_policies
 from budget.engine.audit.lives import Lives
+from budget.engine.audit.matching import Matching
 from budget.engine.audit.replay import Replay, decode_legs
 from budget.engine.audit.rolled import check_rollups
 from budget.engine.audit.seals import check_seals
@@ -57,10 +58,12 @@ def verify(database: Database, *, progress: Progress | None = None) -> Verificat
         check_seals(connection, findings)
         policies = read_policies(connection, findings)
         replay = Replay(connection, policies, findings)
-        used = Used(connection, replay.heads, findings)
+        heads = [(head.id, head.policy, head.partition) for head in replay.heads.values()]
+        matching = Matching(policies, heads)
+        used = Used(connection, replay.heads, matching, findings)
         entries = tell.each(_read_journal(connection, replay, used))
         check_reversals(connection, findings)
-        lives = Lives(connection, replay.backfilled, findings)
+        lives = Lives(connection, matching, replay.backfilled, findings)
         tell.each(lives.check())
         check_figures(connection, replay, lives.holds, findings)
         tell.each(check_rollups(connection, findings))

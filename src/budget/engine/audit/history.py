@@ -9,7 +9,6 @@ both must agree.
 import json
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -25,7 +24,23 @@ LIMITS_KEPT: Final = 1000
 """How many limits a policy's row remembers; entries from before those are held against the oldest.
 """
 
-_CHANGES: Final = ("budget_created", "policy_created", "policy_changed", "topped_up")
+UNBORN: Final = 2**63
+Scope = dict[str, str | list[str]]
+"""The attributes a call must have: a value, several, or a beginning and `*`."""
+
+_e: Final = schema.entries.c
+_CHANGES: Final = (
+    select(_e.id, _e.kind, _e.budget_id, _e.policy_id, _e.detail)
+    .where(
+        _e.kind.in_(
+            (
+                "budget_created", "budget_changed", "budget_archived", "policy_created",
+                "policy_changed", "policy_archived", "topped_up",
+            )
+        )
+    )
+    .order_by(_e.id)
+)  # fmt: skip
 
 
 class Granted(NamedTuple):
@@ -39,8 +54,10 @@ class Granted(NamedTuple):
 
 
 class Policy:
-    """A policy and its past. `limits` are (since_us, limit); `limit_entries` tell of all but the
-    first.
+    """A policy and its past.
+
+    `limits` are (since_us, limit), of which `limit_entries` tell all but the first. It is in force
+    after the entry `born` and before the entry `gone`, all the while with the same scope.
     """
 
     def __init__(self, row: Any) -> None:
@@ -55,9 +72,17 @@ class Policy:
         self.limits: list[tuple[int, int]] = [(s, v) for s, v in json.loads(row.limits)]
         self.limit_entries: list[int] = []
         self.top_ups: list[Granted] = []
+        self.partition_by: list[str] = json.loads(row.partition_by)
+        self.scope: Scope = {}
+        self.born = self.gone = UNBORN
         # What a flag was before each change of it, and what it is now.
         self.hard = _Flag(row.enforcement == "hard_limit")
         self.rollover = _Flag(bool(row.rollover))
+
+    @property
+    def holds_envelopes(self) -> bool:
+        """Whether an envelope holds here at all: not in a minute, not in rolling buckets."""
+        return not self.rolling and self.calendar.period.kind != "minute"
 
     def known(self, entry_id: int) -> int:
         """How many of its limits an entry could know of."""
@@ -124,55 +149,87 @@ class _Flag:
 def read_policies(connection: Connection, findings: Findings) -> dict[str, Policy]:
     """Every policy with its past, checked against what the journal tells of it."""
     policies = {row.policy_id: Policy(row) for row in connection.execute(select(schema.policies))}
-    told: dict[str, list[int]] = defaultdict(list)
-    granted: dict[str, int] = {}
-    for entry_id, kind, policy_id, detail in _changes(connection):
-        if kind == "topped_up":
-            granted[detail["top_up_id"]] = entry_id
-            continue
-        for name, limit, changes in _limits_told(kind, policy_id, detail):
-            policy = policies.get(name)
-            if policy is None:
-                findings.add("I2", name, f"entry {entry_id} tells of a policy that is not there")
-                continue
-            if limit is not None:
-                told[name].append(_amount(limit, policy.unit))
-                if kind == "policy_changed":
-                    policy.limit_entries.append(entry_id)
-            if "hard_limit" in changes.get("enforcement", {}).values():
-                policy.hard.change(entry_id)
-            if "rollover" in changes:
-                policy.rollover.change(entry_id)
+    journal = _Journal(policies, findings)
+    for row in stream(connection, _CHANGES):
+        journal.take(row)
     for policy in policies.values():
-        _check_limits(policy, told[policy.policy_id], findings)
-    _read_top_ups(connection, policies, granted, findings)
+        _check_limits(policy, journal.limits[policy.policy_id], findings)
+        if policy.born == UNBORN:
+            findings.add("I9", policy.policy_id, "the journal does not tell how it came to be")
+    _read_top_ups(connection, policies, journal.top_ups, findings)
     return policies
 
 
-def _changes(connection: Connection) -> Iterator[tuple[int, str, str | None, dict[str, Any]]]:
-    table = schema.entries
-    changes = (
-        select(table.c.id, table.c.kind, table.c.policy_id, table.c.detail)
-        .where(table.c.kind.in_(_CHANGES))
-        .order_by(table.c.id)
-    )
-    for entry_id, kind, policy_id, detail in stream(connection, changes):
-        yield entry_id, kind, policy_id, json.loads(detail)
+class _Journal:
+    """What the entries of the catalogue tell, read in order."""
 
+    def __init__(self, policies: dict[str, Policy], findings: Findings) -> None:
+        self._policies = policies
+        self._findings = findings
+        self._scopes: dict[str | None, Scope] = {}
+        self.limits: dict[str, list[int]] = defaultdict(list)
+        self.top_ups: dict[str, int] = {}
 
-def _limits_told(
-    kind: str, policy_id: str | None, detail: dict[str, Any]
-) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """(policy_id, its limit from then on or None, what changed) of an entry of the catalogue."""
-    if kind == "budget_created":
-        for name, written in detail["policies"].items():
-            yield name, written["limit"], {}
-    elif kind == "policy_created":
-        yield str(policy_id), detail["limit"], {}
-    elif "successor" not in detail:
-        changes = detail["changes"]
-        limit = changes["limit"]["new"] if "limit" in changes else None
-        yield str(policy_id), limit, changes
+    def take(self, row: Any) -> None:
+        """Read one entry."""
+        entry_id, kind, budget_id, policy_id, text = row
+        detail = json.loads(text)
+        changes = detail.get("changes", {})
+        if kind == "topped_up":
+            self.top_ups[detail["top_up_id"]] = entry_id
+        elif kind == "budget_created":
+            self._scopes[budget_id] = detail["scope"]
+            for name, written in detail["policies"].items():
+                self._bear(entry_id, budget_id, name, written["limit"])
+        elif kind == "policy_created":
+            self._bear(entry_id, budget_id, policy_id, detail["limit"])
+        elif kind == "budget_changed":
+            if "scope" in changes:
+                self._scopes[budget_id] = changes["scope"]["new"]
+            for name, successor in detail.get("successors", {}).items():
+                self._end(entry_id, name)
+                self._bear(entry_id, budget_id, successor, None)
+        elif kind == "policy_changed" and "successor" in detail:
+            self._end(entry_id, policy_id)
+            self._bear(entry_id, budget_id, detail["successor"], None)
+        elif kind == "policy_changed":
+            self._change(entry_id, policy_id, changes)
+        elif kind == "policy_archived":
+            self._end(entry_id, policy_id)
+        elif kind == "budget_archived":
+            for name in detail["policies"]:
+                self._end(entry_id, name)
+
+    def _policy(self, entry_id: int, name: str) -> Policy | None:
+        policy = self._policies.get(name)
+        if policy is None:
+            self._findings.add("I9", name, f"entry {entry_id} tells of a policy that is not there")
+        return policy
+
+    def _bear(self, entry_id: int, budget_id: str, name: str, limit: Any) -> None:
+        policy = self._policy(entry_id, name)
+        if policy is not None:
+            policy.born = entry_id
+            policy.scope = self._scopes.get(budget_id, {})
+            if limit is not None:
+                self.limits[name].append(_amount(limit, policy.unit))
+
+    def _end(self, entry_id: int, name: str) -> None:
+        policy = self._policy(entry_id, name)
+        if policy is not None:
+            policy.gone = entry_id
+
+    def _change(self, entry_id: int, name: str, changes: dict[str, Any]) -> None:
+        policy = self._policy(entry_id, name)
+        if policy is None:
+            return
+        if "limit" in changes:
+            policy.limit_entries.append(entry_id)
+            self.limits[name].append(_amount(changes["limit"]["new"], policy.unit))
+        if "hard_limit" in changes.get("enforcement", {}).values():
+            policy.hard.change(entry_id)
+        if "rollover" in changes:
+            policy.rollover.change(entry_id)
 
 
 def _amount(written: Any, unit: int) -> int:

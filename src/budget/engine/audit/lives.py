@@ -5,7 +5,8 @@ its entries held, on every policy or on none. What open and expired ones still h
 `figures` (I6).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
@@ -14,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from budget.engine.audit.findings import Findings, stream
+from budget.engine.audit.matching import Matching
 from budget.engine.audit.replay import decode_legs
 from budget.storage import schema
 
@@ -44,7 +46,7 @@ _ENTRIES: Final = (
     .order_by(_e.allocation_id, _e.id)
 )
 _ALLOCATIONS: Final = select(
-    _a.id, _a.status, _a.parent_id, _a.legs, _a.records, _a.settled_by
+    _a.id, _a.status, _a.envelope, _a.attributes, _a.legs, _a.records, _a.settled_by
 ).order_by(_a.id)
 
 _RANKS: Final[Mapping[str, int]] = {
@@ -61,9 +63,14 @@ class Lives:
     """Goes through all allocations with their entries, both in order of their ids."""
 
     def __init__(
-        self, connection: Connection, backfilled: Collection[int], findings: Findings
+        self,
+        connection: Connection,
+        matching: Matching,
+        backfilled: AbstractSet[int],
+        findings: Findings,
     ) -> None:
         self._connection = connection
+        self._matching = matching
         self._backfilled = backfilled
         self._findings = findings
         # On PostgreSQL ids follow the beginning of transactions: of two processes, the one that
@@ -128,39 +135,66 @@ class Lives:
 
     def _check_legs(self, row: Any, events: Sequence[Event]) -> None:
         held: dict[int, int] = {}
-        reserved_all, assumed_all = row.status == "open", row.status == "expired"
+        heads: set[int] = set()
         for head_id, cell_us, amount, left, from_parent in _decode_holds(row.legs):
+            heads.add(head_id)
             if not from_parent:
                 held[head_id] = held.get(head_id, 0) + amount
-            if not left:
-                continue
-            reserved, assumed = self.holds.get((head_id, cell_us), (0, 0))
-            if reserved_all:
-                self.holds[head_id, cell_us] = (reserved + left, assumed)
-            elif assumed_all:
-                self.holds[head_id, cell_us] = (reserved, assumed + left)
-            else:
-                self._findings.add(
-                    "I6", row.id, f"is {row.status}, but still holds {left} on head {head_id}"
-                )
-        placed: dict[int, int] = {}
-        for event in events:
-            if event[2] in ("placed", "extended"):
-                for leg in decode_legs(event[4]):
-                    placed[leg[0]] = placed.get(leg[0], 0) + leg[3]
-        if held != placed:
-            self._tell_legs(row.id, held, placed)
+            if left:
+                self._hold(row, head_id, cell_us, left)
+        given: dict[int, int] = {}
+        for _, entry_id, kind, _, text in events:
+            if kind in ("placed", "extended"):
+                legs = decode_legs(text)
+                for leg in legs:
+                    given[leg[0]] = given.get(leg[0], 0) + leg[3]
+                if kind == "placed":
+                    self._check_matched(row, entry_id, {leg[0] for leg in legs}, heads)
+            elif kind in ("recorded", "settled"):
+                missed = heads - {leg[0] for leg in decode_legs(text)}
+                for head_id in missed - self._backfilled:
+                    self._findings.add("I9", row.id, f"entry {entry_id} left head {head_id} out")
+        if held != given:
+            self._tell_legs(row.id, held, given)
 
-    def _tell_legs(self, id: str, held: dict[int, int], placed: dict[int, int]) -> None:
-        for head_id in {*held, *placed}:
-            if head_id in self._backfilled and held.get(head_id, 0) >= placed.get(head_id, 0):
-                continue  # a leg came with a policy that counted the past in
-            if held.get(head_id) != placed.get(head_id):
+    def _hold(self, row: Any, head_id: int, cell_us: int, left: int) -> None:
+        """Add up what is still held: reserved while open, assumed once expired, else a mistake."""
+        reserved, assumed = self.holds.get((head_id, cell_us), (0, 0))
+        if row.status == "open":
+            self.holds[head_id, cell_us] = (reserved + left, assumed)
+        elif row.status == "expired":
+            self.holds[head_id, cell_us] = (reserved, assumed + left)
+        else:
+            self._findings.add(
+                "I6", row.id, f"is {row.status}, but still holds {left} on head {head_id}"
+            )
+
+    def _check_matched(self, row: Any, entry_id: int, placed: set[int], heads: set[int]) -> None:
+        """A call holds on every policy it met: by a leg of its own, or by one of its envelope's.
+
+        An envelope holds on none whose windows are short, and need not on those that only watch.
+        """
+        met = self._matching.met(row.attributes, entry_id)
+        if placed == met.head_ids:
+            return
+        for policy, head_id in met.policies:
+            if row.envelope and not (policy.holds_envelopes and policy.hard.as_of(entry_id)):
+                continue
+            if head_id is None or head_id not in heads:
+                self._findings.add("I9", row.id, f"was placed without policy {policy.policy_id}")
+        for head_id in placed - met.head_ids:
+            self._findings.add("I9", row.id, f"was placed on head {head_id}, which it did not meet")
+
+    def _tell_legs(self, id: str, held: dict[int, int], given: dict[int, int]) -> None:
+        for head_id in {*held, *given}:
+            if head_id in self._backfilled and head_id not in given:
+                continue  # the leg came with a policy that counted the past in
+            if held.get(head_id) != given.get(head_id):
                 self._findings.add(
                     "I9",
                     id,
                     f"on head {head_id} it holds {held.get(head_id, 'nothing')}, "
-                    f"its entries held {placed.get(head_id, 'nothing')}",
+                    f"its entries held {given.get(head_id, 'nothing')}",
                 )
 
 

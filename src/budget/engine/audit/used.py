@@ -1,8 +1,9 @@
 """Used: every usage record against the entry that booked it, its price, and its reversal.
 
 I8: an entry moves `spent` by exactly what its records used, on every balance, and no other entry
-moves it. I15: a record is reversed at most once, by its exact opposite. I19: a cost is the record's
-own tokens at its own rates, rounded up.
+moves it. I9: usage that nobody reserved is booked on every policy it met. I15: a record is reversed
+at most once, by its exact opposite. I19: a cost is the record's own tokens at its own rates,
+rounded up.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, Connection, select
 
 from budget.engine.audit.findings import Findings, stream
+from budget.engine.audit.matching import Matching
 from budget.engine.audit.replay import BACKFILL, Head, Leg
 from budget.storage import schema
 
@@ -40,6 +42,7 @@ class Record(NamedTuple):
     cost_nanos: int | None
     reported_cost_nanos: int | None
     rates: str | None
+    attributes: str
     reverses: str | None
     replaces: str | None
 
@@ -52,9 +55,14 @@ class Used:
     """The usage records, read along with the entries that booked them."""
 
     def __init__(
-        self, connection: Connection, heads: Mapping[int, Head], findings: Findings
+        self,
+        connection: Connection,
+        heads: Mapping[int, Head],
+        matching: Matching,
+        findings: Findings,
     ) -> None:
         self._connection = connection
+        self._matching = matching
         self._heads = heads
         self._findings = findings
         self._records = map(Record._make, stream(connection, _RECORDS))
@@ -98,6 +106,8 @@ class Used:
             )
             return
         self._check_spent(entry_id, legs, _amounts(rows[0]))
+        if kind == "reported":
+            self._check_matched(entry_id, rows[0], {leg[0] for leg in legs})
         if usage_id in self._corrected:
             self._booked_on[usage_id] = {leg[0] for leg in legs}
 
@@ -139,6 +149,17 @@ class Used:
                     head.name,
                     f"entry {entry_id} spent {moved}, its usage is {amounts[head.policy.unit]}",
                 )
+
+    def _check_matched(self, entry_id: int, record: Record, booked_on: set[int]) -> None:
+        """Usage nobody reserved is booked on all balances it met, save in buckets long left."""
+        met = self._matching.met(record.attributes, entry_id)
+        for policy, head_id in met.policies:
+            if head_id not in booked_on and not policy.rolling:
+                self._findings.add("I9", record.id, f"was booked without policy {policy.policy_id}")
+        for head_id in booked_on - met.head_ids:
+            self._findings.add(
+                "I9", record.id, f"was booked on head {head_id}, which it did not meet"
+            )
 
     def _check_correction(
         self, entry_id: int, usage_id: str | None, rows: list[Record], legs: Sequence[Leg]

@@ -1,0 +1,91 @@
+"""Matching: which balances a call must have met, worked out anew from scopes and attributes.
+
+A policy left out of a call is money nobody watches, so every admission and every usage that nobody
+reserved is held against this (I9).
+"""
+
+import json
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from budget.engine.audit.history import Policy, Scope
+
+Attributes = Mapping[str, str]
+
+
+class Met(NamedTuple):
+    """The policies that a call falls under, each with its balance, if any; and all balances."""
+
+    policies: tuple[tuple[Policy, int | None], ...]
+    head_ids: frozenset[int | None]
+
+
+class Matching:
+    """All policies by their scopes, and all heads by their partitions."""
+
+    def __init__(
+        self, policies: Mapping[str, Policy], heads: Iterable[tuple[int, Policy, str]]
+    ) -> None:
+        self._heads = {
+            (policy.policy_id, _partition(policy, json.loads(partition))): head_id
+            for head_id, policy, partition in heads
+        }
+        self._exact: dict[tuple[str, str], list[Policy]] = defaultdict(list)
+        self._others: list[Policy] = []
+        for policy in policies.values():
+            self._file(policy)
+        self._turns = sorted(
+            {p.born for p in policies.values()} | {p.gone for p in policies.values()}
+        )
+        self._met = lru_cache(maxsize=4096)(self._find)
+
+    def _file(self, policy: Policy) -> None:
+        """Under each value of its first attribute that has whole values only, if it has one."""
+        for key, wanted in policy.scope.items():
+            values = _listed(wanted)
+            if not any(value.endswith("*") for value in values):
+                for value in values:
+                    self._exact[key, value].append(policy)
+                return
+        self._others.append(policy)
+
+    def met(self, attributes: str, entry_id: int) -> Met:
+        """What a call with these attributes (JSON) met, as of an entry."""
+        return self._met(attributes, bisect_left(self._turns, entry_id))
+
+    def _find(self, text: str, turns: int) -> Met:
+        """What a call meets after so many times that a policy came into force or went out of it."""
+        attributes: dict[str, str] = json.loads(text)
+        candidates = list(self._others)
+        for pair in attributes.items():
+            candidates += self._exact.get(pair, ())
+        after = self._turns[turns - 1] if turns else -1
+        found = tuple(
+            (policy, self._heads.get((policy.policy_id, _partition(policy, attributes))))
+            for policy in candidates
+            if policy.born <= after < policy.gone and _falls_under(policy.scope, attributes)
+        )
+        return Met(found, frozenset(head_id for _, head_id in found))
+
+
+def _listed(wanted: str | list[str]) -> list[str]:
+    return [wanted] if isinstance(wanted, str) else wanted
+
+
+def _falls_under(scope: Scope, attributes: Attributes) -> bool:
+    for key, wanted in scope.items():
+        value = attributes.get(key)
+        if value is None or not any(_fits(value, pattern) for pattern in _listed(wanted)):
+            return False
+    return True
+
+
+def _fits(value: str, pattern: str) -> bool:
+    return value.startswith(pattern[:-1]) if pattern.endswith("*") else value == pattern
+
+
+def _partition(policy: Policy, attributes: Mapping[str, str | None]) -> tuple[str | None, ...]:
+    return tuple(attributes.get(key) for key in policy.partition_by)
