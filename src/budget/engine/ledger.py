@@ -5,13 +5,12 @@ transaction, commits, and only then answers. Nothing is cached between batches b
 catalogue, whose version is checked in the same transaction. Not here: what commands do (`acts`).
 """
 
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
-
-import structlog
 
 from budget.domain.errors import BudgetError, OutcomeUnknown, Unavailable
 from budget.engine import acts
@@ -29,7 +28,7 @@ TICK_SECONDS: Final = 1.0
 SWEEP_BATCH: Final = 256
 RETRIES: Final = 8
 
-log = structlog.get_logger("budget.ledger")
+log = logging.getLogger("budget.ledger")
 
 CatalogueChange = Callable[[Batch], Any]
 """A change of the catalogue, run alone in its transaction on an empty batch."""
@@ -240,7 +239,7 @@ class Ledger:
             except (Broken, BudgetError, ArithmeticError) as error:
                 return self._answer_singly(unit, tickets, error)
             except Exception as error:
-                log.exception("batch_failed", commands=len(tickets))
+                log.exception("a batch of %d commands failed", len(tickets))
                 return self._answer_singly(unit, tickets, error)
             done = tickets
             if aside:
@@ -328,7 +327,7 @@ class Ledger:
                 ticket.error = error
             except Exception as error:
                 unit.rollback()
-                log.exception("change_failed")
+                log.exception("a change of the catalogue failed")
                 ticket.error = Unavailable(f"Budget could not do this: {type(error).__name__}.")
             break
         else:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from budget.domain.pricing import Rates, hold_nanos
+from budget.domain.pricing import Rates, hold_nanos, output_rate_dearest
 from budget.prices.book import PriceBook
 
 MOST_NAMED: Final = 5
@@ -24,6 +24,8 @@ def cheaper_models(
     asked_nanos = hold_nanos(rates, input_tokens, output_tokens)
     fitting = []
     for offer in book.offers(rates.provider, at_us):
+        if output_tokens and not output_rate_dearest(offer, input_tokens):
+            continue  # it writes no text, as an embedding model
         nanos = hold_nanos(offer, input_tokens, output_tokens)
         if 0 < nanos <= room_nanos and nanos < asked_nanos:
             fitting.append((-nanos, offer.model))
