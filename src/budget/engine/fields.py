@@ -29,7 +29,7 @@ US: Final = 1_000_000
 _CHOSEN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
-_canonical = msgspec.json.Encoder(order="deterministic").encode
+_canonical = msgspec.json.Encoder(order="deterministic", decimal_format="number").encode
 
 USAGE_COUNTS: Final = (
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
@@ -62,7 +62,7 @@ def who(ask: Mapping[str, Any]) -> tuple[Mapping[str, str], str | None, str | No
     named = (get("context_id"), get("component"), get("task_type"), get("tier"), get("user_id"),
              get("provider"), get("model"))  # fmt: skip
     try:
-        return _attributes(tuple(given.items()) if given else (), named)
+        return _attributes(() if given is None else tuple(given.items()), named)
     except (AttributeError, TypeError):  # not an object, or of values that cannot be remembered
         return _attributes.__wrapped__(given, named)
 
