@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["Started", "serve", "service_address"]
 
 DRAIN_SECONDS: Final = 30
+LAST_CALLERS_SECONDS: Final = 0.05
+LAST_CALLS_SECONDS: Final = 0.2
+"""How long callers are still let in after the signal, and then their requests read: what was sent
+before it may be under way."""
 BACKLOG: Final = 2048
 KEEP_ALIVE_SECONDS: Final = 75
 SWITCH_SECONDS: Final = 0.0005
@@ -132,6 +136,8 @@ def make_server(app: "App", on_start: Callable[[], None] | None = None) -> "Serv
 
     `on_start` is called once it answers, and signals are heard.
     """
+    import asyncio
+
     import uvicorn
 
     class Draining(uvicorn.Server):
@@ -147,6 +153,16 @@ def make_server(app: "App", on_start: Callable[[], None] | None = None) -> "Serv
             if self.should_exit and sig == signal.SIGINT:
                 self.force_exit = True
             self.should_exit = True
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            """Let nobody in, read what was on its way, tell callers to connect anew; stop."""
+            await asyncio.sleep(LAST_CALLERS_SECONDS)
+            for closing in (*self.servers, *(sockets or ())):
+                closing.close()
+            state = self.server_state
+            state.default_headers = [*state.default_headers, (b"connection", b"close")]
+            await asyncio.sleep(LAST_CALLS_SECONDS)
+            await super().shutdown(sockets)
 
     config = uvicorn.Config(
         app,
