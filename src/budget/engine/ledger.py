@@ -237,6 +237,9 @@ class Ledger:
                 )
                 return []
             except (Broken, BudgetError, ArithmeticError) as error:
+                if isinstance(error, Broken) and attempt == 0:
+                    # Perhaps another process has just used the same chosen id: it is there now.
+                    continue
                 return self._answer_singly(unit, tickets, error)
             except Exception as error:
                 log.exception("a batch of %d commands failed", len(tickets))
