@@ -14,6 +14,7 @@ from tests.support.results import report
 from tests.support.workers import Act, Outcome, Team, migrate, shuffled
 
 CALLS = 40
+COUNT = "tests.support.workers:count_troubles"
 ATTRIBUTES = {"org": "echo", "task": "t1"}
 
 # Warn, so that nothing is refused: what is looked for is how often things happen.
@@ -141,6 +142,35 @@ def assert_books_hold_each_effect_once(books: Books) -> None:
     figures = sorted(balances(books).values())
     # 0.01 x (1 + 2 + ... + 40) = 8.20 USD settled, 8 x 0.10 reported; 40 + 8 requests.
     assert figures == [(48, 0, 0), (9_000_000_000, 0, 0)]
+
+
+def test_two_processes_that_choose_the_same_id_at_once_hear_of_one_effect(
+    databases: Databases, nursery: Nursery, folder: Path
+) -> None:
+    """Neither sees the other's row until it is committed: who comes second must look again."""
+    names = [f"same-{n}" for n in range(60)]
+    acts: list[Act] = []
+    for name in names:
+        usage = {"attributes": ATTRIBUTES, "input_tokens": 1, "output_tokens": 0, "cost": "0.1"}
+        place: Act = ("allocate", {"allocation_id": name, "attributes": ATTRIBUTES, "usd": "0.1"})
+        acts += [place, place, *[("record_usage", {**usage, "usage_id": name})] * 2]
+    url = databases.new(migrate)
+    with Team(nursery, folder, 2).open(url) as team:
+        team.workers[0].do("tests.support.races:create_budgets", [BUDGET])
+        team.each(COUNT, [()] * 2)
+        # Dealt in turn: each process gets one of each pair.
+        outcomes = team.make_calls(acts, threads=1, patient=False)
+        collisions = sum(sum(count.values()) for count in team.each(COUNT, [()] * 2))
+    books = read_books(url)
+    report(
+        f"the same id at once, {databases.engine}", sent=len(acts), collisions=collisions,
+        effects=len(books.allocations) + len(books.usage),
+    )  # fmt: skip
+    assert [o for o in outcomes if o.kind != "ok"] == []
+    for first, second in zip(outcomes[::2], outcomes[1::2], strict=True):
+        assert first.id == second.id
+        assert first.replayed + second.replayed == 1
+    assert len(books.allocations) == len(books.usage) == len(names)
 
 
 def test_a_ledger_that_forgets_keys_books_some_messages_twice(

@@ -6,9 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from tests.support.databases import PostgresDatabases
+from tests.support.load import Client
 from tests.support.nursery import Nursery
+from tests.support.services import Service
 from tests.support.siege import assault, siege
 from tests.support.workers import migrate
 
@@ -86,3 +89,44 @@ def strike_a_backend(operator: psycopg.Connection, rng: random.Random) -> int:
     for (pid,) in rows:
         operator.execute(psycopg.sql.SQL("SELECT {}(%s)").format(psycopg.sql.SQL(act)), [pid])
     return len(rows)
+
+
+@pytest.mark.faults
+def test_a_service_that_freezes_with_locks_held_stops_the_other_for_ten_seconds_at_most(
+    postgres_databases: PostgresDatabases, nursery: Nursery, folder: Path
+) -> None:
+    """As when its machine freezes or the network between is cut: PostgreSQL hears nothing of it."""
+    url = postgres_databases.new(migrate)
+    # Batches that take 30 ms before they commit are easier to freeze in the middle.
+    with siege(nursery, folder, url, services=2, clients=4, sabotage="commit slowly") as besieged:
+        frozen, _ = besieged.services
+        others = besieged.crowd.clients[1::2]  # they have the second service
+        besieged.door.open.set()
+        time.sleep(0.5)
+        frozen_at = freeze_with_locks_held(frozen, others)
+        while not any(served_after(client, frozen_at) for client in others):
+            assert time.monotonic() < frozen_at + 40
+            time.sleep(0.01)
+        seconds = time.monotonic() - frozen_at
+        frozen.resume()
+        besieged.report("frozen with locks held, PostgreSQL", served_after=seconds)
+    assert besieged.harm == []
+    assert seconds < 13
+
+
+def freeze_with_locks_held(service: Service, others: list[Client]) -> float:
+    """Pause the service, over and over, until that keeps the others waiting; since when."""
+    while True:
+        service.pause()
+        paused_at = time.monotonic()
+        time.sleep(0.4)
+        if not any(served_after(client, paused_at + 0.1) for client in others):
+            return paused_at + 0.1
+        service.resume()
+        time.sleep(0.037)
+
+
+def served_after(client: Client, moment: float) -> bool:
+    """Whether the client's last answer came after that, and was more than a 503."""
+    last = client.answers[-1]
+    return last.done_at > moment and last.status not in (0, 503)

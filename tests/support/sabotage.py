@@ -129,6 +129,19 @@ def go_on_with_an_old_catalogue() -> None:
     Ledger._catalogue_of = stale  # type: ignore[method-assign]
 
 
+def commit_slowly() -> None:
+    """Each batch holds its locks for 30 ms before it commits. No safety is lost."""
+    from budget.engine.batch import Batch
+
+    write: Callable[..., Any] = Batch.write
+
+    def slow(self: Batch, claimed: Any) -> Any:
+        time.sleep(0.03)
+        return write(self, claimed)
+
+    Batch.write = slow  # type: ignore[method-assign]
+
+
 def _replace_sql(name: str, old: str, new: str) -> None:
     from budget.storage import postgres_sql as sql
 
@@ -143,6 +156,7 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "admit everything": admit_everything,
     "answer before commit": answer_before_commit,
     "call the unknown a failure": call_the_unknown_a_failure,
+    "commit slowly": commit_slowly,
     "do not wait for the disk": do_not_wait_for_the_disk,
     "fold often": fold_often,
     "forget keys": forget_keys,
