@@ -198,8 +198,9 @@ RATES = Rates(1_000_000, 2_000_000)
 def fitting(desk: Desk, *, wanted: int = 500, input_tokens: int = 100, priority: int = 5,
             rates: Rates | None = RATES, parent: Holding | None = None) -> int:  # fmt: skip
     return decide.fit_output_tokens(
-        rates, input_tokens, wanted, 1, desk.balances.values(), priority=priority, parent=parent
-    )
+        rates, input_tokens, wanted, 1, desk.balances.values(), priority=priority, parent=parent,
+        by_head=desk.balances,
+    )  # fmt: skip
 
 
 def test_a_call_that_fits_whole_is_granted_all_it_wants() -> None:
@@ -314,6 +315,16 @@ def test_an_envelope_that_has_too_little_left_refuses_and_says_so() -> None:
     refused = desk.refused(parent=run, tokens=21, usd=1)
     assert refused.envelope == EnvelopeShort("run", "tokens", limit=100, left=20, requested=21)
     assert refused.shortfalls == ()
+
+
+def test_an_envelope_whose_input_is_used_up_refuses_although_it_has_tokens_left() -> None:
+    desk = Desk(input=policy("input_tokens", limit=1000), day=policy(limit=1000))
+    run = desk.place(envelope=True, tokens=100, input_tokens=30)
+    refused = desk.refused(parent=run, tokens=40, input_tokens=31)
+    short = EnvelopeShort("run", "input_tokens", limit=30, left=30, requested=31)
+    assert refused.envelope == short
+    assert fitting(desk, parent=run, input_tokens=31) == -1
+    desk.place(parent=run, tokens=40, input_tokens=30)
 
 
 def test_what_an_envelope_does_not_limit_a_call_may_hold_freely() -> None:

@@ -92,7 +92,10 @@ def place(
         assert by_head is not None, "a child needs the balances of its parent's legs"
         renewed_us = max(parent.state.expires_us, now_us + parent.state.ttl_us)
         expires_us = min(expires_us, renewed_us)
-        taken, parent_legs = _take_from_parent(parent.state.legs, wanted, by_head)
+        given = _take_from_parent(parent, wanted, by_head)
+        if isinstance(given, EnvelopeShort):
+            return Refused(envelope=given)
+        taken, parent_legs = given
         legs.extend(taken)
         drawn = frozenset(leg.head_id for leg in parent_legs)
         parent_state = parent.state._replace(
@@ -130,6 +133,7 @@ def fit_output_tokens(
     *,
     priority: int,
     parent: Holding | None = None,
+    by_head: Balances | None = None,
 ) -> int:
     """The most output tokens, up to those wanted, whose full estimate every hard limit admits.
 
@@ -155,6 +159,12 @@ def fit_output_tokens(
         for unit, room in zip(("usd", "tokens", "requests"), parent.state.left, strict=True):
             if room is not None:
                 grant = min(grant, fits(unit, room))
+        assert by_head is not None, "a child needs the balances of its parent's legs"
+        for head_id in drawn:
+            policy = by_head[head_id].policy
+            if policy.hard:
+                left = sum(leg.left for leg in parent.state.legs if leg.head_id == head_id)
+                grant = min(grant, fits(policy.unit, left))
     for balance in balances:
         if balance.policy.hard and balance.id not in drawn:
             grant = min(grant, fits(balance.policy.unit, balance.room(priority)))
@@ -189,19 +199,31 @@ def _envelope_short(parent: Holding, held: Held) -> EnvelopeShort | None:
 
 
 def _take_from_parent(
-    parent_legs: tuple[Leg, ...], wanted: Amounts, by_head: Balances
-) -> tuple[list[Leg], tuple[Leg, ...]]:
-    """A child's legs out of its parent's, oldest first, and what the parent's are then."""
-    due = {leg.head_id: wanted[by_head[leg.head_id].policy.unit_index] or 0 for leg in parent_legs}
-    newest = {leg.head_id: leg.cell_us for leg in parent_legs}
+    parent: Holding, wanted: Amounts, by_head: Balances
+) -> tuple[list[Leg], tuple[Leg, ...]] | EnvelopeShort:
+    """A child's legs out of its parent's, oldest first, and what the parent's are then.
+
+    Short where a hard limit would get less than the amount: an envelope's input and output tokens
+    may run out one by one, while it has tokens left.
+    """
+    policies = {leg.head_id: by_head[leg.head_id].policy for leg in parent.state.legs}
+    due = {head_id: wanted[policy.unit_index] or 0 for head_id, policy in policies.items()}
+    newest = {leg.head_id: leg.cell_us for leg in parent.state.legs}
     taken: list[Leg] = []
     rest: list[Leg] = []
-    for leg in parent_legs:
+    for leg in parent.state.legs:
         take = min(leg.left, due[leg.head_id])
         due[leg.head_id] -= take
         if take or leg.cell_us == newest[leg.head_id]:
             taken.append(Leg(leg.head_id, leg.cell_us, take, take, 1))
         rest.append(leg._replace(left=leg.left - take))
+    for head_id, missing in due.items():
+        policy = policies[head_id]
+        if missing and policy.hard:
+            amount = wanted[policy.unit_index] or 0
+            held = sum(leg.held for leg in parent.state.legs if leg.head_id == head_id)
+            parent_id = parent.terms.allocation_id
+            return EnvelopeShort(parent_id, policy.unit, held, amount - missing, amount)
     return taken, tuple(rest)
 
 
@@ -261,9 +283,10 @@ def extend(
         short = _envelope_short(parent, more_held) if any(more_held) else None
         if short is not None:
             return Refused(envelope=short)
-        taken, parent_legs = _take_from_parent(
-            parent.state.legs, more if any(more_held) else _NO_AMOUNTS, balances
-        )
+        given = _take_from_parent(parent, more if any(more_held) else _NO_AMOUNTS, balances)
+        if isinstance(given, EnvelopeShort):
+            return Refused(envelope=given)
+        taken, parent_legs = given
         for leg in taken:
             if leg.held:
                 _add_leg(legs, leg)

@@ -55,7 +55,7 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
             return refuse_unpriced(batch, command, match)
         rates = match.unpriced if isinstance(match.unpriced, Rates) else None
     balances = batch.balances_of(match)
-    wanted, held, granted = _wanted(command, rates, balances, parent)
+    wanted, held, granted = _wanted(command, rates, balances, parent, batch.balances)
     if command.envelope:
         balances = [
             balance
@@ -123,7 +123,11 @@ def _open_envelope(batch: Batch, command: Place) -> Holding:
 
 
 def _wanted(
-    command: Place, rates: Rates | None, balances: list[Balance], parent: Holding | None
+    command: Place,
+    rates: Rates | None,
+    balances: list[Balance],
+    parent: Holding | None,
+    by_head: decide.Balances,
 ) -> tuple[Amounts, Held, int | None]:
     """The amounts a hold asks for in every unit, and the output tokens granted with it.
 
@@ -140,7 +144,7 @@ def _wanted(
         if command.fit:
             fitting = decide.fit_output_tokens(
                 rates, command.input_tokens, output_tokens, requests, balances,
-                priority=command.priority, parent=parent,
+                priority=command.priority, parent=parent, by_head=by_head,
             )  # fmt: skip
             output_tokens = max(fitting, min(command.min_output_tokens, output_tokens))
         wanted, held = decide.estimate(rates, command.input_tokens, output_tokens, requests)
