@@ -187,8 +187,8 @@ class Lives:
 
     def _tell_legs(self, id: str, held: dict[int, int], given: dict[int, int]) -> None:
         for head_id in {*held, *given}:
-            if head_id in self._backfilled and head_id not in given:
-                continue  # the leg came with a policy that counted the past in
+            if head_id in self._backfilled and held.get(head_id, 0) >= given.get(head_id, 0):
+                continue  # a leg, or a part of it, came with a policy that counted the past in
             if held.get(head_id) != given.get(head_id):
                 self._findings.add(
                     "I9",
