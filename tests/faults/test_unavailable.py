@@ -19,7 +19,15 @@ from tests.support.databases import PostgresDatabases, SqliteDatabases
 from tests.support.nursery import Nursery
 from tests.support.oracle import misposted, read_books, sqlite_path
 from tests.support.results import report
-from tests.support.workers import Outcome, Team, attempt, migrate, verify
+from tests.support.workers import (
+    Outcome,
+    Team,
+    Worker,
+    attempt,
+    in_threads,
+    migrate,
+    verify,
+)
 
 BUDGET: dict[str, Any] = {
     "name": "patience",
@@ -84,14 +92,24 @@ def flock_sqlite(_budget: object, file: str, seconds: float) -> None:
         time.sleep(seconds)
 
 
-@pytest.mark.parametrize("errand", ["lock_sqlite", "flock_sqlite"])
 def test_a_file_locked_for_three_seconds_is_answered_with_503_after_two_and_then_heals(
-    sqlite_databases: SqliteDatabases, nursery: Nursery, folder: Path, errand: str
+    sqlite_databases: SqliteDatabases, nursery: Nursery, folder: Path
 ) -> None:
-    url = sqlite_databases.new(migrate)
-    with Budget.open(url) as budget, Team(nursery, folder, 1) as team:
+    """By SQLite's own lock and by Budget's, each on a file of its own, at the same time."""
+    errands = ("lock_sqlite", "flock_sqlite")
+    urls = [sqlite_databases.new(migrate) for _ in errands]
+    with Team(nursery, folder, 2) as team:
+
+        def lock_one(n: int) -> None:
+            look_at_a_locked_file(urls[n], team.workers[n], errands[n])
+
+        in_threads(lock_one, range(2))
+
+
+def look_at_a_locked_file(url: str, locker: Worker, errand: str) -> None:
+    """Call while another process has the lock, and after it."""
+    with Budget.open(url) as budget:
         budget.create_budget(**BUDGET)
-        (locker,) = team.workers
         locker.start(f"tests.faults.test_unavailable:{errand}", sqlite_path(url), 3.0)
         time.sleep(0.1)
         locked = call_every_250_ms(budget, "locked-", time.monotonic() + 2.2)
@@ -100,13 +118,13 @@ def test_a_file_locked_for_three_seconds_is_answered_with_503_after_two_and_then
         found = verify(budget)
     acked = {name for name, o in locked.items() if o.kind == "ok"} | {"healed"}
     refused = [o for o in locked.values() if o.kind == "unavailable"]
+    assert refused
     slowest = max(o.seconds for o in refused)
     report(
         f"locked by another process, {errand}",
         calls=len(locked), unavailable=len(refused), slowest=slowest, healed=healed.seconds,
     )  # fmt: skip
     assert Counter(o.kind for o in locked.values()).keys() <= {"ok", "unavailable"}
-    assert refused
     assert slowest < LATEST_SECONDS
     assert healed.kind == "ok"
     assert healed.seconds < 1
