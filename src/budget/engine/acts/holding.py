@@ -20,6 +20,10 @@ from budget.engine.commands import Extend, Release, Sweep
 MAX_CHILDREN: Final = 4000
 """Open children that one command can expire; an envelope with more ends in several sweeps."""
 
+SWEPT_ENTRIES: Final = 3500
+"""A sweep stops once it has written so many entries: one more envelope, and the commands of the
+batch, must still fit into what one transaction can number."""
+
 
 def plan_extend(batch: Batch, command: Extend) -> None:
     claim(batch, command, command.allocation_id)
@@ -127,9 +131,11 @@ def plan_sweep(batch: Batch, command: Sweep) -> None:
 
 
 def run_sweep(batch: Batch, command: Sweep) -> int:
-    """Expire what is due; how many."""
+    """Expire what is due, as far as it fits into the batch; how many."""
     swept = 0
     for allocation_id in command.allocation_ids:
+        if len(batch.changes.entries) >= SWEPT_ENTRIES:
+            break
         holding = batch.holdings.get(allocation_id)
         if holding is None or not holding.is_open or holding.state.expires_us > batch.now_us:
             continue
