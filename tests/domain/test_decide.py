@@ -207,6 +207,14 @@ def test_a_call_that_fits_whole_is_granted_all_it_wants() -> None:
     assert fitting(Desk(day=policy(limit=600))) == 500
 
 
+def test_what_costs_nothing_is_granted_whole_also_beyond_the_limit() -> None:
+    desk = Desk(day=policy("usd", limit=0))
+    desk.report(usd=3)
+    assert fitting(desk, rates=Rates(0, 0)) == 500
+    assert fitting(desk, rates=Rates(0, 1), input_tokens=0) == 0
+    assert fitting(desk, rates=Rates(1, 0)) == -1
+
+
 def test_fit_grants_exactly_what_each_unit_has_room_for() -> None:
     assert fitting(Desk(day=policy(limit=350))) == 250  # 100 of them are input
     assert fitting(Desk(day=policy("output_tokens", limit=77))) == 77

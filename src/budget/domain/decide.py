@@ -142,6 +142,7 @@ def fit_output_tokens(
     grant = wanted_output_tokens
 
     def fits(unit: str, room: int) -> int:
+        room = max(0, room)  # what costs nothing fits beyond the limit too
         if unit == "usd":
             if rates is None:
                 return grant
