@@ -151,13 +151,14 @@ class Desk:
 
     def extend(
         self, holding: Holding, *, parent: Holding | None = None, ttl_us: int | None = None,
-        **stated: int,
+        more_output_tokens: int | None = None, **stated: int,
     ) -> Decided | Refused:  # fmt: skip
         """More time or money; a refusal changes nothing."""
         more, more_held = amounts(**{"usd": 0, "tokens": 0, "requests": 0, **stated})
         decision = decide.extend(
             holding, more, more_held, self.balances,
             ttl_us=ttl_us, now_us=self.now_us, parent=parent,
+            more_output_tokens=more_output_tokens,
         )  # fmt: skip
         if isinstance(decision, Decided):
             self.apply(decision)

@@ -467,6 +467,29 @@ def test_an_extension_leaves_headroom_to_higher_priorities_as_the_call_did() -> 
     assert isinstance(desk.extend(call, tokens=10), Decided)
 
 
+def test_more_output_tokens_add_to_the_grant() -> None:
+    desk = Desk(day=policy(limit=100))
+    call = desk.place(tokens=60)
+    assert call.state.granted_output_tokens is None
+    desk.extend(call, tokens=15, more_output_tokens=15)
+    assert call.state.granted_output_tokens == 15
+    desk.extend(call, tokens=5, more_output_tokens=5)
+    assert call.state.granted_output_tokens == 20
+    desk.extend(call, ttl_us=HOUR)
+    assert call.state.granted_output_tokens == 20
+
+
+def test_an_envelope_whose_input_is_used_up_gives_a_call_no_more_of_it() -> None:
+    desk = Desk(input=policy("input_tokens", limit=1000), day=policy(limit=1000))
+    run = desk.place(envelope=True, tokens=100, input_tokens=30)
+    call = desk.place(parent=run, tokens=30, input_tokens=25)
+    before = (run.state, call.state)
+    refused = desk.extend(call, parent=run, tokens=10, input_tokens=6)
+    assert isinstance(refused, Refused)
+    assert refused.envelope == EnvelopeShort("run", "input_tokens", limit=30, left=5, requested=6)
+    assert (run.state, call.state) == before
+
+
 def test_more_money_for_a_call_in_an_envelope_comes_from_the_envelope_alone() -> None:
     desk = Desk(day=policy(limit=100), hour=policy(period="rolling:1h", limit=100))
     run = desk.place(envelope=True, tokens=50, ttl_us=10 * MINUTE)
