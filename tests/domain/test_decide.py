@@ -470,13 +470,11 @@ def test_an_extension_leaves_headroom_to_higher_priorities_as_the_call_did() -> 
 def test_more_output_tokens_add_to_the_grant() -> None:
     desk = Desk(day=policy(limit=100))
     call = desk.place(tokens=60)
-    assert call.state.granted_output_tokens is None
-    desk.extend(call, tokens=15, more_output_tokens=15)
-    assert call.state.granted_output_tokens == 15
-    desk.extend(call, tokens=5, more_output_tokens=5)
-    assert call.state.granted_output_tokens == 20
-    desk.extend(call, ttl_us=HOUR)
-    assert call.state.granted_output_tokens == 20
+    grants = [call.state.granted_output_tokens]
+    for more in (15, 5, None):
+        desk.extend(call, tokens=more or 0, more_output_tokens=more)
+        grants.append(call.state.granted_output_tokens)
+    assert grants == [None, 15, 20, 20]
 
 
 def test_an_envelope_whose_input_is_used_up_gives_a_call_no_more_of_it() -> None:
