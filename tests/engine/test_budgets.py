@@ -10,9 +10,9 @@ from budget.domain.attributes import parse_scope
 from budget.domain.errors import Conflict, Forbidden, InvalidInput, KeyReused, NotFound
 from budget.domain.pricing import flat_rates
 from budget.engine import budgets as acts
+from budget.engine.asks import LOCAL, Caller
 from budget.engine.budget import Budget as Books
 from budget.engine.budgets import BudgetAsk
-from budget.engine.asks import Caller, LOCAL
 from budget.engine.policies import PolicyAsk
 from tests.engine.opened import (
     MILLI,

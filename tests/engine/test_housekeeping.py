@@ -1,4 +1,4 @@
-"""Housekeeping: old keys go, young ones stay; the clock guard pauses expiry; refusals are sampled."""
+"""Housekeeping: old keys go, the clock guard pauses expiry, refusals are sampled."""
 
 import sqlite3
 

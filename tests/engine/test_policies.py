@@ -8,9 +8,9 @@ from budget.domain.answers import Refusal
 from budget.domain.budgets import Policy
 from budget.domain.errors import Conflict, InvalidInput, KeyReused
 from budget.engine import policies as acts
+from budget.engine.asks import LOCAL
 from budget.engine.audit import history
 from budget.engine.budget import Budget as Books
-from budget.engine.asks import LOCAL
 from budget.engine.policies import PolicyAsk
 from tests.engine.opened import (
     DAY,

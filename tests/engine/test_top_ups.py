@@ -8,8 +8,8 @@ from budget.domain.answers import Refusal
 from budget.domain.budgets import Policy
 from budget.domain.errors import KeyReused
 from budget.engine import top_ups as acts
+from budget.engine.asks import LOCAL, Caller
 from budget.engine.budget import Budget as Books
-from budget.engine.asks import Caller, LOCAL
 from tests.engine.opened import DAY, HOUR, MINUTE, USD, Clock, allocated, refused, told, us
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -30,6 +31,9 @@ class CountingSource:
 
     def provider_id(self, provider: str) -> str | None:
         return "maker" if provider in ("maker", "maker-ai") else None
+
+    def models(self) -> Iterator[tuple[str, str]]:
+        yield "maker", "m"
 
     def schedule(self, provider: str | None, model: str) -> Schedule | None:
         self.asked.append((provider, model))
@@ -200,3 +204,15 @@ def test_importing_the_book_leaves_the_price_list_for_later() -> None:
     probe = "import sys, budget.prices.book, budget.prices.bundled, budget.prices.tiers; "
     probe += "sys.exit('genai_prices' in sys.modules or 'pydantic' in sys.modules)"
     subprocess.run([sys.executable, "-c", probe], check=True, timeout=60)
+
+
+def test_a_provider_offers_what_it_has_a_price_for(source: CountingSource) -> None:
+    book = PriceBook(source, overrides={("maker", "own"): DAY, ("other", "m"): DAY})
+    at_us = us(2026, 3, 1)
+    assert book.offers("maker", at_us) == (
+        book.lookup("maker", "m", at_us),
+        book.lookup("maker", "own", at_us),
+    )
+    asked = len(source.asked)
+    assert book.offers("maker", at_us + 1) == book.offers("maker", at_us)
+    assert len(source.asked) == asked  # remembered for the day
