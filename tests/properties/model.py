@@ -27,7 +27,7 @@ Amounts = dict[str, int | None]
 """By unit; None where nothing was stated."""
 
 
-def ENVELOPE_STATES(ask, unit):
+def envelope_states(ask, unit):
     if unit == "requests":
         return "requests" in ask
     if unit == "usd":
@@ -669,7 +669,7 @@ class Ledger:
                 for head in matching
                 if not head.policy.rolling_us
                 and head.policy.period != "minute"
-                and (head.policy.hard or ENVELOPE_STATES(ask, head.policy.unit))
+                and (head.policy.hard or envelope_states(ask, head.policy.unit))
             ]
         if parent is None:
             return matching
