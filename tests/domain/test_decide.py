@@ -382,6 +382,18 @@ def test_a_call_draws_on_the_oldest_leg_of_its_envelope_first() -> None:
     assert left(run) == [0, 20]
 
 
+def test_a_call_has_a_leg_on_all_that_its_envelope_holds_even_of_nothing() -> None:
+    desk = Desk(day=policy(limit=100))
+    run = desk.place(envelope=True, tokens=40, ttl_us=DAY)
+    desk.move_to(MIDNIGHT)
+    desk.extend(run, tokens=30)
+    some, none = desk.place(parent=run, tokens=10), desk.place(parent=run, tokens=0)
+    assert [(leg.cell_us, leg.held) for leg in some.state.legs] == [
+        (us("2026-05-15 00:00"), 10), (MIDNIGHT, 0),
+    ]  # fmt: skip
+    assert [(leg.cell_us, leg.held) for leg in none.state.legs] == [(MIDNIGHT, 0)]
+
+
 # --- Extending -----------------------------------------------------------------------------------
 
 
@@ -392,6 +404,22 @@ def test_more_money_in_the_same_window_grows_the_leg() -> None:
     assert call.state.legs == (Leg(0, us("2026-05-15 00:00"), 100, 100),)
     assert call.state.held == call.state.left == Held(None, 100, None)
     assert desk.figures("day") == (0, 100, 0)
+
+
+def test_more_money_grows_the_leg_on_every_policy() -> None:
+    desk = Desk(day=policy(limit=100), month=policy(period="monthly", limit=200),
+                year=policy(period="yearly", limit=300))  # fmt: skip
+    call = desk.place(tokens=60)
+    desk.extend(call, tokens=40)
+    assert [(leg.held, leg.left) for leg in call.state.legs] == [(100, 100)] * 3
+
+
+def test_more_of_what_was_not_stated_is_stated_from_then_on() -> None:
+    desk = Desk(money=policy("usd", limit=1, enforcement="warn"), day=policy(limit=100))
+    call = desk.place(tokens=60)
+    desk.extend(call, usd=5)
+    assert call.state.held == call.state.left == Held(5, 60, None)
+    assert desk.figures("money") == (0, 5, 0)
 
 
 def test_more_money_in_another_window_is_a_further_leg_there() -> None:
