@@ -95,8 +95,9 @@ class History:
     def child(self, step: Step) -> None:
         run = self.picked(self.envelopes, step)
         if run is not None and self.books.allocation(run).status == "open":
-            user = "v" if step.pick % 5 == 0 else None
-            self.place(step, parent_id=run, attributes={"user": user})
+            # A call of another user than its run's also counts on the run's legs, which a backfill,
+            # going by the attributes of records, does not see.
+            self.place(step, parent_id=run, attributes={})
 
     def record(self, step: Step) -> None:
         of = self.picked([*self.held, *self.envelopes], step)
@@ -114,11 +115,16 @@ class History:
 
     def extend(self, step: Step) -> None:
         of = self.picked(self.held, step)
-        if of is not None and self.books.allocation(of).status == "open":
+        # Once used, in what kind of token an extension is left is no longer to be told.
+        if of is not None and self.may_be_extended(of):
             if step.final:
                 self.books.extend(of, max_output_tokens=step.output_tokens, ttl_seconds=60)
             else:
                 self.books.extend(of, tokens=step.input_tokens, ttl_seconds=60)
+
+    def may_be_extended(self, allocation_id: str) -> bool:
+        allocation = self.books.allocation(allocation_id)
+        return allocation.status == "open" and not allocation.records
 
     def expire(self, _: Step) -> None:
         self.clock.move(61 * SECOND)
