@@ -153,16 +153,12 @@ class Policy:
 
 @dataclass(frozen=True)
 class TopUp:
-    """A raise: on one partition or (None) all, for windows from one on that start before a date.
-
-    `first` gives, by partition, the start of the window that was current; others: that of `at_us`.
-    """
+    """A raise, on one partition or (None) on all: for the window of `at_us`, or until a date."""
 
     partition: str | None
     amount: int
     at_us: int
     until_us: int | None
-    first: Mapping[str, int]
 
 
 @dataclass
@@ -290,7 +286,8 @@ class Head:
                 until = top_up.until_us or top_up.at_us + self.policy.rolling_us  # a choice
                 counts = top_up.at_us <= self.now(now_us) < until
             else:
-                first = top_up.first.get(self.partition, self.window(top_up.at_us)[0])
+                # A choice: the window of the clock, also where the balance is ahead of it.
+                first = self.window(top_up.at_us)[0]
                 counts = cell_us == first or first < cell_us < (top_up.until_us or 0)
             total += top_up.amount if counts else 0
         return total
@@ -552,12 +549,7 @@ class Ledger:
     ) -> None:
         """A raise of the limit."""
         policy = self.policy(policy_id)
-        first = {
-            head.partition: head.window(head.now(now_us))[0]
-            for head in self.heads.values()
-            if head.policy is policy
-        }
-        policy.top_ups.append(TopUp(partition, amount, now_us, until_us, first))
+        policy.top_ups.append(TopUp(partition, amount, now_us, until_us))
 
     def head(self, policy: Policy, partition: str) -> Head:
         """The head of a (policy, partition), made on first sight."""

@@ -86,7 +86,7 @@ class EngineSide:
     def __init__(self, url: str, clock: Clock) -> None:
         self.url = url
         self.clock = clock
-        self.left_lying: list[Budget] = []
+        self.opened: list[Budget] = []
         self.budget = self._open()
         self.allocations: list[str] = []
         self.envelopes: list[int] = []
@@ -95,12 +95,13 @@ class EngineSide:
 
     def _open(self) -> Budget:
         housekeeping.time = self.clock.time()  # type: ignore[assignment]
-        return Budget.open(self.url, clock=self.clock, prices=BOOK, sweep=False)
+        self.opened.append(Budget.open(self.url, clock=self.clock, prices=BOOK, sweep=False))
+        return self.opened[-1]
 
     def close(self) -> None:
-        """Close everything, also what was left lying."""
-        for budget in (*self.left_lying, self.budget):
-            budget.close()
+        """Close everything, also what was left lying; once closed, do nothing."""
+        while self.opened:
+            self.opened.pop().close()
         housekeeping.time = time  # type: ignore[assignment]
 
     def create(self, new: steps.NewBudget) -> None:
@@ -233,10 +234,9 @@ class EngineSide:
             case steps.Jump():
                 self.clock.jump(step.us)
             case steps.Reopen(crash=True):
-                self.left_lying.append(budget)
                 self.budget = self._open()
             case steps.Reopen():
-                budget.close()
+                self.opened.pop().close()
                 self.budget = self._open()
             case _:
                 raise AssertionError(step)
@@ -681,9 +681,10 @@ class ModelSide:
             sum(cell.overrun for cell in cells),
         )
 
-    def status(self, attributes: Mapping[str, str]) -> frozenset[tuple[Any, ...]]:
-        """Every balance that calls with these attributes meet, in its current window."""
-        return self._views(self._current(attributes))
+    def status(self) -> frozenset[tuple[Any, ...]]:
+        """Every balance of a policy in force, in its current window."""
+        heads = [head for head in self.ledger.heads.values() if not head.policy.archived]
+        return self._views((head, head.window(head.now(self.clock()))[0]) for head in heads)
 
     def _current(self, attributes: Mapping[str, str]) -> list[tuple[model.Head, int]]:
         heads = self.ledger.matching(attributes)

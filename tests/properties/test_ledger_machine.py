@@ -7,7 +7,9 @@ and the invariants must hold.
 """
 
 import shutil
+import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from hypothesis import settings
@@ -21,7 +23,9 @@ from hypothesis.stateful import (
 )
 
 from budget.engine.budget import Budget
-from tests.properties import steps
+from tests.properties import invariants, steps
+from tests.properties.invariants import check_grown
+from tests.properties.model import DAY
 from tests.properties.sides import Clock, EngineSide, ModelSide, comparable
 from tests.support.databases import sqlite_url
 
@@ -38,6 +42,8 @@ class LedgerMachine(RuleBasedStateMachine):
         shutil.copy(self.template, self.file)
         self.script = steps.Script()
         self.started = False
+        self.agreed = True
+        self.journal: list[tuple[object, ...]] = []
 
     @initialize(start_us=st.sampled_from(steps.STARTS_US), catalogue=steps.catalogues)
     def open(self, start_us: int, catalogue: list[steps.NewBudget]) -> None:
@@ -59,9 +65,11 @@ class LedgerMachine(RuleBasedStateMachine):
         )
         if command is None:
             return
+        self.agreed = False  # until it is shown
         told = self.engine.do(command)
         expected = self.model.do(command)
         assert told == expected, f"{command}:\n engine {told}\n model  {expected}"
+        self.agreed = True
 
     @rule(step=steps.places())
     def place(self, step: steps.Place) -> None:
@@ -115,14 +123,49 @@ class LedgerMachine(RuleBasedStateMachine):
     def the_books_are_the_same(self) -> None:
         if not self.started:
             return
+        self.agreed = False
         told = comparable(self.engine.rows(), self.model)
         expected = comparable(self.model.rows(), self.model)
         assert told == expected, f"\n engine {told}\n model  {expected}"
+        self.agreed = True
+
+    @invariant()
+    def the_journal_only_grows(self) -> None:
+        if self.started:
+            with closing(sqlite3.connect(self.file)) as connection:
+                journal = connection.execute("SELECT * FROM entries ORDER BY id").fetchall()
+            check_grown(self.journal, journal)
+            self.journal = journal
 
     def teardown(self) -> None:
-        if self.started:
-            self.engine.close()
-        shutil.rmtree(self.file.parent)
+        try:
+            if self.started and self.agreed:
+                self.the_faults_stop()
+        finally:
+            if self.started:
+                self.engine.close()
+            shutil.rmtree(self.file.parent)
+
+    def the_faults_stop(self) -> None:
+        """Let every hold's time run out (I20); then the books must be in order."""
+        told = {view for view in self.engine.status({}) if any(view[4:])}
+        expected = {view for view in self.model.status() if any(view[4:])}
+        assert told == expected, f"status:\n engine {told}\n model  {expected}"
+        self.play(steps.Advance(2 * DAY))
+        self.play(steps.Sweep())
+        kept = self.engine.rows()["allocations"].values()
+        assert all(held[0] != "open" for held in kept), "I20: open after twice its time"
+        verified = self.engine.budget.verify()
+        assert verified.clean, verified.violations
+        self.engine.close()
+        with closing(sqlite3.connect(self.file)) as connection:
+            invariants.check(connection)
+            invariants.check_immutable(connection)
+            for table, acknowledged in (
+                ("allocations", self.engine.allocations), ("usage", self.engine.records),
+            ):  # fmt: skip
+                ids = {row["id"] for row in connection.execute(f"SELECT id FROM {table}")}
+                assert ids == set(acknowledged), f"I17: {table}"
 
 
 def migrate(url: str) -> None:
