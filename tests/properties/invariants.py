@@ -1,8 +1,9 @@
 """The invariants of the books, checked over the rows of a SQLite file with nothing of the engine.
 
-The numbers are those of the catalogue of faults, read in the design's wording. I2 (what is admitted)
-is checked against the limits that the model knows, step by step; here the journal is replayed under
-the limits that it names itself. Not here: what `budget verify` makes of the same file.
+The numbers are those of the catalogue of faults, read in the design's wording. I2 (what is
+admitted) is checked against the limits that the model knows, step by step; here the journal is
+replayed under the limits that it names itself. Not here: what `budget verify` makes of the same
+file.
 """
 
 import json
@@ -205,7 +206,8 @@ def _amount(record: dict[str, Any], unit: str) -> int:
 
 
 def _pico(rates: dict[str, Any], record: dict[str, Any]) -> int:
-    """The exact cost: rates are kept under short names, what is left out costs what it is part of."""
+    """The exact cost: rates are kept under short names, what is left out costs what it is part of.
+    """
     given, output = rates["i"], rates["o"]
     write = rates.get("w", given)
     kinds = {
