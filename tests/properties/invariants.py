@@ -95,8 +95,8 @@ def _check_balances(rows: Rows, stored: dict[Cell, tuple[int, ...]]) -> None:
             for at, amount in enumerate(amounts):
                 sums[head_id, cell_us][at] += amount
                 assert sums[head_id, cell_us][at] >= 0, f"I4: negative after entry {entry['id']}"
-    for cell, figures in stored.items():
-        assert list(figures) == sums.pop(cell, [0, 0, 0, 0]), f"I1: {cell} is not its entries' sum"
+    for cell, kept in stored.items():
+        assert list(kept) == sums.pop(cell, [0, 0, 0, 0]), f"I1: {cell} is not its entries' sum"
     for (head_id, cell_us), figures in sums.items():
         width = rows.rolling_us(head_id)
         gone = width and cell_us < rows.heads[head_id]["start_us"] - 60 * width
