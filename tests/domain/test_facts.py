@@ -330,6 +330,18 @@ def test_what_a_call_returns_goes_to_its_open_envelope() -> None:
     assert left(run) == [80]
 
 
+@pytest.mark.parametrize("end", ["settle", "release", "expire"])
+def test_what_a_call_holds_beside_its_envelope_returns_to_its_own_balance(end: str) -> None:
+    desk = Desk(
+        day=policy(limit=100), minute=policy(period="minute", limit=50, on_expiry="release")
+    )
+    run = desk.place(envelope=True, tokens=100)
+    call = desk.place(parent=run, tokens=30)
+    assert desk.figures("minute") == (0, 30, 0)
+    getattr(desk, end)(call, parent=run)
+    assert desk.figures("minute") == (0, 0, 0)
+
+
 def test_once_the_envelope_has_ended_what_a_call_returns_goes_to_the_balance() -> None:
     desk = Desk(day=policy(limit=100))
     run = desk.place(envelope=True, tokens=100)
