@@ -206,7 +206,7 @@ def _amount(record: dict[str, Any], unit: str) -> int:
 
 
 def _pico(rates: dict[str, Any], record: dict[str, Any]) -> int:
-    """The exact cost: rates are kept under short names, what is left out costs what it is part of."""
+    """The exact cost: a rate that is left out is that of what it is part of."""
     given, output = rates["i"], rates["o"]
     write = rates.get("w", given)
     kinds = {
