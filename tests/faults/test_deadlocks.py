@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from tests.support.churn import Place
 from tests.support.databases import PostgresDatabases
@@ -94,6 +95,7 @@ def test_random_overlapping_chains_from_three_processes_never_deadlock(
     assert misposted(books) == []
 
 
+@pytest.mark.faults  # beside other tests the collisions it needs do not always come
 def test_with_locks_in_any_order_the_hunt_finds_deadlocks(
     postgres_databases: PostgresDatabases, nursery: Nursery, folder: Path
 ) -> None:

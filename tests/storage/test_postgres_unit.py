@@ -648,7 +648,7 @@ def test_a_server_that_stays_silent_is_given_up(
     other.claim([key("k")])
     other.write(Changes(rollups=[rollup("a")]))
     assert other.usage(["use_1"]) == []
-    monkeypatch.setattr(postgres_wire, "SILENCE_SECONDS", 0.05)  # less than a lock is waited for
+    monkeypatch.setattr(postgres_wire, "SILENCE_SECONDS", 0.5)  # less than a lock is waited for
     unit.begin()
     served_by = pid(unit)
     with pytest.raises(Unreachable):
