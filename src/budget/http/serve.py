@@ -137,6 +137,7 @@ def make_server(app: "App", on_start: Callable[[], None] | None = None) -> "Serv
     `on_start` is called once it answers, and signals are heard.
     """
     import asyncio
+    import gc
 
     import uvicorn
 
@@ -145,6 +146,8 @@ def make_server(app: "App", on_start: Callable[[], None] | None = None) -> "Serv
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
+            gc.collect()
+            gc.freeze()  # what is there now stays: the collector need not look at it again
             if on_start is not None:
                 on_start()
 
