@@ -264,7 +264,9 @@ class Head:
         """The limit in force for a cell: with top-ups, and with what the window before left."""
         carry = 0
         if not self.policy.rolling_us:
-            carry = self.cells[cell_us].carry if cell_us in self.cells else self.carry(cell_us)
+            current = self.window(self.now(now_us))[0] == cell_us
+            carry = self.carry(cell_us) if current else 0
+            carry = self.cells[cell_us].carry if cell_us in self.cells else carry
         return self.base(cell_us, now_us) + self.topped_up(cell_us, now_us) + carry
 
     def base(self, cell_us: int, now_us: int) -> int:
@@ -301,11 +303,19 @@ class Head:
         unused = self.base(before, cell_us) + self.topped_up(before, cell_us)
         return min(max(0, unused - self.total(before, cell_us)), policy.limit)
 
+    def touch(self, now_us: int) -> None:
+        """Something is about to be posted here: time moves on, and the window of now opens.
+
+        A choice: it opens also when what is posted belongs to a window before.
+        """
+        self.last_us = self.now(now_us)
+        start_us = self.window(self.last_us)[0]
+        if start_us not in self.cells:
+            self.cells[start_us] = Cell(carry=self.carry(start_us))
+
     def open(self, cell_us: int) -> Cell:
-        """The cell, opened if this is the first that happens in it."""
-        if cell_us not in self.cells:
-            self.cells[cell_us] = Cell(carry=self.carry(cell_us))
-        return self.cells[cell_us]
+        """The cell; one that opens only when it has passed carries nothing (a choice)."""
+        return self.cells.setdefault(cell_us, Cell())
 
 
 def day_of(at_us: int, zone: str) -> tuple[int, int]:
@@ -807,7 +817,7 @@ class Ledger:
                     g for g in parent.legs_on(head) if g.cell_us == wish.cell_us
                 ).left -= wish.amount
             else:
-                head.last_us = head.now(now_us)
+                head.touch(now_us)
                 head.open(wish.cell_us).reserved += wish.amount
             theirs = parent is not None and head in parent.heads
             legs = [g for g in allocation.legs_on(head) if g.cell_us == wish.cell_us]
@@ -946,7 +956,7 @@ class Ledger:
         self, now_us: int, allocation: Allocation, head: Head, amount: int, flags: set[str]
     ) -> list[tuple[Head, int, int]]:
         """Move an amount to `spent` on one balance; where it went."""
-        head.last_us = head.now(now_us)
+        head.touch(now_us)
         postings = []
         parent = allocation.parent
         sources = allocation.legs_on(head)
@@ -954,8 +964,9 @@ class Ledger:
             sources = sources + parent.legs_on(head)
         for leg in sources:
             take = min(amount, leg.left)
-            if take:
-                if allocation.status == "expired" and leg in allocation.legs:
+            own = any(leg is one for one in allocation.legs)
+            if take or own:
+                if allocation.status == "expired" and own:
                     leg.cell.assumed -= take
                 else:
                     leg.cell.reserved -= take
@@ -1029,7 +1040,7 @@ class Ledger:
         late = allocation.status == "expired"
         to_parent = leg.from_parent and parent is not None and parent.status == "open"
         if leg.left and (late or not to_parent):
-            leg.head.last_us = leg.head.now(now_us)
+            leg.head.touch(now_us)
         if late:
             leg.cell.assumed -= leg.left
         else:
@@ -1076,7 +1087,7 @@ class Ledger:
                 leg.cell.reserved -= leg.left
                 leg.cell.assumed += leg.left
                 if leg.left:
-                    leg.head.last_us = leg.head.now(now_us)
+                    leg.head.touch(now_us)
                     unit = leg.head.policy.unit
                     assumed.add("tokens" if unit.endswith("_tokens") else unit)  # a choice
             else:
@@ -1118,7 +1129,7 @@ class Ledger:
             ):  # a choice: not now_here
                 cell_us = head.window(now_here)[0]
                 flags.add("prior_period")
-            head.last_us = now_here
+            head.touch(now_us)
             amount = amounts[head.policy.unit] or 0
             if self._post(now_us, head, cell_us, amount):
                 flags.add("overrun")
@@ -1167,8 +1178,13 @@ class Ledger:
             )
         postings = []
         for head in record.heads:
-            old = [(cell_us, n) for h, cell_us, n in record.postings if h is head]
-            postings += self._reposted(now_us, head, old, amounts[head.policy.unit] or 0)
+            old: dict[int, int] = {}
+            for one, cell_us, spent in record.postings:
+                if one is head:
+                    old[cell_us] = old.get(cell_us, 0) + spent
+            postings += self._reposted(
+                now_us, head, list(old.items()), amounts[head.policy.unit] or 0
+            )
         reversal = Record(
             new_ids[0], record.allocation_id, record.usage, -record.requests, record.cost,
             record.rates, [], frozenset(), None, record.attributes, record.occurred_us,
@@ -1193,7 +1209,7 @@ class Ledger:
             take = amount if number == len(old) else min(amount, was)
             amount -= take
             if take != was:
-                head.last_us = head.now(now_us)
+                head.touch(now_us)
             if take > was:
                 self._post(now_us, head, cell_us, take - was)
             else:

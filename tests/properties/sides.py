@@ -167,7 +167,7 @@ class EngineSide:
             case steps.Correct():
                 return self._corrected(command, step)
             case steps.Sweep():
-                return {"did": "swept", "expired": budget.sweep()}
+                return {"did": "swept", "expired": budget.sweep() > 0}
             case steps.TopUp():
                 return self._topped_up(command, step)
             case _:
@@ -533,7 +533,7 @@ class ModelSide:
                 new_ids = f"{self._usage_id()}-", self._usage_id()
                 return self._answer(ledger.correct(now_us, record, ask, new_ids))
             case steps.Sweep():
-                return {"did": "swept", "expired": len(ledger.sweep(now_us))}
+                return {"did": "swept", "expired": bool(ledger.sweep(now_us))}
             case steps.SetLimit() | steps.SetEnforcement() | steps.TopUp() if self.policies[
                 command.target or 0
             ].archived:
