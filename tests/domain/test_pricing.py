@@ -20,6 +20,7 @@ from budget.domain.pricing import (
     flat_rates,
     hold_nanos,
     input_rate_dearest,
+    output_hold_nanos,
     output_rate_dearest,
     output_tokens_affordable,
     rate_at,
@@ -294,3 +295,13 @@ def test_a_price_finer_than_a_pico_is_refused_by_name() -> None:
     with pytest.raises(InvalidInput) as caught:
         flat_rates(-1_000, 0, "rule")
     assert caught.value.field == "rule.input"
+
+
+def test_more_of_a_long_call_is_held_at_the_rates_of_a_long_call() -> None:
+    # beyond 200,000 input tokens an output token costs 15,000 nano-USD, not 10,000
+    assert output_hold_nanos(GEMINI, 200_000, 3) == 30_000
+    assert output_hold_nanos(GEMINI, 200_001, 3) == 45_000
+    # and where the kind is not known: 3 more beside 200,000
+    assert token_hold_nanos(GEMINI, 3, 0) == 30_000
+    assert token_hold_nanos(GEMINI, 3, 0, beside_tokens=200_000) == 45_000
+    assert output_hold_nanos(Rates(1, 1, request=1_000), 0, 0, 2) == 2

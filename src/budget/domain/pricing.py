@@ -129,9 +129,23 @@ def hold_nanos(rates: Rates, input_tokens: int, output_tokens: int, requests: in
     return -(-pico // PICO_PER_NANO)
 
 
-def token_hold_nanos(rates: Rates, tokens: int, requests: int = 1) -> int:
-    """What a hold of tokens of unknown kind holds: each at the dearest rate of any kind."""
-    dearest = max(input_rate_dearest(rates, tokens), output_rate_dearest(rates, tokens))
+def output_hold_nanos(
+    rates: Rates, input_tokens: int, output_tokens: int, requests: int = 0
+) -> int:
+    """What more output of a call with so many input tokens holds."""
+    pico = output_tokens * output_rate_dearest(rates, input_tokens) + requests * rates.request
+    return -(-pico // PICO_PER_NANO)
+
+
+def token_hold_nanos(
+    rates: Rates, tokens: int, requests: int = 1, *, beside_tokens: int = 0
+) -> int:
+    """What a hold of tokens of unknown kind holds: each at the dearest rate of any kind.
+
+    `beside_tokens` are held already, and count for the tier.
+    """
+    total = tokens + beside_tokens
+    dearest = max(input_rate_dearest(rates, total), output_rate_dearest(rates, total))
     return -(-(tokens * dearest + requests * rates.request) // PICO_PER_NANO)
 
 

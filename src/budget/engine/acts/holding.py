@@ -10,7 +10,7 @@ from budget.domain.answers import (
 )
 from budget.domain.decide import Refused
 from budget.domain.errors import Conflict, Forbidden
-from budget.domain.pricing import Rates, token_hold_nanos
+from budget.domain.pricing import output_hold_nanos, token_hold_nanos
 from budget.engine.acts.before import claim, holding_of, parent_of, seen
 from budget.engine.acts.placing import allocation_answer
 from budget.engine.acts.refusing import refuse
@@ -35,8 +35,7 @@ def run_extend(batch: Batch, command: Extend) -> Allocation | Refusal:
     if ref is not None:
         return allocation_answer(batch, holding_of(batch, ref), replayed=True)
     holding = holding_of(batch, command.allocation_id)
-    rates = holding.terms.rates
-    more, more_held = _more(command, rates)
+    more, more_held = _more(command, holding)
     decision = decide.extend(
         holding,
         more,
@@ -55,16 +54,19 @@ def run_extend(batch: Batch, command: Extend) -> Allocation | Refusal:
     return allocation_answer(batch, holding)
 
 
-def _more(command: Extend, rates: Rates | None) -> tuple[Amounts, Held]:
+def _more(command: Extend, holding: Holding) -> tuple[Amounts, Held]:
+    """What an extension adds; its money, unless stated, covers its tokens and its requests."""
+    rates, requests = holding.terms.rates, command.requests or 0
     if command.max_output_tokens is not None:
-        tokens = command.max_output_tokens
-        usd = 0 if rates is None else decide.estimate(rates, 0, tokens, 0)[1].usd
-        return Amounts(usd, tokens, 0, tokens, 0), Held(usd, tokens, 0)
-    tokens_more = command.tokens or 0
+        tokens, input_tokens = command.max_output_tokens, holding.terms.input_tokens or 0
+        usd = 0 if rates is None else output_hold_nanos(rates, input_tokens, tokens, requests)
+        return Amounts(usd, tokens, 0, tokens, requests), Held(usd, tokens, requests)
+    tokens_more, beside = command.tokens or 0, holding.state.held.tokens or 0
     usd_more = command.usd_nanos
     if usd_more is None:
-        usd_more = 0 if rates is None else token_hold_nanos(rates, tokens_more, 0)
-    requests = command.requests or 0
+        usd_more = 0
+        if rates is not None:
+            usd_more = token_hold_nanos(rates, tokens_more, requests, beside_tokens=beside)
     return (
         Amounts(usd_more, tokens_more, tokens_more, tokens_more, requests),
         Held(usd_more, tokens_more, requests),
