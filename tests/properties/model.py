@@ -866,12 +866,12 @@ class Ledger:
         rates = allocation.rates
         more = ask.get("max_output_tokens")
         if more is not None:
-            usd = None if rates is None else rates.nanos(more * rates.dearest_output)
+            usd = None if rates is None else rates.estimate(0, more, ask.get("requests", 0))
             amounts = _amounts(usd, more, 0, more, ask.get("requests"))
         else:
             tokens, usd = ask.get("tokens"), ask.get("usd")
-            if usd is None and tokens is not None and rates is not None:
-                usd = rates.for_tokens(tokens, 0)  # a choice: more requests cost nothing here
+            if usd is None and rates is not None:
+                usd = rates.for_tokens(tokens or 0, ask.get("requests", 0))
             amounts = _amounts(usd, tokens, tokens, tokens, ask.get("requests"))
         wishes = [
             wish

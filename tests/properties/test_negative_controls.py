@@ -170,7 +170,8 @@ def reversed_twice(patch: pytest.MonkeyPatch) -> None:
         batch.reversed.clear()
         return proper(batch, command)
 
-    patch.setattr(acts, "RUN", {**acts.RUN, Correct: forgetful})
+    run: dict[Any, Any] = {**acts.RUN, Correct: forgetful}
+    patch.setattr(acts, "RUN", run)
 
 
 def headroom_is_for_all(patch: pytest.MonkeyPatch) -> None:
