@@ -27,7 +27,8 @@ Amounts = dict[str, int | None]
 """By unit; None where nothing was stated."""
 
 
-def envelope_states(ask, unit):
+def envelope_states(ask: "Asked", unit: str) -> bool:
+    """Whether an envelope's ask states an amount in a unit."""
     if unit == "requests":
         return "requests" in ask
     if unit == "usd":
@@ -643,11 +644,13 @@ class Ledger:
         answer: Answer | None = None
         for granted in grants:
             amounts = self._amounts(ask, rates, granted)
-            for unit in HELD if parent else ():
-                if parent.left[unit] is not None:
-                    if amounts[unit] is None:
+            for unit in HELD if parent is not None else ():
+                assert parent is not None
+                left, amount = parent.left[unit], amounts[unit]
+                if left is not None:
+                    if amount is None:
                         return Fault("InvalidInput")  # a choice: an envelope limits what it states
-                    if amounts[unit] > parent.left[unit]:
+                    if amount > left:
                         break
             else:
                 if any(
@@ -1170,6 +1173,7 @@ class Ledger:
         replacement = None
         amounts = _amounts(0, 0, 0, 0, 0)
         usage: Usage | None = ask.get("replacement")
+        requests, cost = 0, None
         if usage is not None:
             requests = ask.get("requests", record.requests)
             cost = None if record.rates is None else record.rates.cost(usage, requests)

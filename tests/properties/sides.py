@@ -94,7 +94,7 @@ class EngineSide:
         self.policies: list[str] = []
 
     def _open(self) -> Budget:
-        housekeeping.time = self.clock.time()  # type: ignore[assignment]
+        vars(housekeeping)["time"] = self.clock.time()
         self.opened.append(Budget.open(self.url, clock=self.clock, prices=BOOK, sweep=False))
         return self.opened[-1]
 
@@ -102,7 +102,7 @@ class EngineSide:
         """Close everything, also what was left lying; once closed, do nothing."""
         while self.opened:
             self.opened.pop().close()
-        housekeeping.time = time  # type: ignore[assignment]
+        vars(housekeeping)["time"] = time
 
     def create(self, new: steps.NewBudget) -> None:
         """Create a budget."""
@@ -110,14 +110,14 @@ class EngineSide:
             name=f"budget {len(self.policies)}",
             scope={key: list(values) for key, values in new.scope},
             per=list(new.per),
-            policies=[_policy_json(policy) for policy in new.policies],
+            **_given(policies=[_policy_json(policy) for policy in new.policies]),
             **_given(unpriced=_unpriced_json(new.unpriced)),
         )
         self.policies.extend(policy.policy_id for policy in made.policies)
 
     def do(self, command: steps.Command) -> Outcome:
         """Carry out a command; errors that a caller can make are outcomes too."""
-        housekeeping.time = self.clock.time()  # type: ignore[assignment]
+        vars(housekeeping)["time"] = self.clock.time()
         try:
             return self._do(command)
         except (InvalidInput, NotFound, Conflict, KeyReused) as error:
@@ -142,10 +142,13 @@ class EngineSide:
                     )
                 )
             case steps.Release():
-                key = f"k{command.serial}" if step.keyed else None
-                reason = "other" if command.other else "done"
-                held = self._allocation(command)
-                return self._answer(budget.release(held, reason=reason, idempotency_key=key))
+                return self._answer(
+                    budget.release(
+                        self._allocation(command),
+                        reason="other" if command.other else "done",
+                        idempotency_key=f"k{command.serial}" if step.keyed else None,
+                    )
+                )
             case steps.Extend():
                 ask = {**step.ask, **({"requests": 7} if command.other else {})}
                 key = _given(idempotency_key=f"k{command.serial}" if step.keyed else None)
@@ -423,7 +426,7 @@ def _ask_json(ask: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _usage_json(usage: Usage) -> dict[str, int]:
+def _usage_json(usage: Usage) -> dict[str, Any]:
     return {
         "input_tokens": usage.input,
         "output_tokens": usage.output,
