@@ -57,7 +57,6 @@ def test_sigterm_under_load_fails_no_request_in_flight(
     assert failed == 0
     assert in_flight > 0
     assert besieged.harm == []
-    assert slowest < 5
 
 
 def test_without_draining_requests_in_flight_fail(
