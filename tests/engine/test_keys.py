@@ -408,6 +408,20 @@ def test_flags_come_before_variables_and_variables_before_defaults(tmp_path: Pat
     assert defaults.target.endswith("/budget/budget.db")
 
 
+@pytest.mark.parametrize(
+    ("text", "status"), [("", None), ("auto", None), ("402", 402), ("429", 429)]
+)
+def test_the_status_of_refusals_is_one_of_three(text: str, status: int | None) -> None:
+    assert Settings.read({"BUDGET_REFUSAL_STATUS": text}).refusal_status == status
+
+
+def test_another_status_of_refusals_is_refused_by_name() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Settings.read({"BUDGET_REFUSAL_STATUS": "200"})
+    assert caught.value.field == "BUDGET_REFUSAL_STATUS"
+    assert caught.value.allowed == ("auto", "402", "429")
+
+
 @pytest.mark.parametrize("port", ["-1", "65536", "http", "8013 ", "1" * 5_000, "٨٠", True, 1.5])
 def test_what_is_no_port_is_refused_by_name(port: object) -> None:
     with pytest.raises(InvalidInput) as caught:

@@ -83,7 +83,9 @@ def migrate(url: str) -> None:
 
 
 @contextlib.contextmanager
-def running(target: str, *, hosts: frozenset[str] | None = None) -> Iterator[Running]:
+def running(
+    target: str, *, hosts: frozenset[str] | None = None, refusal_status: int | None = None
+) -> Iterator[Running]:
     """The service over a database. No model has a price but those that a budget gives it.
 
     Nothing is swept, so that nothing is written but by what a test asks for.
@@ -93,7 +95,8 @@ def running(target: str, *, hosts: frozenset[str] | None = None) -> Iterator[Run
     keys.add_key(books, key, name="test", scopes="admin")
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    server = make_server(make_app(books, port=port, instance="test", hosts=hosts))
+    app = make_app(books, port=port, instance="test", hosts=hosts, refusal_status=refusal_status)
+    server = make_server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     url = url_of("127.0.0.1", port)

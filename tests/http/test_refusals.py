@@ -3,7 +3,8 @@
 import pytest
 
 from budget.domain.shapes import RefusalShape
-from tests.http.running import Json, Running
+from tests.http.running import Json, Running, migrate, running
+from tests.support.databases import SqliteDatabases
 
 FIELDS = {
     "type", "title", "status", "detail", "code",
@@ -158,3 +159,20 @@ def test_the_wire_of_a_refusal_is_what_the_problem_adds(shared: Running) -> None
     checked = shared.post("/check", {"attributes": {"org": "same"}, "usd": "1"}, status=200)
     shape = set(RefusalShape.__annotations__)
     assert {name: problem[name] for name in shape} == {name: checked[name] for name in shape}
+
+
+@pytest.mark.parametrize("always", [402, 429])
+def test_one_status_for_every_refusal_may_be_set(
+    sqlite_databases: SqliteDatabases, always: int
+) -> None:
+    with running(sqlite_databases.new(migrate), refusal_status=always) as service:
+        limits(service, "short", {"unit": "requests", "period": "minute", "limit": 1})
+        limits(service, "never", usd("total", "1"))
+        service.post("/allocations", {"attributes": {"org": "short"}, "usd": "1"})
+        short, soon, headers = refused(service, "short", usd="1")
+        never, later, no_header = refused(service, "never", usd="2")
+    assert (short, soon["status"], never, later["status"]) == (always,) * 4
+    assert ("retry-after" in headers) == (always == 429)
+    assert "retry-after" not in no_header
+    assert soon["retry_after_seconds"] >= 1
+    assert later["retry_after_seconds"] is None

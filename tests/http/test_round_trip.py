@@ -231,15 +231,32 @@ def test_settling_twice_is_the_same_answer_or_a_conflict(fresh: Running) -> None
     assert other["code"] == "already_settled"
 
 
-def test_budgets_and_top_ups_are_made_once_for_a_key(fresh: Running) -> None:
-    headers = {"Idempotency-Key": "b-1"}
-    asked = {"name": "Once", "policies": [{"unit": "usd", "period": "daily", "limit": "1"}]}
-    made = [
-        fresh.client.post("/api/v1/budgets", json=asked, headers=headers).json()["budget_id"]
-        for _ in range(2)
+def test_budgets_policies_and_top_ups_are_made_once_for_a_key(fresh: Running) -> None:
+    def twice(path: str, asked: dict[str, Any], method: str = "POST") -> dict[str, Any]:
+        headers = {"Idempotency-Key": "b-1"}
+        first, again = (
+            fresh.client.request(method, f"/api/v1{path}", json=asked, headers=headers)
+            for _ in range(2)
+        )
+        assert first.status_code == again.status_code
+        assert "idempotency-replayed" not in first.headers
+        assert again.headers["idempotency-replayed"] == "true"
+        told: dict[str, Any] = first.json()
+        assert told["replayed"] is False
+        assert again.json() == {**told, "replayed": True}
+        return told
+
+    policy = {"unit": "usd", "period": "daily", "limit": "1"}
+    budget_id = twice("/budgets", {"name": "Once", "policies": [policy]})["budget_id"]
+    twice(f"/budgets/{budget_id}", {"name": "One"}, "PATCH")
+    made = twice("/policies", {"budget_id": budget_id, **policy})
+    twice(f"/policies/{made['policy_id']}", {"limit": "2"}, "PUT")
+    twice(f"/policies/{made['policy_id']}/top-ups", {"amount": "1", "reason": "more"})
+    (found,) = fresh.get("/budgets")["items"]
+    assert [(p["limit"], len(p["top_ups"])) for p in found["policies"]] == [
+        ("1.00", 0),
+        ("2.00", 1),
     ]
-    assert made[0] == made[1]
-    assert len(fresh.get("/budgets")["items"]) == 1
 
 
 def test_a_key_in_the_header_and_another_in_the_body_is_refused(fresh: Running) -> None:

@@ -54,7 +54,8 @@ class TopUp:
     """A recorded raise of a policy's limit, on one partition or (None) on all.
 
     Calendar windows: counts in every window that had not ended at `at_us` and starts before
-    `until_us`. Rolling: counts while `at_us <= now < until_us`.
+    `until_us`. Rolling: counts while `at_us <= now < until_us`. `replayed`, here and below, is of
+    an answer: that it was given before, for the same idempotency key.
     """
 
     top_up_id: str
@@ -65,6 +66,7 @@ class TopUp:
     until_us: int
     actor: str
     reason: str
+    replayed: bool = field(default=False, compare=False)
 
     def counts_in(self, window: Window) -> bool:
         """Whether it raises the limit of this calendar window."""
@@ -97,6 +99,7 @@ class Policy:
     limits: tuple[tuple[int, int], ...] = ()
     top_ups: tuple[TopUp, ...] = ()
     succeeds: str | None = None
+    replayed: bool = field(default=False, compare=False)
     # Derived once, for the decisions that read them millions of times.
     unit_index: int = field(init=False)
     hard: bool = field(init=False)
@@ -181,6 +184,7 @@ class Budget:
     policies: tuple[Policy, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     archived_us: int | None = None
+    replayed: bool = field(default=False, compare=False)
 
     @property
     def live_policies(self) -> tuple[Policy, ...]:

@@ -253,6 +253,24 @@ class BudgetShape(TypedDict):
     archived_at: str | None
 
 
+class MadeTopUpShape(TopUpShape):
+    """What a top-up answers; `replayed`: as before, for the same idempotency key. So below."""
+
+    replayed: bool
+
+
+class ChangedPolicyShape(PolicyShape):
+    """What a change of a policy answers."""
+
+    replayed: bool
+
+
+class ChangedBudgetShape(BudgetShape):
+    """What a change of a budget answers."""
+
+    replayed: bool
+
+
 class PostingShape(TypedDict):
     """What an entry added to one window of one balance, in the smallest part of its unit.
 

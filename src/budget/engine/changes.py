@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
-from budget.domain.budgets import Budget, Policy
+from budget.domain.budgets import Budget, Policy, TopUp
 from budget.domain.errors import Conflict, Forbidden, KeyReused, NotFound
 from budget.domain.windows import to_rfc3339
 from budget.engine import catalogue_rows
@@ -17,7 +17,7 @@ from budget.engine.asks import Caller
 from budget.engine.batch import Batch
 from budget.engine.fields import parse_idempotency_key, request_hash
 
-T = TypeVar("T")
+T = TypeVar("T", Budget, Policy, TopUp)
 
 
 class Request(NamedTuple):
@@ -47,7 +47,7 @@ def once(
     """
 
     def change(batch: Batch) -> T:
-        name = (request.actor, request.act, request.key or "")
+        name: tuple[str, str, str] = (request.actor, request.act, request.key or "")
         if request.key is not None:
             batch.needs.keys.append((*name, request.request_hash, "", batch.now_us))
             batch.load_keys()
@@ -57,7 +57,7 @@ def once(
                     raise KeyReused(
                         "This idempotency key was used before with another payload; use a new key."
                     )
-                return present(batch, ref)
+                return replace(present(batch, ref), replayed=True)
         answer, ref = act(batch)
         if batch.changes.entries:
             catalogue_rows.count_up(batch.unit)

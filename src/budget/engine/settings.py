@@ -1,6 +1,6 @@
 """Settings: where the books lie and where the service listens, from the environment and flags.
 
-Four variables, read by hand: pydantic-settings would add 160 ms to every start of the command and
+Five variables, read by hand: pydantic-settings would add 160 ms to every start of the command and
 25 MB to the service. Not here: what can be changed while Budget runs (budgets and policies).
 """
 
@@ -17,18 +17,25 @@ DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8013
 MAX_PORT: Final = 65_535
 APPLICATION: Final = "budget"
+REFUSAL_STATUSES: Final[Mapping[str, int | None]] = {"auto": None, "402": 402, "429": 429}
+"""What may be set; `auto` is 402, and 429 where the limit resets within the hour."""
 
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a process is told at its start. Port 0 takes any that is free."""
+    """What a process is told at its start.
+
+    Port 0 takes any that is free. `refusal_status` is that of every refusal on HTTP; None: by the
+    limit that refuses.
+    """
 
     target: str
     host: str
     port: int
     config_dir: Path
+    refusal_status: int | None = None
 
     @classmethod
     def read(
@@ -40,8 +47,9 @@ class Settings:
         port: int | str | None = None,
         config_dir: Path | None = None,
     ) -> Self:
-        """Settings from flags, where given, else BUDGET_TARGET, BUDGET_HOST, BUDGET_PORT and
-        BUDGET_CONFIG_DIR, else the defaults. An empty variable is an absent one.
+        """Settings from flags, where given, else BUDGET_TARGET, BUDGET_HOST, BUDGET_PORT,
+        BUDGET_CONFIG_DIR and BUDGET_REFUSAL_STATUS, else the defaults. An empty variable is an
+        absent one.
         """
         env = os.environ if environ is None else environ
         asked_port = port if port is not None else env.get("BUDGET_PORT") or DEFAULT_PORT
@@ -50,6 +58,7 @@ class Settings:
             host=host or env.get("BUDGET_HOST") or DEFAULT_HOST,
             port=parse_port(asked_port, "BUDGET_PORT" if port is None else "port"),
             config_dir=config_dir or _config_dir(env),
+            refusal_status=_refusal_status(env.get("BUDGET_REFUSAL_STATUS") or "auto"),
         )
 
 
@@ -59,6 +68,14 @@ def parse_port(value: object, field: str) -> int:
     if _PORT.fullmatch(text) and int(text) <= MAX_PORT:
         return int(text)
     raise InvalidInput(field, f"{text[:80]!r} is not a port from 0 to 65535.")
+
+
+def _refusal_status(text: str) -> int | None:
+    if text in REFUSAL_STATUSES:
+        return REFUSAL_STATUSES[text]
+    raise InvalidInput(
+        "BUDGET_REFUSAL_STATUS", f"{text[:80]!r} cannot be the status.", tuple(REFUSAL_STATUSES)
+    )
 
 
 def default_target() -> str:

@@ -96,7 +96,7 @@ class _Place:
         try:
             return await self._reply(scope, receive)
         except BudgetError as error:
-            return problems.reply_to(error)
+            return problems.reply_to(error, self._service.refusal_status)
 
     async def _reply(self, scope: Scope, receive: Receive) -> Reply:
         method = scope["method"]

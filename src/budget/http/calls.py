@@ -28,6 +28,7 @@ class Service:
     """What a running service is: its books, what it is called, and since when it runs.
 
     `instance` tells this run from any other. `hosts` are the names it may be called by; None: any.
+    `refusal_status` is that of every refusal; None: by the limit that refuses.
     """
 
     budget: AsyncBudget
@@ -35,6 +36,7 @@ class Service:
     instance: str
     port: int | None = None
     hosts: frozenset[str] | None = None
+    refusal_status: int | None = None
     started: float = field(default_factory=time.monotonic)
 
 

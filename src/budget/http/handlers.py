@@ -41,7 +41,8 @@ async def create_policy(call: Call) -> Answered:
     budget_id = ask.pop("budget_id", None)
     if not isinstance(budget_id, str):
         raise InvalidInput("budget_id", "is required: the id of the budget that the policy joins.")
-    return Answered(wire.policy(await call.run(call.jobs.create_policy(budget_id, **ask))))
+    made = await call.run(call.jobs.create_policy(budget_id, **ask))
+    return Answered(wire.changed_policy(made), made.replayed)
 
 
 async def top_up(call: Call) -> Answered:
@@ -50,7 +51,7 @@ async def top_up(call: Call) -> Answered:
     made = await call.run(call.jobs.top_up(*call.ids, **ask))
     # The catalogue knew the policy when the top-up was booked, and forgets none.
     unit = call.service.budget.books.ledger.catalogue.policies[made.policy_id].unit
-    return Answered(wire.top_up(made, unit))
+    return Answered(wire.made_top_up(made, unit), made.replayed)
 
 
 async def correct(call: Call) -> Answered:

@@ -101,7 +101,7 @@ def status_of(error: BudgetError) -> int:
     return 500
 
 
-def refusal_status(refusal: Refusal) -> int:
+def status_of_refusal(refusal: Refusal) -> int:
     """429 when the limit that resets last does so soon, else 402: clients retry 429 themselves."""
     if refusal.resets_us is None:
         return PAYMENT_REQUIRED
@@ -113,10 +113,10 @@ def _is_short(policy: Policy) -> bool:
     return period.kind == "minute" or (policy.rolling and period.length_us <= SHORT_US)
 
 
-def reply_to(error: BudgetError) -> Reply:
-    """An error or a refusal as its caller sees it."""
+def reply_to(error: BudgetError, refusal_status: int | None = None) -> Reply:
+    """An error or a refusal as its caller sees it; every refusal has `refusal_status` if given."""
     if isinstance(error, BudgetRefused):
-        return _refused(error.refusal)
+        return _refused(error.refusal, refusal_status or status_of_refusal(error.refusal))
     headers: list[Header] = []
     more: dict[str, Any] = {}
     if isinstance(error, InvalidInput):
@@ -133,8 +133,7 @@ def reply_to(error: BudgetError) -> Reply:
     return _problem(status_of(error), error.code, error.detail, more, headers)
 
 
-def _refused(refusal: Refusal) -> Reply:
-    status = refusal_status(refusal)
+def _refused(refusal: Refusal, status: int) -> Reply:
     told = dict(wire.refusal(refusal))
     retry = told["retry_after_seconds"]
     headers: list[Header] = []

@@ -105,9 +105,9 @@ report = act_of_key(Jobs.record_usage, wire.receipt)
 budget_page = handlers.page_of(wire.budget)
 allocation_page = handlers.page_of(wire.allocation)
 usage_page = handlers.page_of(wire.usage_record)
-change_budget = act(Jobs.change_budget, wire.budget)
+change_budget = act(Jobs.change_budget, wire.changed_budget)
 verify = act(Jobs.verify, wire.verification)
-change_policy = act(Jobs.change_policy, wire.policy)
+change_policy = act(Jobs.change_policy, wire.changed_policy)
 
 # The paths that calls wait for come first: they are tried in this order.
 ROUTES: Final[tuple[Route, ...]] = (
@@ -136,30 +136,30 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{V1}/usage/{{usage_id}}/correct", "admin",
           handlers.correct, CorrectAsk, shapes.CorrectionShape, 201),
     Route("GET", f"{V1}/status", "read", handlers.status, query=None),
-    Route("POST", f"{V1}/budgets", "admin", act(Jobs.create_budget, wire.budget),
-          BudgetAsk, shapes.BudgetShape, 201),
+    Route("POST", f"{V1}/budgets", "admin", act(Jobs.create_budget, wire.changed_budget),
+          BudgetAsk, shapes.ChangedBudgetShape, 201),
     Route("GET", f"{V1}/budgets", "read", act(Jobs.budgets, budget_page),
           answer=shapes.PageShape, query={**PAGED, "owner": text, "archived": flag}),
     Route("GET", f"{V1}/budgets/{{budget_id}}", "read", act(Jobs.budget, wire.budget),
           answer=shapes.BudgetShape),
     Route("PATCH", f"{V1}/budgets/{{budget_id}}", "admin", change_budget,
-          BudgetAsk, shapes.BudgetShape),
+          BudgetAsk, shapes.ChangedBudgetShape),
     Route("PUT", f"{V1}/budgets/{{budget_id}}", "admin", change_budget,
-          BudgetAsk, shapes.BudgetShape),
+          BudgetAsk, shapes.ChangedBudgetShape),
     Route("DELETE", f"{V1}/budgets/{{budget_id}}", "admin",
-          act(Jobs.archive_budget, wire.budget), answer=shapes.BudgetShape),
+          act(Jobs.archive_budget, wire.changed_budget), answer=shapes.ChangedBudgetShape),
     Route("POST", f"{V1}/policies", "admin", handlers.create_policy,
-          NewPolicyAsk, shapes.PolicyShape, 201),
+          NewPolicyAsk, shapes.ChangedPolicyShape, 201),
     Route("GET", f"{V1}/policies/{{policy_id}}", "read", act(Jobs.policy, wire.policy),
           answer=shapes.PolicyShape),
     Route("PATCH", f"{V1}/policies/{{policy_id}}", "admin", change_policy,
-          PolicyAsk, shapes.PolicyShape),
+          PolicyAsk, shapes.ChangedPolicyShape),
     Route("PUT", f"{V1}/policies/{{policy_id}}", "admin", change_policy,
-          PolicyAsk, shapes.PolicyShape),
+          PolicyAsk, shapes.ChangedPolicyShape),
     Route("DELETE", f"{V1}/policies/{{policy_id}}", "admin",
-          act(Jobs.archive_policy, wire.policy), answer=shapes.PolicyShape),
+          act(Jobs.archive_policy, wire.changed_policy), answer=shapes.ChangedPolicyShape),
     Route("POST", f"{V1}/policies/{{policy_id}}/top-ups", "admin", handlers.top_up,
-          TopUpAsk, shapes.TopUpShape, 201),
+          TopUpAsk, shapes.MadeTopUpShape, 201),
     Route("GET", f"{V1}/events", "read", act(Jobs.events, handlers.event_page),
           answer=shapes.PageShape, query={"after": text, "limit": count, "kind": text}),
     Route("GET", f"{V1}/verify", "read", verify,

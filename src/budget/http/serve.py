@@ -98,8 +98,13 @@ def _serve_on(
         key_path = ensure_admin_key(books, settings.config_dir, settings.target, anew=new_admin_key)
         if key_path is not None:
             key_file.note_url(settings.config_dir, settings.target, url)
-        app = make_app(books, port=port, instance=instance,
-                       hosts=None if behind_proxy else _hosts(settings.host))  # fmt: skip
+        app = make_app(
+            books,
+            port=port,
+            instance=instance,
+            hosts=None if behind_proxy else _hosts(settings.host),
+            refusal_status=settings.refusal_status,
+        )
 
         def announce() -> None:
             write_address(settings.target, url, instance)
@@ -119,6 +124,7 @@ def make_app(
     port: int | None = None,
     instance: str = "",
     hosts: frozenset[str] | None = None,
+    refusal_status: int | None = None,
 ) -> "App":
     """The application over open books."""
     from budget.engine.budget import AsyncBudget
@@ -127,7 +133,7 @@ def make_app(
     from budget.http.calls import Pulse, Service
 
     budget = AsyncBudget(books)
-    service = Service(budget, Pulse(budget), instance, port, hosts)
+    service = Service(budget, Pulse(budget), instance, port, hosts, refusal_status)
     return App(service, Keyring.of(books.database))
 
 

@@ -5,7 +5,14 @@ bytes, and how a face tells its statuses and errors.
 """
 
 from budget.domain.wire.balances import balance, leg, warnings
-from budget.domain.wire.budgets import budget, policy, top_up
+from budget.domain.wire.budgets import (
+    budget,
+    changed_budget,
+    changed_policy,
+    made_top_up,
+    policy,
+    top_up,
+)
 from budget.domain.wire.journal import event, verification
 from budget.domain.wire.parts import amount, amount_text, instant, page, policy_text
 from budget.domain.wire.refusals import refusal, refusal_line, retry_after_seconds
@@ -19,8 +26,8 @@ from budget.domain.wire.spending import (
 )
 
 __all__ = [
-    "allocation", "allocation_in_full", "amount", "amount_text", "balance", "budget", "check",
-    "correction", "event", "instant", "leg", "page", "policy", "policy_text", "receipt",
-    "refusal", "refusal_line", "retry_after_seconds", "top_up", "usage_record", "verification",
-    "warnings",
+    "allocation", "allocation_in_full", "amount", "amount_text", "balance", "budget",
+    "changed_budget", "changed_policy", "check", "correction", "event", "instant", "leg",
+    "made_top_up", "page", "policy", "policy_text", "receipt", "refusal", "refusal_line",
+    "retry_after_seconds", "top_up", "usage_record", "verification", "warnings",
 ]  # fmt: skip

@@ -1,12 +1,37 @@
-"""Budgets in JSON: with their policies and top-ups."""
+"""Budgets in JSON: with their policies and top-ups.
+
+What a change answers (`changed_budget`, `changed_policy`, `made_top_up`) also tells a replay.
+"""
 
 from typing import cast
 
 from budget.domain.attributes import scope_to_json
 from budget.domain.budgets import Budget, Policy, TopUp, policy_to_json, unpriced_to_json
-from budget.domain.shapes import BudgetShape, PolicyShape, TopUpShape
+from budget.domain.shapes import (
+    BudgetShape,
+    ChangedBudgetShape,
+    ChangedPolicyShape,
+    MadeTopUpShape,
+    PolicyShape,
+    TopUpShape,
+)
 from budget.domain.windows import to_rfc3339
 from budget.domain.wire.parts import amount, instant, partition_of
+
+
+def changed_budget(answer: Budget) -> ChangedBudgetShape:
+    """A budget that was created, changed or archived."""
+    return {**budget(answer), "replayed": answer.replayed}
+
+
+def changed_policy(answer: Policy) -> ChangedPolicyShape:
+    """A policy that was created, changed or archived."""
+    return {**policy(answer), "replayed": answer.replayed}
+
+
+def made_top_up(answer: TopUp, unit: str) -> MadeTopUpShape:
+    """A top-up that was made."""
+    return {**top_up(answer, unit), "replayed": answer.replayed}
 
 
 def budget(answer: Budget) -> BudgetShape:
