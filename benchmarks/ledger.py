@@ -16,7 +16,6 @@ import uvloop
 
 from benchmarks.books import CALLERS, call, call_sync, prices, three_levels
 from benchmarks.figures import Figure, median_of, percentile
-from budget.domain.errors import Unavailable
 from budget.engine.budget import AsyncBudget, Budget
 
 SECONDS = 4.0
@@ -35,7 +34,6 @@ def throughput(url: str, *, callers: int = CALLERS, seconds: float = SECONDS) ->
     async def drive() -> float:
         async with await AsyncBudget.open(url, prices=prices()) as budget:
             done = 0
-            await _warm(budget)
             ends_at = time.perf_counter() + seconds + 1.0
 
             async def caller(user: int) -> None:
@@ -53,16 +51,6 @@ def throughput(url: str, *, callers: int = CALLERS, seconds: float = SECONDS) ->
             return rate
 
     return uvloop.run(drive())
-
-
-async def _warm(budget: AsyncBudget) -> None:
-    """Make the first call, which loads the catalogue; a large one may take longer than callers
-    wait.
-    """
-    for _ in range(10):
-        with contextlib.suppress(Unavailable):
-            await call(budget, 0)
-            return
 
 
 def prepared(url: str, *, others: int = 0) -> None:

@@ -83,7 +83,10 @@ class ThreadWaiter:
 
 
 class Ledger:
-    """Open for as long as the process answers; `close` answers what is queued, then stops."""
+    """Open for as long as the process answers; `close` answers what is queued, then stops.
+
+    The catalogue is there before the first caller, whom a large one would keep waiting too long.
+    """
 
     def __init__(
         self,
@@ -99,6 +102,7 @@ class Ledger:
         self._queue: deque[Ticket] = deque()
         self._changed = threading.Condition()
         self._closing = False
+        self._loaded = threading.Event()
         self._stopped = threading.Event()
         self._catalogue = Catalogue(0, ())
         self._sweep_every = TICK_SECONDS if sweep else None
@@ -110,6 +114,7 @@ class Ledger:
         self._watch = threading.Thread(target=self._expire_queue, name="budget-watch", daemon=True)
         self._writer.start()
         self._watch.start()
+        self._loaded.wait()
 
     # --- For callers -----------------------------------------------------------------------------
 
@@ -162,6 +167,7 @@ class Ledger:
     def _run(self) -> None:
         unit = self._open_unit()
         try:
+            self._load_first(unit)
             while True:
                 tickets = self._take()
                 if tickets is None:
@@ -175,6 +181,16 @@ class Ledger:
                 self._queue.clear()
             self._fail(left, Unavailable("Budget is shutting down; ask again."))
             unit.close()
+
+    def _load_first(self, unit: Unit) -> None:
+        """Load the catalogue before anybody waits; failing that, the first batch will."""
+        try:
+            self._catalogue_of(unit, unit.begin().catalogue_version)
+        except StorageError as error:
+            log.warning("the catalogue could not be loaded yet: %s", error)
+        finally:
+            unit.rollback()
+            self._loaded.set()
 
     def _take(self) -> list[Ticket] | None:
         """The next batch; empty when a sweep is due and nothing waits; None when closing."""
