@@ -545,6 +545,30 @@ def test_with_attributes_it_shows_what_a_call_with_them_would_meet(books: Books)
     assert [row[0] for row in shown(books)] == ["A", "A's agents", "All", "B"]
 
 
+def test_a_model_also_shows_what_calls_of_its_tier_meet(books: Books) -> None:
+    scopes: dict[str, Any] = {
+        "All": {}, "Heavy": {"tier": "remote_heavyweight"}, "Light": {"tier": "local_lightweight"},
+    }  # fmt: skip
+    for name, scope in scopes.items():
+        a_budget(books, name, scope=scope, unpriced="allow")
+    a_budget(books, "Tiers", per=["tier"], unpriced="allow")
+    held = allocated(books, model="gpt-4o", usd="1")
+    assert {leg.budget for leg in held.legs} == {"All", "Heavy", "Tiers"}
+    assert held.attributes["tier"] == "remote_heavyweight"
+    assert shown(books, model="gpt-4o") == [
+        ("All", "usd", "{}", 0, 10 * USD),
+        ("Heavy", "usd", "{}", 0, 10 * USD),
+        ("Tiers", "usd", '{"tier":"remote_heavyweight"}', 0, 10 * USD),
+    ]
+    # A tier that is named counts, whatever the model; so it does for a call.
+    named = {"model": "gpt-4o", "tier": "local_lightweight"}
+    assert [row[0] for row in shown(books, **named)] == ["All", "Light", "Tiers"]
+    light = allocated(books, attributes=named, usd="1")
+    assert {leg.budget for leg in light.legs} == {"All", "Light", "Tiers"}
+    # A provider alone says no tier: calls to it may be of any.
+    assert [row[0] for row in shown(books, provider="openai")] == ["All", "Tiers", "Tiers"]
+
+
 def test_partitions_are_those_that_the_attributes_leave_open(books: Books) -> None:
     a_budget(books, per=["team", "user"])
     for team, user in (("a", "ann"), ("a", "bob"), ("b", "ann")):

@@ -10,11 +10,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from budget.domain.answers import BalanceView
-from budget.domain.attributes import parse_attributes, partition_of, scope_matches
+from budget.domain.attributes import partition_of, scope_matches
 from budget.domain.balances import Balance
 from budget.domain.budgets import Budget, Policy
 from budget.engine import rows
 from budget.engine.balances import heads_of, read_budgets
+from budget.engine.fields import who
 from budget.engine.snapshots import snapshot
 from budget.engine.views import view
 from budget.storage import schema
@@ -32,11 +33,12 @@ class Shown(NamedTuple):
 def status(database: Database, attributes: Mapping[str, str]) -> list[BalanceView]:
     """Every balance of the current windows that calls with these attributes meet; with none, all.
 
+    The attributes are read as those of a call are, so a model says its tier unless one is named.
     A window that has passed shows as the fresh one that the next call would open. A balance that no
     call has met yet shows if there is only one it can be: its policy has no partitions, or the
     attributes name all of its own. By budget name, then policy (oldest first), then partition.
     """
-    asked = parse_attributes(attributes)
+    asked, _, _ = who({"attributes": attributes})
     now_us = database.now_us()
     with snapshot(database) as connection:
         shown = {s.policy.policy_id: s for s in _policies(connection, asked)}
