@@ -130,7 +130,7 @@ def test_a_name_that_is_taken_by_a_budget_for_other_calls_is_refused(books: Say)
         (["daily", "9" * 30, "--unit", "tokens"], "LIMIT: must be at most"),
         (["daily", "5", "--unit", "eur"], "--unit: 'eur' is not a unit. Allowed: usd, tokens"),
         (["daily", "5", "--policy-type", "maybe"], "--policy-type: 'maybe' is not an enforcement"),
-        (["daily", "5", "--timezone", "Europe/Berlim"], "Did you mean 'Europe/Berlin'?"),
+        (["daily", "5", "--timezone", "Europe/Berlim"], "Allowed: Europe/Berlin"),
         (["daily", "5", "--warning-threshold", "80"], "--warning_threshold: must be at most 1."),
         (["daily", "5", "--warning-threshold", "0.9", "--action-threshold", "0.5"], "above"),
         (["daily", "5", "--hard", "--policy-type", "warn"], "--hard: says the opposite"),

@@ -452,9 +452,46 @@ def test_what_the_database_does_not_name_is_no_zone(text: object) -> None:
         parse_zone(text)
 
 
-def test_a_misspelt_zone_is_answered_with_the_nearest_name() -> None:
-    with pytest.raises(InvalidInput, match="Did you mean 'Europe/Berlin'"):
-        parse_zone("Europe/berlin")
+def not_a_zone(text: object) -> InvalidInput:
+    with pytest.raises(InvalidInput) as caught:
+        parse_zone(text)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        ("Europe/Berln", "Europe/Berlin"),
+        ("europe/BERLIN", "Europe/Berlin"),
+        ("berlin", "Europe/Berlin"),
+        ("Mars/Berlin", "Europe/Berlin"),
+        ("Tokio", "Asia/Tokyo"),
+        ("new york", "America/New_York"),
+        ("utc", "UTC"),
+    ],
+)
+def test_a_misspelt_zone_is_answered_with_the_nearest_names(text: str, nearest: str) -> None:
+    allowed = not_a_zone(text).allowed
+    assert allowed[0] == nearest
+    assert len(allowed) <= 5
+
+
+def test_a_place_of_several_names_is_answered_with_each() -> None:
+    assert set(not_a_zone("buenos_aires").allowed) == {
+        "America/Argentina/Buenos_Aires", "America/Buenos_Aires",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["Mars/X", "", "+02:00", "x" * 65, "\ud800", 7, None])
+def test_what_is_near_no_zone_is_answered_with_the_areas(text: object) -> None:
+    *areas, utc = not_a_zone(text).allowed
+    assert utc == "UTC"
+    assert areas == sorted(set(areas))
+    assert {
+        "Africa/…", "America/…", "Antarctica/…", "Arctic/…", "Asia/…", "Atlantic/…", "Australia/…",
+        "Europe/…", "Indian/…", "Pacific/…",
+    } <= set(areas)  # fmt: skip
+    assert len(areas) < 20
 
 
 @pytest.mark.parametrize("day", [1, 15, 28, "last"])

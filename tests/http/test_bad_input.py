@@ -80,8 +80,9 @@ def test_a_policy_for_an_unknown_budget_is_404(shared: Running) -> None:
         (with_policy(on_expiry="keep"), "policies[0].on_expiry", "assume"),
         (with_policy(rollover="all"), "policies[0].rollover", "unused"),
         (with_policy(colour="red"), "policies[0].colour", "warning_threshold"),
-        (with_policy(timezone="Europe/Berln"), "policies[0].timezone", None),
-        (with_policy(timezone=7), "policies[0].timezone", None),
+        (with_policy(timezone="Europe/Berln"), "policies[0].timezone", "Europe/Berlin"),
+        (with_policy(timezone="Mars/X"), "policies[0].timezone", "Europe/…"),
+        (with_policy(timezone=7), "policies[0].timezone", "UTC"),
         (with_policy(period="monthly", reset_day=31), "policies[0].reset_day", '"last"'),
         (with_policy(reset_day=1), "policies[0].reset_day", None),
         (

@@ -57,6 +57,8 @@ _RFC3339: Final = re.compile(
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 _NOT_PLACES: Final = {"Factory", "localtime", "posixrules"}
+_MAX_ZONE_CHARS: Final = 64
+_MOST_NEAR: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +109,38 @@ def parse_period(text: object, field: str = "period") -> Period:
 
 
 def parse_zone(text: object, field: str = "timezone") -> str:
-    """Read the IANA name of a time zone, spelt exactly as the database spells it."""
+    """Read the IANA name of a time zone, spelt exactly as the database spells it.
+
+    What is none is InvalidInput listing the names nearest to it, or else where names begin.
+    """
     if isinstance(text, str) and text in _zone_names():
         return text
-    detail = 'is not the IANA name of a time zone, such as "Europe/Berlin".'
-    if isinstance(text, str) and len(text) <= 64:
-        near = get_close_matches(text, sorted(_zone_names()), n=1, cutoff=0.8)
-        detail += "".join(f" Did you mean {name!r}?" for name in near)
-    raise InvalidInput(field, detail)
+    near = _zones_near(text) if isinstance(text, str) else []
+    if near:
+        raise InvalidInput(
+            field, "is not the IANA name of a time zone; these are the nearest.", near
+        )
+    areas = sorted({name.partition("/")[0] + "/…" for name in _zone_names() if "/" in name})
+    raise InvalidInput(
+        field, 'is not the IANA name of a time zone, such as "Europe/Berlin".', (*areas, "UTC")
+    )
+
+
+def _zones_near(text: str) -> list[str]:
+    """Zones much like the text in any case: by their whole names first, then by the last parts."""
+    if len(text) > _MAX_ZONE_CHARS:
+        return []
+    wanted = text.strip().lower().replace(" ", "_")
+    by_whole: dict[str, list[str]] = {}
+    by_place: dict[str, list[str]] = {}
+    for name in sorted(_zone_names()):
+        by_whole[name.lower()] = [name]
+        by_place.setdefault(name.lower().rpartition("/")[2], []).append(name)
+    near: dict[str, None] = {}
+    for asked, names in ((wanted, by_whole), (wanted.rpartition("/")[2], by_place)):
+        for found in get_close_matches(asked, names, n=_MOST_NEAR, cutoff=0.8):
+            near.update(dict.fromkeys(names[found]))
+    return list(near)[:_MOST_NEAR]
 
 
 def parse_reset_day(value: object, field: str = "reset_day") -> ResetDay:
