@@ -151,5 +151,7 @@ def test_pairs_may_hold_equals_signs_and_repeat_themselves() -> None:
         "component": "code",
         "tag.q": "a=b",
     }
-    with pytest.raises(InvalidInput):
-        parse_pairs(("component=chat",), **asked)
+    assert parse_pairs(("taskType=chat", "task_type=chat")) == {"task_type": "chat"}
+    for pair in ("component=chat", "taskType=code"):
+        with pytest.raises(InvalidInput):
+            parse_pairs((pair, "task_type=chat"), **asked)

@@ -69,6 +69,33 @@ def test_a_tag_may_have_64_plain_characters() -> None:
     assert parse_key(key, "per") == key
 
 
+def test_a_standard_key_may_be_in_camel_case_a_free_one_is_what_it_is() -> None:
+    assert parse_attributes({"taskType": "chat", "tag.taskType": "x"}) == {
+        "tag.taskType": "x",
+        "task_type": "chat",
+    }
+    assert parse_scope({"taskType": ["chat", "code*"]}) == parse_scope(
+        {"task_type": ["chat", "code*"]}
+    )
+    assert parse_per(["user", "taskType"]) == ("task_type", "user")
+    for key in ("TaskType", "tasktype", "task-type", "tag.", "taskType "):
+        assert refused(parse_key, key, "per").field == "per"
+
+
+@pytest.mark.parametrize("first", ["taskType", "task_type"])
+def test_both_spellings_of_a_key_must_say_the_same(first: str) -> None:
+    second = {"taskType": "task_type", "task_type": "taskType"}[first]
+    assert parse_attributes({first: "chat", second: "chat"}) == {"task_type": "chat"}
+    assert parse_attributes({first: "chat", second: None}) == {"task_type": "chat"}
+    assert parse_scope({first: "a", second: ["a"]}) == parse_scope({"task_type": "a"})
+    error = refused(parse_attributes, {first: "chat", second: "code"})
+    assert error.field == "attributes.task_type"
+    assert "both spellings" in error.detail
+    assert refused(parse_scope, {first: "a", second: ["a", "b"]}).field == "scope.task_type"
+    assert refused(parse_per, [first, second]).field == "per"
+    assert refused(parse_attributes, {"taskType": ""}).field == "attributes.task_type"
+
+
 @pytest.mark.parametrize(
     "value", ["", "x" * (MAX_VALUE_CHARS + 1), "a\nb", "a\x00", "\x7f", "\ud800", 5, True, ["a"]]
 )

@@ -197,6 +197,18 @@ def test_what_only_the_policy_can_tell_is_refused_by_it(books: Books) -> None:
     assert books.policy(policy.policy_id) == policy
 
 
+def test_a_partition_may_name_its_attributes_in_camel_case(books: Books) -> None:
+    policy = a_policy(books, ["task_type"])
+    made = books.top_up(policy.policy_id, amount="5", reason="r", partition={"taskType": "chat"})
+    assert made.partition == '{"task_type":"chat"}'
+    assert limits(books, taskType="chat") == [15]
+    error = refused(
+        books.top_up, policy.policy_id, amount="5", reason="r",
+        partition={"taskType": "chat", "task_type": None},
+    )  # fmt: skip
+    assert error.field == "partition.task_type"
+
+
 def test_what_a_partition_may_name_is_listed(books: Books) -> None:
     policy = a_policy(books, ["user"])
     error = refused(

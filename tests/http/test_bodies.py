@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from budget.domain.attributes import CAMEL_CASE, STANDARD
 from budget.domain.errors import InvalidInput
 from budget.http import bodies
 from tests.http.running import Running
@@ -149,12 +150,75 @@ def test_camel_case_is_read_in_bodies_and_within_policies_but_not_in_what_caller
     assert held["attributes"]["task_type"] == "chat"
     assert held["attributes"]["user"] == "ann"
     assert held["attributes"]["tag.costCentre"] == "x"
-    wrong = problem(shared, '{"attributes":{"taskType":"chat"},"tokens":1}')
+    wrong = problem(shared, '{"attributes":{"costCentre":"x"},"tokens":1}')
     assert wrong["field"] == "attributes"
     assert problem(shared, '{"taskType":"a","task_type":"a","tokens":1}')["field"] == "task_type"
     twice = '{"name":"x","policies":[{"unit":"usd","resetDay":1,"reset_day":1}]}'
     answer = shared.send("POST", "/budgets", twice)
     assert (answer.status_code, answer.json()["field"]) == (422, "policies[0].reset_day")
+
+
+def test_every_standard_attribute_has_its_other_spelling() -> None:
+    both = {bodies.camel_case(name): name for name in STANDARD if "_" in name}
+    assert both == CAMEL_CASE == {"taskType": "task_type"}
+
+
+def test_camel_case_is_read_wherever_an_attribute_is_named(shared: Running) -> None:
+    made = shared.post(
+        "/budgets",
+        {
+            "name": "Chat", "scope": {"org": "spelt", "taskType": ["chat", "code"]},
+            "per": ["taskType"],
+            "policies": [{"unit": "usd", "period": "daily", "limit": "5"}],
+        },
+    )  # fmt: skip
+    assert made["scope"] == {"org": "spelt", "task_type": ["chat", "code"]}
+    assert made["per"] == ["task_type"]
+    attributes = {"org": "spelt", "taskType": "chat"}
+    held = shared.post("/allocations", {"attributes": attributes, "usd": "2"})
+    assert held["attributes"]["task_type"] == "chat"
+    assert [leg["partition"] for leg in held["legs"]] == [{"task_type": "chat"}]
+    path = f"/policies/{made['policies'][0]['policy_id']}/top-ups"
+    raised = shared.post(path, {"amount": 1, "reason": "r", "partition": {"taskType": "chat"}})
+    assert raised["partition"] == {"task_type": "chat"}
+    status = shared.get("/status", org="spelt", taskType="chat")
+    assert status["attributes"] == {"org": "spelt", "task_type": "chat"}
+    (balance,) = status["balances"]
+    assert (balance["reserved"], balance["limit"]) == ("2.00", "6.00")
+
+
+def test_camel_case_is_read_in_parameters(shared: Running) -> None:
+    shared.budget(scope={"org": "query"})
+    envelope = shared.post(
+        "/allocations", {"attributes": {"org": "query"}, "envelope": True, "usd": "5"}
+    )["allocation_id"]
+    inside = {"parent_id": envelope, "model": "m", "input_tokens": 1, "max_output_tokens": 1}
+    child = shared.post("/allocations", inside)["allocation_id"]
+    for name in ("parentId", "parent_id"):
+        (listed,) = shared.get("/allocations", **{name: envelope})["items"]
+        assert listed["allocation_id"] == child
+    shared.post(f"/allocations/{child}/usage", {"input_tokens": 1})
+    (record,) = shared.get("/usage", allocationId=child)["items"]
+    assert record["allocation_id"] == child
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/allocations?parentId=a&parent_id=a", "parent_id"),
+        ("/allocations?parentId=a&parentId=a", "parentId"),
+        ("/allocations?ParentId=a", "ParentId"),
+        ("/allocations?parentId=%00", "parent_id"),
+        ("/status?taskType=chat&task_type=code", "task_type"),
+        ("/status?taskType=", "task_type"),
+        ("/status?userId=ann", "userId"),
+    ],
+)
+def test_a_parameter_in_both_spellings_or_in_neither_is_refused(
+    shared: Running, path: str, field: str
+) -> None:
+    answer = shared.send("GET", path, "")
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
 
 
 # --- Over HTTP -----------------------------------------------------------------------------------

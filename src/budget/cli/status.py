@@ -87,7 +87,7 @@ def parse_pairs(pairs: tuple[str, ...], **named: str | None) -> dict[str, str]:
         key, equals, value = pair.partition("=")
         if not equals:
             raise InvalidInput("--attribute", f"{pair[:80]!r} is not KEY=VALUE.")
-        parse_key(key, "--attribute")
+        key = parse_key(key, "--attribute")
         if found.setdefault(key, parse_value(value, f"--attribute {key}")) != value:
             raise InvalidInput("--attribute", f"{key} is given twice, with different values.")
     return found

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring
-from typing import Final
+from typing import Final, TypeVar
 
 from budget.domain.errors import InvalidInput
 
@@ -23,6 +23,9 @@ ROLLED_UP: Final = (
 )  # fmt: skip
 """The dimensions of the hourly and daily rollups: the standard keys of bounded variety."""
 
+CAMEL_CASE: Final[Mapping[str, str]] = {"taskType": "task_type"}
+"""The other spelling of the standard keys that have one; free keys have only their own."""
+
 MAX_VALUE_CHARS: Final = 256
 MAX_TAGS: Final = 50
 MAX_SCOPE_VALUES: Final = 1000
@@ -32,12 +35,16 @@ _TAG_KEY: Final = re.compile(r"tag\.[A-Za-z0-9_.-]{1,64}")
 _FORBIDDEN_CHARS: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 Attributes = Mapping[str, str]
+T = TypeVar("T")
 
 
 def parse_key(key: object, field: str) -> str:
-    """A known attribute key, or InvalidInput naming `field` and listing the standard ones."""
-    if isinstance(key, str) and (key in _STANDARD_SET or _TAG_KEY.fullmatch(key)):
-        return key
+    """A known attribute key, in snake_case; or InvalidInput naming `field` and listing them."""
+    if isinstance(key, str):
+        if key in _STANDARD_SET or _TAG_KEY.fullmatch(key):
+            return key
+        if key in CAMEL_CASE:
+            return CAMEL_CASE[key]
     raise InvalidInput(field, f"{str(key)[:80]!r} is not an attribute.", (*STANDARD, "tag.<name>"))
 
 
@@ -52,6 +59,12 @@ def parse_value(value: object, field: str) -> str:
     return value
 
 
+def put_once(parsed: dict[str, T], name: str, value: T, field: str) -> None:
+    """Put what an attribute was given; InvalidInput if its other spelling was given another."""
+    if parsed.setdefault(name, value) != value:
+        raise InvalidInput(f"{field}.{name}", "is given in both spellings, with different values.")
+
+
 def parse_attributes(given: object, field: str = "attributes") -> dict[str, str]:
     """The attributes of a call, keys checked, in the order of their keys.
 
@@ -61,11 +74,11 @@ def parse_attributes(given: object, field: str = "attributes") -> dict[str, str]
         return {}
     if not isinstance(given, Mapping):
         raise InvalidInput(field, "must be an object of attribute: value.")
-    parsed = {
-        parse_key(key, field): parse_value(value, f"{field}.{key}")
-        for key, value in given.items()
-        if value is not None
-    }
+    parsed: dict[str, str] = {}
+    for key, value in given.items():
+        if value is not None:
+            name = parse_key(key, field)
+            put_once(parsed, name, parse_value(value, f"{field}.{name}"), field)
     if sum(key.startswith("tag.") for key in parsed) > MAX_TAGS:
         raise InvalidInput(field, f"at most {MAX_TAGS} tags.")
     return dict(sorted(parsed.items()))
@@ -95,7 +108,7 @@ def parse_scope(given: object, field: str = "scope") -> Scope:
         return ()
     if not isinstance(given, Mapping):
         raise InvalidInput(field, "must be an object of attribute: value.")
-    conditions = []
+    conditions: dict[str, Condition] = {}
     for key, wanted in given.items():
         name = parse_key(key, field)
         path = f"{field}.{name}"
@@ -105,14 +118,13 @@ def parse_scope(given: object, field: str = "scope") -> Scope:
         texts = [parse_value(value, path) for value in values]
         if any("*" in text[:-1] for text in texts):
             raise InvalidInput(path, "may have a * at its end only, where it stands for the rest.")
-        conditions.append(
-            Condition(
-                key=name,
-                exact=frozenset(text for text in texts if not text.endswith("*")),
-                prefixes=tuple(sorted({text[:-1] for text in texts if text.endswith("*")})),
-            )
+        condition = Condition(
+            key=name,
+            exact=frozenset(text for text in texts if not text.endswith("*")),
+            prefixes=tuple(sorted({text[:-1] for text in texts if text.endswith("*")})),
         )
-    return tuple(sorted(conditions, key=lambda condition: condition.key))
+        put_once(conditions, name, condition, field)
+    return tuple(sorted(conditions.values(), key=lambda condition: condition.key))
 
 
 def scope_to_json(scope: Scope) -> dict[str, str | list[str]]:

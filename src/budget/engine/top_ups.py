@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from budget.domain.attributes import parse_key, parse_value, partition_of
+from budget.domain.attributes import parse_key, parse_value, partition_of, put_once
 from budget.domain.budgets import Policy, TopUp, amount_to_json, parse_limit
 from budget.domain.errors import InvalidInput
 from budget.domain.windows import MAX_US, parse_rfc3339, to_rfc3339
@@ -76,12 +76,12 @@ def _parse_partition(given: object) -> dict[str, str | None] | None:
         return None
     if not isinstance(given, Mapping):
         raise InvalidInput("partition", "must be an object of attribute: value.")
-    return {
-        parse_key(key, "partition"): (
-            None if value is None else parse_value(value, f"partition.{key}")
-        )
-        for key, value in given.items()
-    }
+    parsed: dict[str, str | None] = {}
+    for key, value in given.items():
+        name = parse_key(key, "partition")
+        text = None if value is None else parse_value(value, f"partition.{name}")
+        put_once(parsed, name, text, "partition")
+    return parsed
 
 
 def _partition_named(given: Mapping[str, str | None] | None, policy: Policy) -> str | None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from budget.domain.attributes import STANDARD, parse_key, parse_value
 from budget.domain.errors import InvalidInput
+from budget.http.bodies import in_snake_case
 
 MAX_PARAMETERS: Final = 100
 MAX_VALUE_CHARS: Final = 2048
@@ -43,9 +44,9 @@ def flag(value: str, name: str) -> bool:
 
 
 def parse_query(query: bytes, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
-    """The parameters given, each read as its name asks; unknown ones are InvalidInput."""
+    """The parameters given, named in snake_case, each read as its name asks; else InvalidInput."""
     read: dict[str, Any] = {}
-    for name, value in _pairs(query):
+    for name, value in in_snake_case(dict(_pairs(query)), frozenset(parameters)).items():
         if name not in parameters:
             raise InvalidInput(name[:80], "is not a parameter here.", sorted(parameters))
         read[name] = parameters[name](value, name)
@@ -54,7 +55,13 @@ def parse_query(query: bytes, parameters: Mapping[str, Parameter]) -> dict[str, 
 
 def parse_attributes(query: bytes) -> dict[str, str]:
     """Attributes as parameters: `team=search&tag.env=prod`."""
-    return {parse_key(name, name[:80]): parse_value(value, name) for name, value in _pairs(query)}
+    read: dict[str, str] = {}
+    for name, value in _pairs(query):
+        key = parse_key(name, name[:80])
+        if key in read:
+            raise InvalidInput(key, "is given twice, in two spellings.")
+        read[key] = parse_value(value, key)
+    return read
 
 
 ATTRIBUTES: Final = (*STANDARD, "tag.<name>")
