@@ -10,8 +10,8 @@ from budget.cli.status import mood, partition_text, resets_text
 from budget.cli.tables import Column, Row, counted, show
 
 COLUMNS: Final = (
-    Column("Budget"),
-    Column("Partition", optional=True),
+    Column("Budget", folds=True),
+    Column("Partition", optional=True, folds=True),
     Column("Period"),
     Column("Unit"),
     Column("Spent", "amount"),

@@ -14,18 +14,18 @@ from budget.domain.shapes import BalanceShape
 from budget.domain.windows import parse_period
 
 COLUMNS: Final = (
-    Column("Budget"),
-    Column("Partition", optional=True),
+    Column("Budget", folds=True),
+    Column("Partition", optional=True, folds=True),
     Column("Period"),
     Column("Unit"),
     Column("Spent", "amount"),
-    Column("Reserved", "amount", rank=2),
+    Column("Reserved", "amount", rank=3),
     Column("Assumed", "amount", optional=True, rank=1),
     Column("Limit", "amount"),
     Column("Left", "amount"),
-    Column("Used %", "amount"),
-    Column("", rank=4, pretty=True),
-    Column("Resets", rank=3),
+    Column("Used %", "amount", rank=2),
+    Column("", rank=5, pretty=True),
+    Column("Resets", rank=4),
 )
 WARN_AT: Final = 0.8
 """Where the colour changes, unless the policy says otherwise."""

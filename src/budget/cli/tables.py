@@ -3,26 +3,31 @@
 Amounts are text by now; their decimal points stand under each other. Not here: what the rows mean.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from budget.cli.face import Face
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Kind = Literal["text", "amount"]
 
 BAR_CELLS: Final = 10
-_GAP: Final = 3
+NARROWEST: Final = 16
+"""How far a column is folded before others are left out instead."""
+_GAP: Final = 2
 _STYLES: Final = {"warn": "yellow", "over": "bold red"}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its title, and whether its cells are amounts.
+    """A column: its title, and whether its cells are amounts, which are always shown whole.
 
-    On a terminal, an `optional` one is left out when its cells say nothing (empty, or all zero),
-    and where the line is too short those of the highest `rank` go first. A `pretty` one is for
-    terminals alone.
+    On a terminal, an `optional` one is left out when its cells say nothing (empty, or all zero).
+    Where the line is too short, what `folds` is folded first, then those of the highest `rank` are
+    left out. A `pretty` one is for terminals alone.
     """
 
     title: str
@@ -30,6 +35,7 @@ class Column:
     optional: bool = False
     rank: int = 0
     pretty: bool = False
+    folds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,42 +47,108 @@ class Row:
 
 
 def show(face: Face, columns: Sequence[Column], rows: Sequence[Row]) -> None:
-    """Print a table, as fits who reads it."""
+    """Print a table, as fits who reads it: in blocks where a line is too short for a row."""
     if not face.pretty:
         _show_plain(face, columns, rows)
         return
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from rich.cells import cell_len
 
     console = face.console()
     titles, lines = _laid_out(columns, rows, _grouped)
     said = [place for place, column in enumerate(columns) if _says_something(column, place, rows)]
-    kept = _fitting(columns, [len(title) for title in titles], said, console.width)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for place in kept:
-        table.add_column(titles[place], no_wrap=True)
-    for row, cells in zip(rows, lines, strict=True):
-        table.add_row(*(Text(cells[place]) for place in kept), style=_STYLES.get(row.mood, ""))
-    console.print(table)
+    needed = {
+        place: max(cell_len(line[place].rstrip()) for line in (titles, *lines)) for place in said
+    }
+    # The blanks that stand behind an amount are part of it: they keep its point in its place.
+    needed |= {place: len(titles[place]) for place in said if columns[place].kind == "amount"}
+    widths = _fitting(columns, needed, console.width)
+    if widths is None:
+        _show_blocks(console, [columns[place] for place in said], [_at(row, said) for row in rows])
+        return
+    _show_lines(console, columns, widths, titles, lines, [row.mood for row in rows])
     left_out = [
-        columns[place].title for place in said if place not in kept and columns[place].title
+        columns[place].title for place in said if place not in widths and columns[place].title
     ]
     if left_out:
         face.note(f"Too narrow for: {', '.join(left_out)}.")
 
 
 def _fitting(
-    columns: Sequence[Column], widths: Sequence[int], places: Sequence[int], room: int
-) -> list[int]:
-    """The columns that fit beside each other, the least important ones left out."""
-    kept = list(places)
-    while sum(widths[place] + _GAP for place in kept) > room:
+    columns: Sequence[Column], needed: Mapping[int, int], room: int
+) -> dict[int, int] | None:
+    """How wide each column becomes that stays; None if even the needed ones are too wide."""
+    kept = list(needed)
+
+    def least(place: int) -> int:
+        return min(NARROWEST, needed[place]) if columns[place].folds else needed[place]
+
+    while sum(least(place) + _GAP for place in kept) - _GAP > room:
         last = max(kept, key=lambda place: columns[place].rank)
         if not columns[last].rank:
-            break
+            return None
         kept.remove(last)
-    return kept
+    widths = {place: needed[place] for place in kept}
+    while sum(width + _GAP for width in widths.values()) - _GAP > room:
+        foldable = [place for place in kept if widths[place] > least(place)]
+        widths[max(foldable, key=lambda place: widths[place])] -= 1
+    return widths
+
+
+def _show_lines(
+    console: "Console",
+    columns: Sequence[Column],
+    widths: Mapping[int, int],
+    titles: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    moods: Sequence[str],
+) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, _GAP - 1, 0, 0),  # the box puts a blank between columns too
+        pad_edge=False,
+        show_edge=False,
+        header_style="bold",
+    )
+    for place, width in widths.items():
+        title = titles[place].rstrip()
+        folds = columns[place].folds
+        table.add_column(title, width=width, no_wrap=not folds, overflow="fold")
+    for cells, mood in zip(lines, moods, strict=True):
+        shown = (
+            Text(cells[place].rstrip() if columns[place].folds else cells[place])
+            for place in widths
+        )
+        table.add_row(*shown, style=_STYLES.get(mood, ""))
+    console.print(table)
+
+
+def _show_blocks(console: "Console", columns: Sequence[Column], rows: Sequence[Row]) -> None:
+    """Each row as lines of their own: the first cell, and below it each other with its title."""
+    from rich.text import Text
+
+    named = [place for place, column in enumerate(columns) if place and column.title]
+    indent = max(len(columns[place].title) for place in named)
+    for row in rows:
+        cells = list(row.cells)
+        amounts = [place for place in named if columns[place].kind == "amount"]
+        aligned = _aligned([_grouped(cells[place]) for place in amounts])
+        for place, cell in zip(amounts, aligned, strict=True):
+            cells[place] = cell
+        lines = [
+            f"  {columns[place].title:<{indent}}  {cells[place].rstrip()}"
+            for place in named
+            if cells[place]
+        ]
+        block = "\n".join((cells[0], *lines))
+        console.print(Text(block, style=_STYLES.get(row.mood, "")), soft_wrap=True)
+
+
+def _at(row: Row, places: Sequence[int]) -> Row:
+    return Row(tuple(row.cells[place] for place in places), row.mood)
 
 
 def _show_plain(face: Face, columns: Sequence[Column], rows: Sequence[Row]) -> None:
@@ -99,14 +171,20 @@ def _laid_out(
     for place, column in enumerate(columns):
         cells = [row.cells[place] for row in rows]
         if column.kind == "amount":
-            cells = [spell(cell) for cell in cells]
-            behind = max(map(_behind, cells), default=0)
-            cells = [cell + " " * (behind - _behind(cell)) for cell in cells]
+            cells = _aligned([spell(cell) for cell in cells])
         width = max(len(column.title), *map(len, cells)) if cells else len(column.title)
         pad = str.rjust if column.kind == "amount" else str.ljust
         titles.append(pad(column.title, width))
         filled.append([pad(cell, width) for cell in cells])
     return titles, [list(line) for line in zip(*filled, strict=True)]
+
+
+def _aligned(amounts: Sequence[str]) -> list[str]:
+    """The amounts, each as long as the others, with their points under each other."""
+    behind = max(map(_behind, amounts), default=0)
+    ended = [amount + " " * (behind - _behind(amount)) for amount in amounts]
+    width = max(map(len, ended), default=0)
+    return [amount.rjust(width) for amount in ended]
 
 
 def _behind(amount: str) -> int:
