@@ -6,7 +6,6 @@ it. So a method, its types and its docstring are written once. Not here: how job
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Generic, Self, TypeVar, Unpack
 
@@ -23,6 +22,7 @@ from budget.domain.answers import (
 from budget.domain.budgets import Budget, Policy, TopUp
 from budget.domain.usage import ZERO
 from budget.engine import budgets, intake, policies, reports, top_ups, verify
+from budget.engine.advice import advised
 from budget.engine.asks import LOCAL, AllocationAsk, Caller, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.budgets import BudgetAsk
 from budget.engine.catalogue_rows import load_catalogue
@@ -32,7 +32,6 @@ from budget.engine.policies import PolicyAsk
 from budget.engine.reports import Page
 from budget.engine.verify import Verification
 from budget.prices.book import PriceBook, bundled_book
-from budget.prices.cheaper import cheaper_models
 from budget.storage.database import Database, open_database
 
 T = TypeVar("T")
@@ -104,32 +103,16 @@ class Jobs:
     def allocate(self, **ask: Unpack[AllocationAsk]) -> Job[Allocation | Refusal]:
         """Hold money and tokens for a call or an envelope of calls, or say why not."""
         command = self._placing(ask)
-        return Job(command, finish=lambda answer: self._advised(answer, command))
+        return Job(command, finish=lambda answer: advised(answer, command, self.books.prices))
 
     def check(self, **ask: Unpack[AllocationAsk]) -> Job[Check | Refusal]:
         """Say what `allocate` would answer, and hold nothing."""
         command = self._placing(ask, dry=True)
-        return Job(command, finish=lambda answer: self._advised(answer, command))
+        return Job(command, finish=lambda answer: advised(answer, command, self.books.prices))
 
     def _placing(self, ask: Mapping[str, Any], *, dry: bool = False) -> Place:
         now_us = self.books.database.now_us()
         return intake.placing(ask, self.caller, self.books.prices, now_us, dry=dry)
-
-    def _advised(self, answer: T, command: Place) -> T:
-        """A refusal for want of money, with the cheaper models that would have fitted."""
-        if not isinstance(answer, Refusal) or command.rates is None:
-            return answer
-        if command.input_tokens is None or {line.unit for line in answer.lines} != {"usd"}:
-            return answer
-        cheaper = cheaper_models(
-            self.books.prices,
-            command.rates,
-            command.input_tokens,
-            answer.output_tokens or 0,
-            min(line.requested - line.shortfall for line in answer.lines),
-            answer.at_us,
-        )
-        return replace(answer, cheaper=cheaper)
 
     def record(
         self, allocation_id: str, *, final: bool = False, **ask: Unpack[UsageAsk]
