@@ -145,6 +145,17 @@ def test_what_goes_beyond_the_hold_is_booked_in_full_and_is_no_overshoot(
     assert told["flags"] == {"overrun": 1}
 
 
+def test_a_provider_that_was_asked_for_prices_the_calls_as_the_service_does(
+    remote: Say, tmp_path: Path
+) -> None:
+    # A model that has a price with this provider alone.
+    trace = write_trace(tmp_path, "made,Meta-Llama-3.1-405B-Instruct,1000,1000")
+    told = remote("replay", str(trace), "--attribute", "provider=avian", "--json").json
+    assert told["settled"] == 1
+    assert Decimal(told["cost"]["books"]) > 0
+    assert told["cost"]["agrees"] is True
+
+
 def test_a_model_without_a_price_is_refused_under_a_hard_limit_and_said_so(
     remote: Say, tmp_path: Path
 ) -> None:
@@ -155,10 +166,11 @@ def test_a_model_without_a_price_is_refused_under_a_hard_limit_and_said_so(
     assert "no-such-model" in said.out
 
 
-def test_ctrl_c_returns_what_is_held(service: Served) -> None:
+def test_ctrl_c_returns_what_is_held(service: Served, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text(SAMPLE.read_text().replace(",conversation,", ",cut,"))
     process = subprocess.Popen(
-        [*COMMAND, "replay", str(SAMPLE), "--speed", "5", "--json",
-         "--session", "cut", "--attribute", "component=cut"],
+        [*COMMAND, "replay", str(trace), "--speed", "5", "--json", "--session", "cut"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**clean_environ(service.home), "BUDGET_TARGET": service.url},
     )  # fmt: skip
@@ -271,6 +283,9 @@ def test_lost_answers_and_503s_book_nothing_twice(remote: Say, flaky: str) -> No
         (["--limit", "0"], "--limit: must be 1 or more."),
         (["--max-output-tokens", "0"], "--max-output-tokens: must be 1 to"),
         (["--attribute", "team"], "--attribute: 'team' is not KEY=VALUE."),
+        (["--attribute", "session=s"], "--attribute session: has an option of its own, --session."),
+        (["--attribute", "component=c"], "--attribute component: is each call's service in the"),
+        (["--attribute", "model=gpt-4o"], "--attribute model: is each call's model in the trace"),
         (["--session", ""], "--session: must have 1 to 256 characters."),
         (["--url", "ftp://x"], "--url: 'ftp://x' is not the address of a service"),
     ],

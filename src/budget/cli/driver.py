@@ -40,7 +40,8 @@ class Plan:
     """What to send where.
 
     `caps` has the output tokens to hold for a call of a service, `name` begins each id, `speed` is
-    in times real time, None for as fast as can be.
+    in times real time, None for as fast as can be. The `attributes` are further ones: component,
+    session and model are not among them.
     """
 
     url: str
@@ -152,7 +153,8 @@ class Driver:
     async def _make(self, call: Call) -> None:
         tally, plan = self.tally, self._plan
         allocation_id = f"{plan.name}.{call.line}"
-        rates = plan.prices.lookup(None, call.model, time.time_ns() // 1000)
+        provider = plan.attributes.get("provider")
+        rates = plan.prices.lookup(provider, call.model, time.time_ns() // 1000)
         asked = {
             "allocation_id": allocation_id,
             "attributes": {"component": call.service, "session": plan.session, **plan.attributes},

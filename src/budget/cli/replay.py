@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
 MAX_CONCURRENCY: Final = 1000
 
+_NO_FURTHER_ATTRIBUTE: Final = {
+    "component": "is each call's service in the trace; leave it out.",
+    "model": "is each call's model in the trace; leave it out.",
+    "session": "has an option of its own, --session.",
+}
+
 
 def replay(
     trace: Path,
@@ -66,7 +72,8 @@ def replay(
     session:
         The session to book under; without it, one of its own for each run.
     attribute:
-        A further attribute of every call, such as team=search; component is the trace's service.
+        A further attribute of every call, such as team=search. The component is the trace's
+        service, the model the trace's own.
     max_output_tokens:
         Output tokens to hold for a call; without it, the most of any call of the same service,
         rounded up to a multiple of 256.
@@ -79,6 +86,9 @@ def replay(
     if max_output_tokens is not None and not 1 <= max_output_tokens <= MAX_TOKENS:
         raise InvalidInput("--max-output-tokens", f"must be 1 to {MAX_TOKENS}.")
     attributes = parse_pairs(attribute)
+    for key, why in _NO_FURTHER_ATTRIBUTE.items():
+        if key in attributes:
+            raise InvalidInput(f"--attribute {key}", why)
     if session is not None:
         parse_value(session, "--session")
     calls = read_trace(trace, limit)
