@@ -66,6 +66,27 @@ def test_the_commands_of_this_machine_use_the_service_that_has_the_file_open(
     assert made.actor.startswith("key_")
 
 
+def test_of_two_services_on_one_file_each_is_found_and_the_one_that_stays_is_asked(
+    tmp_path: Path,
+) -> None:
+    first = start_service(tmp_path)
+    second = start_service(tmp_path)
+    for served in (first, second):
+        for words in (("key", "--target", served.url), ("status", "--target", served.url)):
+            said = heard(first.home, *words)
+            assert said.returncode == 0, said.stderr
+    assert stop_service(second) == 0
+    made = heard(first.home, "set-limit", "daily", "5", "--target", first.target)
+    assert made.returncode == 0, made.stderr
+    assert stop_service(first) == 0
+    # The first service has booked it, with a key; `local` would be the command itself.
+    from budget.engine.budget import Budget
+
+    with Budget.open(first.target, sweep=False) as books:
+        (event,) = [event for event in books.events().items if event.kind == "budget_created"]
+    assert event.actor.startswith("key_")
+
+
 def test_when_the_service_has_gone_the_file_is_opened_and_a_further_key_is_made_on_request(
     tmp_path: Path,
 ) -> None:

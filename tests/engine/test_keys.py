@@ -331,6 +331,36 @@ def test_a_key_is_found_by_the_address_of_the_service_that_last_had_it(tmp_path:
     assert key_file.find_key(tmp_path, ONE) == "bud_one"
 
 
+def test_services_that_share_a_database_are_all_found_by_their_addresses(tmp_path: Path) -> None:
+    key_file.put(tmp_path, ONE, "bud_one")
+    for port in (8013, 8014):
+        key_file.note_url(tmp_path, ONE, f"http://127.0.0.1:{port}")
+    for port in (8013, 8014):
+        assert key_file.find_key(tmp_path, f"http://127.0.0.1:{port}") == "bud_one"
+    key_file.put(tmp_path, ONE, "bud_another")
+    assert key_file.find_key(tmp_path, "http://127.0.0.1:8013") == "bud_another"
+
+
+def test_of_the_addresses_of_many_starts_only_the_newest_are_kept(tmp_path: Path) -> None:
+    key_file.put(tmp_path, ONE, "bud_one")
+    for port in (1, *range(2, key_file.MAX_URLS + 2), 2):
+        key_file.note_url(tmp_path, ONE, f"http://127.0.0.1:{port}")
+    assert key_file.find_key(tmp_path, "http://127.0.0.1:1") is None
+    (kept,) = tomllib.loads((tmp_path / "keys.toml").read_text()).values()
+    assert len(kept["urls"]) == key_file.MAX_URLS
+    assert kept["urls"][-1] == "http://127.0.0.1:2"
+
+
+def test_what_is_no_key_or_address_in_the_file_is_let_be(tmp_path: Path) -> None:
+    (tmp_path / "keys.toml").write_text(
+        f'x = 1\n["{ONE}"]\nkey = 5\nurls = "http://127.0.0.1:1"\n'
+        f'["{TWO}"]\nkey = "bud_two"\nurls = [1, "http://127.0.0.1:2"]\n'
+    )
+    assert key_file.find_key(tmp_path, "http://127.0.0.1:2") == "bud_two"
+    assert key_file.find_key(tmp_path, "http://127.0.0.1:1") is None
+    assert key_file.find_key(tmp_path, ONE) is None
+
+
 def test_an_address_of_unknown_books_is_not_noted(tmp_path: Path) -> None:
     key_file.note_url(tmp_path, ONE, "http://127.0.0.1:8013")
     assert not (tmp_path / "keys.toml").exists()

@@ -25,6 +25,7 @@ from budget.http.address import (
     write_address,
 )
 from budget.http.serve import listen, url_of
+from budget.storage.sqlite_file import Lock
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -287,7 +288,17 @@ def test_what_a_crash_left_behind_is_not_believed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\n", b"nonsense", b"http://\n", b"ftp://x\nrun", b"\xff" * 100, b"x" * 10_000],
+    [
+        b"",
+        b"\n",
+        b"nonsense",
+        b"http://\n",
+        b"ftp://x\nrun",
+        b"\xff" * 100,
+        b"x" * 10_000,
+        b"http://127.0.0.1:1\nhttp://127.0.0.1:2\n",
+        b"http://127.0.0.1:1\n\nrun\n",
+    ],
 )
 def test_a_lock_file_with_anything_in_it_is_no_address(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "b.db.lock").write_bytes(content)
@@ -303,6 +314,74 @@ def test_a_run_removes_its_own_address_and_nobody_elses(tmp_path: Path) -> None:
     assert path.read_text() == "http://127.0.0.1:1\nrun-1\n"
     remove_address(target, "run-1")
     assert path.read_text() == ""
+
+
+def test_of_several_runs_the_newest_that_answers_is_told(stub: str, tmp_path: Path) -> None:
+    target = f"sqlite:///{tmp_path}/b.db"
+    with listen("127.0.0.1", 0) as listener:
+        free = listener.getsockname()[1]
+    write_address(target, stub, "run-1")
+    write_address(target, f"http://127.0.0.1:{free}", "run-2")  # it crashed
+    assert service_address(target) == stub
+    remove_address(target, "run-2")
+    assert service_address(target) == stub
+    remove_address(target, "run-1")
+    path = lock_file(target)
+    assert path is not None
+    assert path.read_bytes() == b""
+
+
+def test_of_runs_that_crashed_a_few_are_kept_and_none_at_an_address_that_is_used_again(
+    tmp_path: Path,
+) -> None:
+    target = f"sqlite:///{tmp_path}/b.db"
+    for run in range(20):
+        write_address(target, f"http://127.0.0.1:{run}", f"run-{run}")
+    write_address(target, "http://127.0.0.1:15", "run-20")
+    path = lock_file(target)
+    assert path is not None
+    runs = path.read_text().split()[1::2]
+    assert runs == [f"run-{run}" for run in (12, 13, 14, 16, 17, 18, 19, 20)]
+
+
+def test_the_note_of_a_run_leaves_the_file_that_is_locked_and_waits_for_a_batch_to_end(
+    tmp_path: Path,
+) -> None:
+    target = f"sqlite:///{tmp_path}/b.db"
+    lock = Lock(tmp_path / "b.db")
+    lock.acquire()
+    before = lock.path.stat().st_ino
+    writer = threading.Thread(target=write_address, args=(target, "http://127.0.0.1:1", "run-1"))
+    writer.start()
+    time.sleep(0.05)
+    assert lock.path.read_bytes() == b""
+    lock.release()
+    writer.join()
+    assert lock.path.read_text() == "http://127.0.0.1:1\nrun-1\n"
+    assert lock.path.stat().st_ino == before
+    lock.acquire(0)  # and nobody holds it now
+    write_address(target, "http://127.0.0.1:2", "run-2")  # a writer that never lets go
+    assert len(lock.path.read_text().split()) == 4
+    lock.close()
+
+
+def test_many_runs_that_begin_and_end_at_once_leave_what_is_true(tmp_path: Path) -> None:
+    target = f"sqlite:///{tmp_path}/b.db"
+
+    def live(number: int) -> None:
+        for _ in range(20):
+            write_address(target, f"http://127.0.0.1:{number}", f"run-{number}")
+            if number:
+                remove_address(target, f"run-{number}")
+
+    threads = [threading.Thread(target=live, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    path = lock_file(target)
+    assert path is not None
+    assert path.read_text() == "http://127.0.0.1:0\nrun-0\n"
 
 
 def test_other_databases_have_no_lock_file() -> None:

@@ -131,7 +131,7 @@ def open_books(face: Face, *, create: bool = False) -> Iterator[Books]:
     settings = Settings.read(target=face.target)
     url = _url(settings)
     if url is not None:
-        with Service(url, find_key(settings, url)) as service:
+        with Service(url, find_key(settings, url, settings.target)) as service:
             yield service
         return
     file = _file(settings.target)
@@ -161,7 +161,7 @@ def find_service(face: Face, url: str | None) -> Service:
             "--url.",
             code="unreachable",
         )
-    return Service(found, find_key(settings, found))
+    return Service(found, find_key(settings, found, settings.target))
 
 
 def _url(settings: "Settings") -> str | None:
@@ -175,11 +175,14 @@ def _url(settings: "Settings") -> str | None:
     return service_address(settings.target)
 
 
-def find_key(settings: "Settings", url: str) -> str | None:
-    """The key for a service: BUDGET_KEY, else the one kept on this machine."""
+def find_key(settings: "Settings", *places: str) -> str | None:
+    """BUDGET_KEY, else the key kept on this machine for the first of these addresses or databases."""
     from budget.engine import key_file
 
-    return os.environ.get("BUDGET_KEY") or key_file.find_key(settings.config_dir, url)
+    if named := os.environ.get("BUDGET_KEY"):
+        return named
+    kept = (key_file.find_key(settings.config_dir, place) for place in places)
+    return next((key for key in kept if key is not None), None)
 
 
 def _file(target: str) -> Path | None:

@@ -11,6 +11,7 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -22,8 +23,24 @@ NAME: Final = "keys.toml"
 _HEADING: Final = "# Written by Budget. Whoever can read this file can act with these keys.\n"
 _PLACE_OPTIONS: Final = ("host", "hostaddr", "port", "dbname", "service", "user")
 
-Entries = dict[str, dict[str, str]]
-"""By the name of the books: `key`, and `url` of the service that last opened them."""
+MAX_URLS: Final = 8
+"""How many addresses are kept for a database: those of services that share it, and of earlier ones
+that took any free port.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is kept for a database: the key, and where services answered that opened it, newest
+    last.
+    """
+
+    key: str | None = None
+    urls: tuple[str, ...] = ()
+
+
+Entries = dict[str, Entry]
+"""By the name of the books."""
 
 
 def path_of(config_dir: Path) -> Path:
@@ -36,22 +53,22 @@ def find_key(config_dir: Path, target_or_url: str) -> str | None:
     if target_or_url.startswith(("http://", "https://")):
         url = _same_url(target_or_url)
         for entry in _read(config_dir).values():
-            if _same_url(entry.get("url", "")) == url:
-                return entry.get("key")
+            if url in map(_same_url, entry.urls):
+                return entry.key
         return None
     return find(config_dir, target_or_url)
 
 
 def find(config_dir: Path, target: str) -> str | None:
     """The key for a database; None if there is none."""
-    return _read(config_dir).get(books_name(target), {}).get("key")
+    return _read(config_dir).get(books_name(target), Entry()).key
 
 
 def put(config_dir: Path, target: str, key: str) -> Entries:
     """Keep a key for a database; what the file held before, for `restore`. Hold the lock."""
     before = _read(config_dir)
     name = books_name(target)
-    _write(config_dir, {**before, name: {**before.get(name, {}), "key": key}})
+    _write(config_dir, {**before, name: replace(before.get(name, Entry()), key=key)})
     return before
 
 
@@ -61,17 +78,21 @@ def restore(config_dir: Path, entries: Entries) -> None:
 
 
 def note_url(config_dir: Path, target: str, url: str) -> None:
-    """Note that the books of a known key are served at an address, and no others are."""
+    """Note that the books of a known key are served at an address, and no others are.
+
+    Several services may share the books, so the addresses noted before are kept.
+    """
     name = books_name(target)
     with locked(config_dir):
         before = _read(config_dir)
         if name not in before:
             return
         entries = {
-            other: {what: text for what, text in entry.items() if (what, text) != ("url", url)}
+            other: replace(entry, urls=tuple(kept for kept in entry.urls if kept != url))
             for other, entry in before.items()
         }
-        entries[name]["url"] = url
+        urls = (*entries[name].urls, url)[-MAX_URLS:]
+        entries[name] = replace(entries[name], urls=urls)
         if entries != before:
             _write(config_dir, entries)
 
@@ -119,21 +140,28 @@ def _read(config_dir: Path) -> Entries:
         return {}
     except (OSError, ValueError) as error:
         raise _unusable(path, error) from error
-    return {
-        name: {what: text for what, text in entry.items() if isinstance(text, str)}
-        for name, entry in found.items()
-        if isinstance(entry, dict)
-    }
+    return {name: _entry(kept) for name, kept in found.items() if isinstance(kept, dict)}
 
 
-def _write(config_dir: Path, entries: Mapping[str, Mapping[str, str]]) -> None:
+def _entry(kept: Mapping[str, object]) -> Entry:
+    key, urls = kept.get("key"), kept.get("urls")
+    return Entry(
+        key if isinstance(key, str) else None,
+        tuple(url for url in urls if isinstance(url, str)) if isinstance(urls, list) else (),
+    )
+
+
+def _write(config_dir: Path, entries: Entries) -> None:
     """Replace the file at once: readers see the old one or the new one, never a part."""
     path = path_of(config_dir)
     new = path.with_name(f".{NAME}.{os.getpid()}")
     lines = [_HEADING]
     for name, entry in entries.items():
         lines.append(f"\n[{_quoted(name)}]\n")
-        lines.extend(f"{what} = {_quoted(text)}\n" for what, text in entry.items())
+        if entry.key is not None:
+            lines.append(f"key = {_quoted(entry.key)}\n")
+        if entry.urls:
+            lines.append(f"urls = [{', '.join(map(_quoted, entry.urls))}]\n")
     try:
         with contextlib.suppress(FileNotFoundError):
             new.unlink()
