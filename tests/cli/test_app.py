@@ -100,7 +100,9 @@ def test_a_slip_of_the_tongue_is_one_sentence_and_exit_2(
 @pytest.mark.parametrize(
     ("target", "code", "said"),
     [
-        ("mysql://localhost/budget", 2, "is not the URL of a database"),
+        ("mysql://localhost/budget", 2, "is not the URL of a database or the address of a service"),
+        ("nope.db", 2, "Allowed: sqlite:///file.db, sqlite:////folder/file.db, postgresql://user"),
+        ("nope.db", 2, "name, http://host:port."),
         ("http://", 2, "is not the address of a service"),
         ("http://127.0.0.1:99999", 2, "is not the address of a service"),
         ("http://127.0.0.1:9", 5, "No service answers at http://127.0.0.1:9"),

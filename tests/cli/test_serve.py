@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Say
 from tests.support.command import COMMAND, Served, clean_environ, start_service, stop_service
 
 
@@ -134,3 +135,27 @@ def test_the_key_is_printed_alone_and_a_missing_one_is_exit_4(
     assert none.returncode == 4
     assert none.stdout == ""
     assert "--new-admin-key" in none.stderr
+
+
+def test_a_target_that_is_typed_has_a_key_of_its_own_and_budget_key_is_that_of_the_usual_books(
+    say: Say, service: Served, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setenv("BUDGET_KEY", "bud_of_another_service")
+    assert say("key").out == "bud_of_another_service\n"
+    assert say("key", "--json").json["file"] is None
+    none = say("key", "--target", service.url)
+    assert (none.code, none.out) == (4, "")
+    assert f"There is no key for {service.url} in {home}" in none.err
+    assert "BUDGET_KEY is left aside" in none.err
+    monkeypatch.setenv("BUDGET_CONFIG_DIR", str(service.home / ".config" / "budget"))
+    for target in (service.url, service.target):
+        assert say("key", "--target", target).out == f"{service.key}\n"
+    monkeypatch.setenv("BUDGET_TARGET", service.url)
+    assert say("key").out == "bud_of_another_service\n"
+
+
+def test_a_password_in_a_target_is_not_repeated(say: Say) -> None:
+    none = say("key", "--target", "postgresql://ann:secret@db/budget")
+    assert none.code == 4
+    assert "postgresql://ann@db/budget" in none.err
+    assert "secret" not in none.err

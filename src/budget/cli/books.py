@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from budget.cli.face import Face
 from budget.cli.remote import Service, service_url
-from budget.domain.errors import NotFound, Unavailable
+from budget.domain.errors import InvalidInput, NotFound, Unavailable
 from budget.domain.shapes import BalanceShape, BudgetShape, PolicyShape, VerificationShape
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from budget.engine.settings import Settings
 
 PAGE: Final = 1000
+
+_ADDRESSES: Final = ("http://", "https://")
+_FORMS: Final = ("sqlite:///", "postgresql://", "postgres://", *_ADDRESSES)
 
 Ask = dict[str, Any]
 Tell = Callable[[int, int], None]
@@ -129,6 +132,7 @@ def open_books(face: Face, *, create: bool = False) -> Iterator[Books]:
     from budget.engine.settings import Settings
 
     settings = Settings.read(target=face.target)
+    check_target(settings.target)
     url = _url(settings)
     if url is not None:
         with Service(url, find_key(settings, url, settings.target)) as service:
@@ -154,6 +158,7 @@ def find_service(face: Face, url: str | None) -> Service:
         url = service_url(url, "--url")
         return Service(url, find_key(settings, url))
     settings = Settings.read(target=face.target)
+    check_target(settings.target)
     found = _url(settings)
     if found is None:
         raise Unavailable(
@@ -164,9 +169,22 @@ def find_service(face: Face, url: str | None) -> Service:
     return Service(found, find_key(settings, found, settings.target))
 
 
+def check_target(target: str) -> None:
+    """InvalidInput unless it has the form of a database's URL or of a service's address."""
+    if target.startswith(_FORMS):
+        return
+    from budget.storage.database import FORMS
+
+    raise InvalidInput(
+        "target",
+        "is not the URL of a database or the address of a service.",
+        (*FORMS, "http://host:port"),
+    )
+
+
 def _url(settings: "Settings") -> str | None:
     """The service to ask: the target itself, or the one that has the target's file open."""
-    if settings.target.startswith(("http://", "https://")):
+    if settings.target.startswith(_ADDRESSES):
         return service_url(settings.target)
     if not settings.target.startswith("sqlite:"):
         return None
@@ -176,7 +194,7 @@ def _url(settings: "Settings") -> str | None:
 
 
 def find_key(settings: "Settings", *places: str) -> str | None:
-    """BUDGET_KEY, else the key kept on this machine for the first of these addresses or databases."""
+    """BUDGET_KEY, else the key that is kept for the first of these addresses or databases."""
     from budget.engine import key_file
 
     if named := os.environ.get("BUDGET_KEY"):
