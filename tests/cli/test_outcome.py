@@ -75,6 +75,15 @@ def test_one_nano_or_one_record_more_or_less_is_a_disagreement(
     assert not judge(ours, [balance()], records).agrees
 
 
+def test_a_settling_that_was_not_answered_is_not_held_against_the_books() -> None:
+    unsure = tally(unanswered_ids={"r.7": None})
+    known = {"allocation_id": "r.6", "cost": "4.00"}
+    for records in ([known], [known, {"allocation_id": "r.7", "cost": "1.00"}]):
+        outcome = judge(unsure, [balance()], records)
+        assert outcome.agrees
+        assert outcome.books_nanos == 4_000_000_000
+
+
 def test_an_admission_beyond_a_hard_limit_is_an_overshoot_even_if_room_returned_later() -> None:
     outcome = judge(tally(beyond={("pol_1", "{}"): 1}), [balance()], RECORDS)
     assert outcome.overshoots
@@ -116,6 +125,14 @@ def test_percentiles_of_a_hundred_measurements() -> None:
 def test_money_is_written_with_all_nine_places() -> None:
     assert nine_places(8_033_474_400) == "8.033474400"
     assert nine_places(1) == "0.000000001"
+
+
+def test_without_the_books_the_json_has_what_was_seen_and_no_verdict() -> None:
+    written = as_json(tally(), None, "s1", interrupted=True, error="It is gone.")
+    assert (written["admitted"], written["settled"], written["policies"]) == (1, 1, [])
+    assert written["cost"]["true"] == "4.000000000"
+    assert written["cost"]["agrees"] is None
+    assert written["error"] == "It is gone."
 
 
 def test_the_json_of_an_outcome_has_the_verdicts_and_the_numbers_of_each_policy() -> None:

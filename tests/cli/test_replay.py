@@ -1,5 +1,6 @@
 """`budget replay` drives a trace through a real service and holds its books to account."""
 
+import asyncio
 import csv
 import datetime as dt
 import http.server
@@ -7,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -19,8 +21,18 @@ from typing import Any
 
 import pytest
 
+from budget.cli.driver import Driver, Plan, Tally
+from budget.cli.trace import read_trace
+from budget.prices.book import PriceBook
 from tests.cli.conftest import Say
-from tests.support.command import COMMAND, SAMPLE, Served, clean_environ
+from tests.support.command import (
+    COMMAND,
+    SAMPLE,
+    Served,
+    clean_environ,
+    start_service,
+    stop_service,
+)
 from tests.support.results import report
 
 LIST_PRICES = {"gpt-4o": ("2.50", "10.00"), "gpt-4o-mini": ("0.15", "0.60")}
@@ -185,6 +197,67 @@ def test_ctrl_c_returns_what_is_held(service: Served, tmp_path: Path) -> None:
     assert told["left_open"] == []
     assert told["cost"]["agrees"] is True
     assert items(service, "allocations?status=open") == []
+
+
+@pytest.fixture
+def mortal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """A service of the test's own that is killed as soon as it has booked something."""
+    served = start_service(tmp_path)
+    monkeypatch.setenv("BUDGET_KEY", served.key)
+    monkeypatch.setattr("budget.cli.driver.PATIENCE_SECONDS", 1)
+
+    def kill_once_used() -> None:
+        while not items(served, "usage"):
+            time.sleep(0.01)
+        served.process.kill()
+
+    killer = threading.Thread(target=kill_once_used)
+    killer.start()
+    yield served
+    killer.join()
+    stop_service(served)
+
+
+def test_when_the_service_dies_what_was_seen_is_reported_soon_and_the_exit_code_is_5(
+    say: Say, mortal: Served
+) -> None:
+    began = time.monotonic()
+    said = say("replay", str(SAMPLE), "--url", mortal.url, "--concurrency", "2")
+    assert time.monotonic() - began < 20
+    assert said.code == 5, said
+    assert f"The run ended early: No service answers at {mortal.url}" in said.err
+    assert "with --url." in said.err
+    assert re.search(r"^admitted +[1-9]", said.out, re.MULTILINE)
+    assert re.search(r"^perhaps still held, .*: [12]$", said.out, re.MULTILINE)
+    assert "could not be asked, so nothing was compared" in said.out
+    assert "DIFFER" not in said.out
+
+
+def test_when_the_service_dies_programs_are_told_what_was_seen(say: Say, mortal: Served) -> None:
+    said = say("replay", str(SAMPLE), "--url", mortal.url, "--concurrency", "2", "--json")
+    assert said.code == 5, said
+    told = said.json
+    assert 0 < told["settled"] <= told["admitted"]
+    assert 1 <= len(told["left_open"]) <= 2
+    assert told["cost"]["books"] is told["cost"]["agrees"] is None
+    assert Decimal(told["cost"]["true"]) > 0
+    assert "No service answers" in told["error"]
+
+
+@pytest.mark.anyio
+async def test_a_run_that_is_left_at_once_still_says_how_long_it_took(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        calls = read_trace(write_trace(tmp_path, "a,gpt-4o,1,1"))
+        plan = Plan(url, None, calls, {"a": 16}, "r", "s", {}, None, 1, PriceBook(None))
+        tally = Tally()
+        running = asyncio.ensure_future(Driver(plan, tally, lambda: None).run())
+        await asyncio.sleep(0.2)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert tally.seconds >= 0.1
+    assert list(tally.open_ids) == ["r.2"]
 
 
 class Flaky(http.server.BaseHTTPRequestHandler):

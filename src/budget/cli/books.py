@@ -156,7 +156,7 @@ def find_service(face: Face, url: str | None) -> Service:
     if url is not None:
         settings = Settings.read(target=face.target)
         url = service_url(url, "--url")
-        return Service(url, find_key(settings, url))
+        return Service(url, find_key(settings, url), option="--url")
     settings = Settings.read(target=face.target)
     check_target(settings.target)
     found = _url(settings)
@@ -166,7 +166,7 @@ def find_service(face: Face, url: str | None) -> Service:
             "--url.",
             code="unreachable",
         )
-    return Service(found, find_key(settings, found, settings.target))
+    return Service(found, find_key(settings, found, settings.target), option="--url")
 
 
 def check_target(target: str) -> None:

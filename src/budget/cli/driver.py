@@ -23,11 +23,13 @@ from budget.domain.pricing import Rates, cost_nanos
 from budget.domain.usage import Usage
 from budget.prices.book import PriceBook
 
-PATIENCE_SECONDS: Final = 60
-"""How long a call that gets no answer, or a 503, is sent again before the run gives up."""
+PATIENCE_SECONDS: Final = 10
+"""How long a call that gets no answer, or a 503, is sent again before the run gives up: a service
+that is started again is back by then.
+"""
 FAREWELL_SECONDS: Final = 5
 """The same when the run has been stopped and only returns what it holds."""
-TIMEOUT_SECONDS: Final = 30
+TIMEOUT_SECONDS: Final = 15
 
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 2.0
@@ -72,6 +74,7 @@ class Tally:
     admitted: int = 0
     refused: int = 0
     settled: int = 0
+    released: int = 0
     retried: int = 0
     unpriced: int = 0
     true_nanos: int = 0
@@ -89,6 +92,8 @@ class Tally:
     """(line, ours, theirs) of each call that the service priced otherwise."""
     open_ids: dict[str, None] = field(default_factory=dict)
     """Holds placed, or perhaps placed, and not yet ended."""
+    unanswered_ids: dict[str, None] = field(default_factory=dict)
+    """Calls whose settling was sent and not answered: they may be in the books, or not."""
     flags: dict[str, int] = field(default_factory=dict)
 
 
@@ -115,14 +120,18 @@ class Driver:
     async def run(self) -> None:
         """Make every call, or those until `stop`; whatever is held at the end is released.
 
-        Raises what kept the run from going on, after the calls under way have ended.
+        Raises what kept the run from going on, after the calls under way have ended. If that was
+        Unavailable, nothing is released: who did not answer for so long is not asked again.
         """
         async with self._client:
             began = time.perf_counter()
             workers = [self._work(began) for _ in range(self._plan.concurrency)]
-            await asyncio.gather(*workers)
-            self.tally.seconds = time.perf_counter() - began
-            await self._release_open()
+            try:
+                await asyncio.gather(*workers)
+            finally:
+                self.tally.seconds = time.perf_counter() - began
+            if not isinstance(self._failure, Unavailable):
+                await self._release_open()
         if self._failure is not None:
             raise self._failure
 
@@ -177,9 +186,11 @@ class Driver:
             "output_tokens": call.output_tokens,
             "final": True,
         }
+        tally.unanswered_ids[allocation_id] = None
         _, receipt = await self._send(
             f"/allocations/{allocation_id}/usage", used, tally.settle_seconds
         )
+        del tally.unanswered_ids[allocation_id]
         del tally.open_ids[allocation_id]
         self._note_receipt(call, rates, receipt)
 
@@ -193,7 +204,7 @@ class Driver:
             try:
                 answer = await self._client.post(f"/api/v1{path}", content=body)
             except httpx2.TransportError as error:
-                trouble: Exception = unreachable(self._plan.url, error)
+                trouble: Exception = unreachable(self._plan.url, error, "--url")
             else:
                 if answer.status_code != 503:
                     took.append(time.perf_counter() - sent)
@@ -218,6 +229,7 @@ class Driver:
                 await self._send(
                     f"/allocations/{allocation_id}/release", {"reason": "replay stopped"}, []
                 )
+                self.tally.released += 1
             except Answered as error:
                 if error.status not in (404, 409):
                     continue

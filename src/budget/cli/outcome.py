@@ -44,6 +44,8 @@ def judge(
     tally: Tally, balances: Sequence[BalanceShape], records: Sequence[Mapping[str, Any]]
 ) -> Outcome:
     """Hold the service's books after a run against our own sums of it."""
+    # A settling that was not answered may be booked or not: neither side can tell.
+    records = [one for one in records if one.get("allocation_id") not in tally.unanswered_ids]
     books_nanos = sum(units(record["cost"]) for record in records if record["cost"] is not None)
     agrees = (
         not tally.differing
@@ -100,18 +102,27 @@ def nine_places(nanos: int) -> str:
     return f"{nanos // NANOS_PER_USD}.{nanos % NANOS_PER_USD:09d}"
 
 
-def as_json(tally: Tally, outcome: Outcome, session: str, interrupted: bool) -> Json:
-    """The whole outcome for a program."""
+def as_json(
+    tally: Tally, outcome: Outcome | None, session: str, interrupted: bool, error: str | None = None
+) -> Json:
+    """The whole outcome for a program. Without one, the service could not be asked for its books.
+
+    `error` is what ended the run early, or kept the books from being compared.
+    """
+    policies = () if outcome is None else outcome.policies
     decided = tally.admitted + tally.refused
     return {
         "session": session,
         "interrupted": interrupted,
+        "error": error,
         "calls": decided,
         "admitted": tally.admitted,
         "refused": tally.refused,
         "settled": tally.settled,
         "retried": tally.retried,
+        "released": tally.released,
         "left_open": list(tally.open_ids),
+        "unanswered": list(tally.unanswered_ids),
         "seconds": round(tally.seconds, 3),
         "calls_per_second": round(decided / tally.seconds, 1) if tally.seconds else None,
         "latency_ms": {
@@ -130,8 +141,8 @@ def as_json(tally: Tally, outcome: Outcome, session: str, interrupted: bool) -> 
         "cost": {
             "true": nine_places(tally.true_nanos),
             "receipts": nine_places(tally.booked_nanos),
-            "books": nine_places(outcome.books_nanos),
-            "agrees": outcome.agrees,
+            "books": None if outcome is None else nine_places(outcome.books_nanos),
+            "agrees": None if outcome is None else outcome.agrees,
             "unpriced_calls": tally.unpriced,
             "differing_lines": [line for line, _, _ in tally.differing[:100]],
         },
@@ -144,7 +155,7 @@ def as_json(tally: Tally, outcome: Outcome, session: str, interrupted: bool) -> 
                 if policy.balance["unit"] == "usd"
                 else policy.overshoot,
             }
-            for policy in outcome.policies
+            for policy in policies
         ],
         "first_refusals": [
             {"line": refused.line, "calls": refused.calls, **refused.first}

@@ -45,12 +45,12 @@ def near(url: str) -> bool:
     return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
-def unreachable(url: str, error: Exception) -> Unavailable:
-    """What to say when nobody answers at an address."""
+def unreachable(url: str, error: Exception, option: str) -> Unavailable:
+    """What to say when nobody answers at an address; `option` is how to name another."""
     what = str(error) or type(error).__name__
     return Unavailable(
         f"No service answers at {url} ({what}). Start one with `budget serve`, or name another "
-        "with --target.",
+        f"with {option}.",
         code="unreachable",
     )
 
@@ -83,12 +83,14 @@ def told(status: int, problem: Mapping[str, Any]) -> Answered:
 
 
 class Service:
-    """A connection to a service."""
+    """A connection to a service; `option` is the one that names it."""
 
-    def __init__(self, url: str, key: str | None) -> None:
+    def __init__(self, url: str, key: str | None, *, option: str = "--target") -> None:
         import httpx2
 
         self.where = url
+        self.timeout_seconds = TIMEOUT_SECONDS
+        self._option = option
         self.key = key
         self._client = httpx2.Client(
             base_url=url,
@@ -109,17 +111,21 @@ class Service:
         body: Any = None,
         asked: Mapping[str, str] | None = None,
         *,
-        timeout_seconds: int = TIMEOUT_SECONDS,
+        timeout_seconds: int | None = None,
     ) -> Any:
         """Ask, and read the answer. Raises Answered or Unavailable."""
         import httpx2
 
         try:
             answer = self._client.request(
-                method, f"/api/v1{path}", json=body, params=asked, timeout=timeout_seconds
+                method,
+                f"/api/v1{path}",
+                json=body,
+                params=asked,
+                timeout=timeout_seconds or self.timeout_seconds,
             )
         except httpx2.TransportError as error:
-            raise unreachable(self.where, error) from None
+            raise unreachable(self.where, error, self._option) from None
         return read_answer(self.where, answer)
 
     def pages(self, path: str, **asked: str) -> Iterator[Any]:

@@ -19,6 +19,7 @@ from budget.cli import exits
 from budget.cli.books import find_service
 from budget.cli.face import Face
 from budget.cli.status import parse_pairs
+from budget.cli.tables import counted
 from budget.cli.trace import Call, hold_caps, read_trace
 from budget.domain.attributes import parse_value
 from budget.domain.errors import BudgetError, InvalidInput
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from budget.cli.remote import Service
 
 MAX_CONCURRENCY: Final = 1000
+HASTY_SECONDS: Final = 5
+"""How long a service whose failure ended the run is given to tell of its books."""
 
 _NO_FURTHER_ATTRIBUTE: Final = {
     "component": "is each call's service in the trace; leave it out.",
@@ -145,18 +148,26 @@ class _Run:
                 stopped, failure = True, error
                 if not (tally.admitted or tally.refused):
                     raise
-            if failure is not None:
                 face.note(f"The run ended early: {failure.detail}")
-            outcome = self._judge(service, tally)
+                service.timeout_seconds = HASTY_SECONDS
+            outcome: Outcome | None = None
+            try:
+                outcome = self._judge(service, tally)
+            except BudgetError as error:
+                if failure is None:
+                    face.note(f"The books could not be compared: {error.detail}")
+                    failure = error
         if face.json:
-            face.print_json(outcomes.as_json(tally, outcome, self.session, interrupted=stopped))
+            error_text = None if failure is None else failure.detail
+            told = outcomes.as_json(tally, outcome, self.session, stopped, error_text)
+            face.print_json(told)
         else:
             from budget.cli.replay_report import report
 
             report(face, tally, outcome, self.session)
         if failure is not None:
             return exits.exit_code(failure)
-        if outcome.overshoots or not outcome.agrees:
+        if outcome is not None and (outcome.overshoots or not outcome.agrees):
             return exits.FAILED
         return exits.INTERRUPTED if stopped else exits.OK
 
@@ -211,7 +222,8 @@ async def _drive(face: Face, plan: "Plan", tally: "Tally") -> bool:
         try:
             await running
         except asyncio.CancelledError:
-            face.note(f"{len(tally.open_ids)} holds may stay until they expire, in 15 minutes.")
+            held = counted(len(tally.open_ids), "hold")
+            face.note(f"Left at once: {held} may stay until they expire, within 15 minutes.")
         finally:
             with suppress(NotImplementedError):
                 loop.remove_signal_handler(signal.SIGINT)

@@ -24,19 +24,24 @@ MAX_BALANCES: Final = 20
 """A budget split by session or user may have thousands: only the fullest are shown."""
 
 
-def report(face: Face, tally: Tally, outcome: Outcome, session: str) -> None:
-    """Print what a run came to."""
+def report(face: Face, tally: Tally, outcome: Outcome | None, session: str) -> None:
+    """Print what a run came to; without an outcome, what was seen of it from here."""
     decided = tally.admitted + tally.refused
     rate = f"{decided / tally.seconds:,.0f}" if tally.seconds else "0"
-    face.print(f"{decided:,} calls in {tally.seconds:.1f} s: {rate} calls/s")
+    face.print(f"{counted(decided, 'call')} in {tally.seconds:.1f} s: {rate} calls/s")
     face.print(f"admitted  {tally.admitted:,}")
     face.print(f"refused   {tally.refused:,}")
     if tally.retried:
         face.print(f"sent again, after no answer or a 503: {tally.retried:,}")
-    if tally.admitted > tally.settled:
-        face.print(f"released without being made: {tally.admitted - tally.settled:,}")
+    if tally.released:
+        face.print(f"released without being made: {tally.released:,}")
+    if tally.open_ids:
+        face.print(f"perhaps still held, for 15 minutes at most: {len(tally.open_ids):,}")
+    if tally.unanswered_ids:
+        face.print(f"settled without an answer, so perhaps booked: {len(tally.unanswered_ids):,}")
     face.print()
-    _show_policies(face, outcome.policies)
+    if outcome is not None:
+        _show_policies(face, outcome.policies)
     for refused in tally.refusals.values():
         face.print(_first_refusal(refused, pretty=face.pretty))
     if tally.refusals:
@@ -102,16 +107,20 @@ def _unit(line: Mapping[str, Any]) -> str:
     return "USD" if line["unit"] == "usd" else str(line["unit"]).replace("_", " ")
 
 
-def _say_verdicts(face: Face, tally: Tally, outcome: Outcome) -> None:
+def _say_verdicts(face: Face, tally: Tally, outcome: Outcome | None) -> None:
     face.print(f"true cost of what was settled  {nine_places(tally.true_nanos)} USD")
-    verdict = "agree to the nano-USD" if outcome.agrees else "DIFFER"
-    face.print(f"the service's books            {nine_places(outcome.books_nanos)} USD  {verdict}")
-    if outcome.books_calls != tally.settled:
+    books = "could not be asked, so nothing was compared"
+    if outcome is not None:
+        verdict = "agree to the nano-USD" if outcome.agrees else "DIFFER"
+        books = f"{nine_places(outcome.books_nanos)} USD  {verdict}"
+    face.print(f"the service's books            {books}")
+    if outcome is not None and outcome.books_calls != tally.settled:
         face.print(f"settled {tally.settled:,} calls, but {outcome.books_calls:,} are in the books")
     for line, ours, theirs in tally.differing[:3]:
         shown = ["no price" if nanos is None else nine_places(nanos) for nanos in (ours, theirs)]
         face.print(f"line {line}: {shown[0]} by the price book here, {shown[1]} by the service")
     if tally.unpriced:
         face.print(f"calls of models without a known price: {tally.unpriced:,}")
-    over = "none" if not outcome.overshoots else "A HARD LIMIT WAS EXCEEDED"
-    face.print(f"overshoot of hard limits       {over}")
+    if outcome is not None:
+        over = "none" if not outcome.overshoots else "A HARD LIMIT WAS EXCEEDED"
+        face.print(f"overshoot of hard limits       {over}")
