@@ -31,7 +31,7 @@ def test_a_further_period_joins_the_same_budget(local: Say) -> None:
 def test_saying_it_again_changes_the_limit_and_leaves_the_rest(local: Say) -> None:
     local("set-limit", "daily", "5", "--hard", "--warning-threshold", "0.5")
     said = local("set-limit", "daily", "8")
-    assert "from 5.00 USD (hard_limit) to 8.00 USD daily (hard_limit)" in said.out
+    assert "limit from 5.00 USD to 8.00 USD. It is now 8.00 USD daily (hard_limit);" in said.out
     policy = local("set-limit", "daily", "8", "--json").json["policy"]
     assert policy["warning_threshold"] == "0.5"
 
@@ -99,17 +99,54 @@ def test_with_limits_in_several_zones_the_zone_must_be_named(local: Say) -> None
             budget, unit="usd", period="daily", limit="5", timezone="Asia/Tokyo", enforcement="warn"
         )
     said = local("set-limit", "daily", "6")
-    assert said.code == 1
-    assert "several daily limits of usd" in said.err
+    assert said.code == 2
+    assert "--policy-id: must say which of the daily limits of usd to change: " in said.err
+    assert "5.00 USD daily (warn, Asia/Tokyo)" in said.err
     chosen = local("set-limit", "daily", "6", "--timezone", "Asia/Tokyo", "--json").json
     assert chosen["policy"]["timezone"] == "Asia/Tokyo"
     assert chosen["policy"]["limit"] == "6.00"
 
 
+def test_with_several_limits_in_one_zone_the_policy_must_be_named(local: Say) -> None:
+    first = local("set-limit", "daily", "5", "--json").json["policy"]
+    from budget.engine.budget import Budget
+    from budget.engine.settings import Settings
+
+    with Budget.open(Settings.read().target, sweep=False) as books:
+        second = books.create_policy(
+            first["budget_id"], unit="usd", period="daily", limit="9", enforcement="hard_limit"
+        )
+    for words in ((), ("--timezone", "UTC")):
+        said = local("set-limit", "daily", "6", *words)
+        assert said.code == 2
+        assert f"{first['policy_id']}, 5.00 USD daily (warn); " in said.err
+        assert f"{second.policy_id}, 9.00 USD daily (hard_limit)." in said.err
+    chosen = local("set-limit", "daily", "6", "--policy-id", second.policy_id, "--json").json
+    assert chosen["policy"]["policy_id"] == second.policy_id
+    assert chosen["policy"]["limit"] == "6.00"
+    none = local("set-limit", "monthly", "6", "--policy-id", second.policy_id)
+    assert none.code == 4
+    assert f"There is no monthly limit of usd '{second.policy_id}'" in none.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["5", "--warning-threshold", "0.9"], "warning threshold from 0.8 to 0.9. It is now"),
+        (["5", "--warning-threshold", "0.99"], "0.8 to 0.99, action threshold from 0.95 to 0.99."),
+        (["7", "--hard"], "limit from 5.00 USD to 7.00 USD, enforcement from warn to hard_limit."),
+        (["5", "--timezone", "Asia/Tokyo"], "time zone from UTC to Asia/Tokyo. It is now 5.00 USD"),
+    ],
+)
+def test_it_says_what_was_changed(local: Say, words: list[str], said: str) -> None:
+    local("set-limit", "daily", "5")
+    assert said in local("set-limit", "daily", *words).out
+
+
 def test_a_name_that_is_taken_by_a_budget_for_other_calls_is_refused(books: Say) -> None:
     assert books("set-limit", "daily", "5", "--name", "Taken", "--component", "code").code == 0
     said = books("set-limit", "daily", "5", "--name", "Taken")
-    assert said.code == 1
+    assert said.code == 2
     assert "is there, but for other calls" in said.err
 
 
@@ -131,8 +168,12 @@ def test_a_name_that_is_taken_by_a_budget_for_other_calls_is_refused(books: Say)
         (["daily", "5", "--unit", "eur"], "--unit: 'eur' is not a unit. Allowed: usd, tokens"),
         (["daily", "5", "--policy-type", "maybe"], "--policy-type: 'maybe' is not an enforcement"),
         (["daily", "5", "--timezone", "Europe/Berlim"], "Allowed: Europe/Berlin"),
-        (["daily", "5", "--warning-threshold", "80"], "--warning_threshold: must be at most 1."),
-        (["daily", "5", "--warning-threshold", "0.9", "--action-threshold", "0.5"], "above"),
+        (["daily", "5", "--warning-threshold", "80"], "--warning-threshold: must be at most 1."),
+        (["daily", "5", "--action-threshold", "x"], "--action-threshold: "),
+        (
+            ["daily", "5", "--warning-threshold", "0.9", "--action-threshold", "0.5"],
+            "--warning-threshold: must not be above --action-threshold.",
+        ),
         (["daily", "5", "--hard", "--policy-type", "warn"], "--hard: says the opposite"),
         (["daily", "5", "--budget-id", "x", "--tier", "t"], "--budget-id: names the budget"),
         (["daily", "5", "--component", ""], "--component: must have 1 to 256 characters."),

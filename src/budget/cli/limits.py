@@ -12,7 +12,7 @@ from budget.cli.books import Books, open_books
 from budget.cli.face import Face
 from budget.domain.attributes import parse_value
 from budget.domain.budgets import Unit, parse_enforcement, parse_limit, parse_thresholds, parse_unit
-from budget.domain.errors import Conflict, InvalidInput
+from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.money import format_usd
 from budget.domain.shapes import BudgetShape, PolicyShape
 from budget.domain.windows import parse_period, parse_zone
@@ -46,6 +46,7 @@ def set_limit(
     warning_threshold: str | None = None,
     action_threshold: str | None = None,
     timezone: str | None = None,
+    policy_id: str | None = None,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
     """Set how much may be spent in a period, and what happens beyond.
@@ -79,6 +80,8 @@ def set_limit(
         The share of the limit at which to act, such as 0.95.
     timezone:
         Where the period begins and ends, such as Europe/Berlin; UTC if not given.
+    policy_id:
+        Which limit to change, where a budget has several of that period and unit.
     """
     scope = _scope(provider=provider, tier=tier, component=component)
     if budget_id is not None and (scope or name):
@@ -94,7 +97,8 @@ def set_limit(
             budget: BudgetShape | None = books.budget(budget_id)
         else:
             budget = _find(books, name or _name(scope), scope)
-        did = _set(books, budget, name or _name(scope), scope, asked)
+        policy = _same(budget, asked, policy_id)
+        did = _set(books, budget, policy, name or _name(scope), scope, asked)
     if face.json:
         face.print_json(did)
     else:
@@ -141,7 +145,12 @@ def _limit(text: str, unit: Unit) -> str | int:
 
 
 def _thresholds(warning: str | None, action: str | None) -> Ask:
-    parse_thresholds(warning, action, "--")
+    try:
+        parse_thresholds(warning, action, "--")
+    except InvalidInput as error:
+        option = error.field.replace("_", "-")
+        said = error.detail.removeprefix(f"{error.field}: ")
+        raise InvalidInput(option, said.replace("action_threshold", "--action-threshold")) from None
     given = {"warning_threshold": warning, "action_threshold": action}
     return {field: value for field, value in given.items() if value is not None}
 
@@ -152,22 +161,27 @@ def _find(books: Books, name: str, scope: dict[str, str]) -> BudgetShape | None:
         if budget["scope"] == scope and not budget["per"]:
             return budget
     if named:
-        raise Conflict(
+        raise InvalidInput(
+            "--name",
             f"{name!r} ({named[0]['budget_id']}) is there, but for other calls. Name it with "
-            "--budget-id, or choose another --name.",
+            "--budget-id, or choose another name.",
             code="other_scope",
         )
     return None
 
 
 def _set(
-    books: Books, budget: BudgetShape | None, name: str, scope: dict[str, str], asked: Ask
+    books: Books,
+    budget: BudgetShape | None,
+    policy: PolicyShape | None,
+    name: str,
+    scope: dict[str, str],
+    asked: Ask,
 ) -> Ask:
     fresh = {"enforcement": DEFAULT_ENFORCEMENT, **asked}
     if budget is None:
         made = books.create_budget({"name": name, "scope": scope, "policies": [fresh]})
         return {"did": "created_budget", "budget": made, "policy": made["policies"][0]}
-    policy = _same(budget, asked)
     if policy is None:
         new = books.create_policy(budget["budget_id"], fresh)
         return {"did": "created_policy", "budget": budget, "policy": new}
@@ -182,24 +196,42 @@ def _set(
     return {"did": "changed_policy", "budget": budget, "policy": changed, "before": policy}
 
 
-def _same(budget: BudgetShape, asked: Ask) -> PolicyShape | None:
-    """The policy in force of that unit and period; with several, the one of that zone."""
+class NoSuchLimit(NotFound):
+    """The budget has no limit of that id, period and unit."""
+
+    def __init__(self, policy_id: str, asked: Ask) -> None:
+        super().__init__("policy", policy_id)
+        self.detail = (
+            f"There is no {asked['period']} limit of {asked['unit']} {policy_id!r} in this budget. "
+            "`budget status --json` tells the ids of policies."
+        )
+
+
+def _same(budget: BudgetShape | None, asked: Ask, policy_id: str | None) -> PolicyShape | None:
+    """The policy in force of that unit and period; of several, that of the id, or of the zone."""
     found = [
         policy
-        for policy in budget["policies"]
+        for policy in ([] if budget is None else budget["policies"])
         if policy["archived_at"] is None
         and policy["unit"] == asked["unit"]
         and policy["period"] == asked["period"]
     ]
-    if len(found) > 1:
-        found = [policy for policy in found if policy["timezone"] == asked.get("timezone")]
-        if not found:
-            raise Conflict(
-                f"{budget['name']!r} has several {asked['period']} limits of {asked['unit']}. Say "
-                "which with --timezone, or change it through the API.",
-                code="ambiguous",
-            )
-    return found[0] if found else None
+    if policy_id is not None:
+        for policy in found:
+            if policy["policy_id"] == policy_id:
+                return policy
+        raise NoSuchLimit(policy_id, asked)
+    if len(found) <= 1:
+        return found[0] if found else None
+    of_zone = [policy for policy in found if policy["timezone"] == asked.get("timezone")]
+    if len(of_zone) == 1:
+        return of_zone[0]
+    several = "; ".join(f"{policy['policy_id']}, {_words(policy)}" for policy in found)
+    raise InvalidInput(
+        "--policy-id",
+        f"must say which of the {asked['period']} limits of {asked['unit']} to change: {several}.",
+        code="ambiguous",
+    )
 
 
 def _equal(policy: PolicyShape, field: str, value: object) -> bool:
@@ -211,21 +243,39 @@ def _equal(policy: PolicyShape, field: str, value: object) -> bool:
 
 def _told(did: Ask) -> str:
     budget, policy = did["budget"], did["policy"]
-    says = f"{_amount(policy)} {policy['period']} ({policy['enforcement']}"
-    if policy["timezone"] != "UTC":
-        says += f", {policy['timezone']}"
-    says += f"); {_BEYOND[policy['enforcement']]}."
+    beyond = f"{_BEYOND[policy['enforcement']]}."
     name = f"{budget['name']!r} ({budget['budget_id']})"
     if did["did"] == "created_budget":
-        return f"Created {name}: {says}"
+        return f"Created {name}: {_words(policy)}; {beyond}"
     if did["did"] == "created_policy":
-        return f"Added to {name}: {says}"
+        return f"Added to {name}: {_words(policy)}; {beyond}"
     if did["did"] == "nothing":
-        return f"Nothing to change in {name}: {says}"
+        return f"Nothing to change in {name}: {_words(policy)}; {beyond}"
     before = did["before"]
+    changes = ", ".join(
+        f"{title} from {then} to {now}"
+        for (title, then), (_, now) in zip(_facts(before), _facts(policy), strict=True)
+        if then != now
+    )
     if before["policy_id"] != policy["policy_id"]:
-        says += " Its windows are others now, so it begins at zero."
-    return f"Changed {name} from {_amount(before)} ({before['enforcement']}) to {says}"
+        beyond += " Its windows are others now, so it begins at zero."
+    return f"Changed {name}: {changes}. It is now {_words(policy)}; {beyond}"
+
+
+def _facts(policy: PolicyShape) -> list[tuple[str, str]]:
+    """What this command may change, each in words."""
+    return [
+        ("limit", _amount(policy)),
+        ("enforcement", policy["enforcement"]),
+        ("warning threshold", policy["warning_threshold"]),
+        ("action threshold", policy["action_threshold"]),
+        ("time zone", policy["timezone"]),
+    ]
+
+
+def _words(policy: PolicyShape) -> str:
+    zone = "" if policy["timezone"] == "UTC" else f", {policy['timezone']}"
+    return f"{_amount(policy)} {policy['period']} ({policy['enforcement']}{zone})"
 
 
 def _amount(policy: PolicyShape) -> str:
