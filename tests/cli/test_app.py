@@ -1,6 +1,8 @@
 """The command itself: its help, its errors, and how it ends."""
 
+import itertools
 import os
+import re
 import subprocess
 import sys
 import time
@@ -43,7 +45,7 @@ def test_each_command_explains_itself_and_the_options_of_all(say: Say, command: 
             "set-limit",
             ["PERIOD", "LIMIT", "--budget-id", "--name", "--provider", "--tier", "--component",
              "--policy-type", "--hard", "--unit", "--warning-threshold", "--action-threshold",
-             "--timezone"],
+             "--timezone", "--policy-id"],
         ),
         (
             "replay",
@@ -56,6 +58,31 @@ def test_each_option_is_in_the_help(say: Say, command: str, words: list[str]) ->
     said = say(command, "--help")
     for word in words:
         assert word in said.out
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_in_a_pipe_each_option_begins_a_line_and_is_wrapped_once(
+    say: Say, monkeypatch: pytest.MonkeyPatch, command: str, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = say(*filter(None, [command]), "--help").out.splitlines()
+    assert max(map(len, lines)) <= columns
+    panels = [number for number, line in enumerate(lines) if re.fullmatch(r"[A-Z][a-z ]+:", line)]
+    assert lines[panels[-1]] == "With every command:"
+    for number, (line, following) in enumerate(itertools.pairwise(lines)):
+        if number > panels[0] and line and number not in panels:
+            assert re.match(r"  (-|[A-Za-z]+:|[a-z]+-[a-z]+:)| {6}\S", line), line
+        if following.startswith(" " * 6):  # it goes on, so its first word had no room
+            assert len(line) + 1 + len(following.split()[0]) > columns
+
+
+def test_on_a_terminal_the_help_keeps_no_line_breaks_of_the_source(
+    say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "160")
+    assert "any call of the same service, rounded up to a" in say("replay", "--help").out
 
 
 def test_without_a_command_the_help_is_shown(say: Say) -> None:
@@ -77,7 +104,8 @@ def test_what_goes_with_every_command_may_stand_before_or_behind_it(local: Say) 
         (["spend"], "spend"),
         (["statsu"], 'Did you mean "status"?'),
         (["status", "--peroid", "daily"], "--peroid"),
-        (["status", "daily"], "daily"),
+        (["status", "daily"], "'daily' is more than `budget status` takes."),
+        (["set-limit", "daily", "5", "6", "7"], "'6 7' is more than `budget set-limit` takes."),
         (["set-limit"], "PERIOD"),
         (["set-limit", "daily"], "LIMIT"),
         (["status", "--format", "yaml"], "yaml"),

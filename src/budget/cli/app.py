@@ -9,10 +9,11 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 
 from budget import __version__
 from budget.cli.face import Face
+from budget.cli.help import PlainHelp, PrettyHelp
 
 _COMMANDS: Final = (
     ("serve:serve", "serve", "Start the service."),
@@ -31,7 +32,8 @@ def make_app() -> App:
         help="Ask before you spend on language models: limits that hold, books that add up.",
         version=f"budget {__version__}",
         help_format="plaintext",
-        help_formatter="default" if sys.stdout.isatty() else "plain",
+        help_formatter=PrettyHelp() if sys.stdout.isatty() else PlainHelp(),
+        group_parameters=Group("Options", sort_key=1),
         default_parameter=Parameter(negative="", show_default=_shown),
         exit_on_error=False,
         print_error=False,
@@ -41,7 +43,7 @@ def make_app() -> App:
         app.command(f"budget.cli.{place}", name=name, help=help_text, sort_key=order)
     app.command("budget.cli.limits:set_limit", name="set_limit", show=False)
     app.meta.suppress_keyboard_interrupt = False
-    app.meta.group_parameters = Group("With every command", sort_key=99)
+    every = Group("With every command", sort_key=99)
 
     @app.meta.default
     def launch(
@@ -49,14 +51,19 @@ def make_app() -> App:
         target: Annotated[
             str | None,
             Parameter(
+                group=every,
                 env_var="BUDGET_TARGET",
                 help="Whose books: sqlite:///file.db, postgresql://… or the http://… of a "
                 "service. Without it, those of this machine.",
             ),
         ] = None,
-        json: Annotated[bool, Parameter(help="Answer in JSON, for programs.")] = False,
-        no_color: Annotated[bool, Parameter(help="No colours; NO_COLOR says the same.")] = False,
-        quiet: Annotated[bool, Parameter(help="The answer alone: no progress, no notes.")] = False,
+        json: Annotated[bool, Parameter(group=every, help="Answer in JSON, for programs.")] = False,
+        no_color: Annotated[
+            bool, Parameter(group=every, help="No colours; NO_COLOR says the same.")
+        ] = False,
+        quiet: Annotated[
+            bool, Parameter(group=every, help="The answer alone: no progress, no notes.")
+        ] = False,
     ) -> int:
         return _launch(app, tokens, Face(target or None, json, no_color, quiet))
 
@@ -87,7 +94,7 @@ def run(tokens: Sequence[str]) -> int:
         answer: Any = make_app().meta(tokens, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
-        _complain(f"{_one_line(str(error))} See `{_how(error)} --help`.")
+        _complain(f"{_sentence(error)} See `{_how(error)} --help`.")
         return exits.USAGE
     except BudgetError as error:
         _complain(_one_line(error.detail))
@@ -106,6 +113,13 @@ def run(tokens: Sequence[str]) -> int:
         _complain(f"This should not happen: {what} BUDGET_DEBUG=1 shows where.")
         return exits.FAILED
     return answer if isinstance(answer, int) else exits.OK
+
+
+def _sentence(error: CycloptsError) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        words = " ".join(error.unused_tokens or ())
+        return f"{words!r} is more than `{_how(error)}` takes."
+    return _one_line(str(error))
 
 
 def _how(error: CycloptsError) -> str:
