@@ -391,8 +391,9 @@ def test_without_a_service_it_says_how_to_start_one(say: Say) -> None:
 
 def test_without_a_key_it_says_where_to_put_one(say: Say, service: Served) -> None:
     heard = say("replay", str(SAMPLE), "--limit", "1", "--url", service.url)
-    assert heard.code == 1
-    assert "BUDGET_KEY" in heard.err
+    assert heard.code == 3
+    assert f"{service.url} asks for a key, and none is kept here" in heard.err
+    assert "Name one with BUDGET_KEY." in heard.err
     assert os.environ.get("BUDGET_KEY") is None
 
 

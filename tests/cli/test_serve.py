@@ -154,6 +154,40 @@ def test_a_target_that_is_typed_has_a_key_of_its_own_and_budget_key_is_that_of_t
     assert say("key").out == "bud_of_another_service\n"
 
 
+@pytest.mark.parametrize("key", ["wrong", "bud_00000000_" + "0" * 49])
+def test_a_key_that_is_not_accepted_is_exit_3_and_named_by_where_it_came_from(
+    say: Say, service: Served, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    from budget.engine import key_file
+    from budget.engine.settings import Settings
+
+    monkeypatch.setenv("BUDGET_TARGET", service.url)
+    folder = Settings.read().config_dir
+    with key_file.locked(folder):
+        key_file.put(folder, service.target, key)
+    key_file.note_url(folder, service.target, service.url)
+    kept = say("status")
+    assert kept.code == 3
+    assert f"{service.url} does not accept the key that the key file has" in kept.err
+    monkeypatch.setenv("BUDGET_KEY", key)
+    named = say("status")
+    assert named.code == 3
+    assert f"{service.url} does not accept the key in BUDGET_KEY." in named.err
+    for heard in (kept, named):
+        assert "Authorization" not in heard.err
+        assert key not in heard.err
+
+
+@pytest.mark.parametrize("key", ["wr\u00f6ng", "two\nlines"])
+def test_what_no_header_can_carry_is_no_key(
+    say: Say, service: Served, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("BUDGET_KEY", key)
+    said = say("status", "--target", service.url)
+    assert said.code == 2
+    assert "BUDGET_KEY: is no key" in said.err
+
+
 def test_a_password_in_a_target_is_not_repeated(say: Say) -> None:
     none = say("key", "--target", "postgresql://ann:secret@db/budget")
     assert none.code == 4

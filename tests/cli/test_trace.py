@@ -77,9 +77,12 @@ def test_a_folder_cannot_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "trace.csv, line 1: has no column"),
+        ("", "trace.csv: is empty. Needed: a line of column names, timestamp, service, model, "),
         (HEADER, "trace.csv: has no calls"),
-        ("timestamp,service,model,input_tokens\n", "line 1: has no column 'output_tokens'"),
+        (
+            "timestamp,service,model,input_tokens\n",
+            "line 1: has no column 'output_tokens'. Needed: timestamp, service, model, ",
+        ),
         ("ContextTokens,GeneratedTokens\n1,2\n", "line 1: has no column 'timestamp' and 'service'"),
         (HEADER + GOOD + "2023-11-16T18:15:46Z,c,gpt-4o,1\n", "line 3: has 4 columns where"),
         (HEADER + GOOD.replace(",374,", ",-374,"), "line 2, input_tokens: '-374' is not a whole"),

@@ -197,7 +197,7 @@ def find_key(settings: "Settings", *places: str) -> str | None:
     """BUDGET_KEY, else the key that is kept for the first of these addresses or databases."""
     from budget.engine import key_file
 
-    if named := os.environ.get("BUDGET_KEY"):
+    if named := os.environ.get("BUDGET_KEY", "").strip():
         return named
     kept = (key_file.find_key(settings.config_dir, place) for place in places)
     return next((key for key in kept if key is not None), None)

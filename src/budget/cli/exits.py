@@ -8,6 +8,7 @@ from budget.domain.errors import (
     Forbidden,
     InvalidInput,
     NotFound,
+    Unauthorized,
     Unavailable,
 )
 
@@ -23,19 +24,23 @@ INTERRUPTED: Final = 130
 _BY_CLASS: Final = (
     (InvalidInput, USAGE),
     (BudgetRefused, REFUSED),
+    (Unauthorized, REFUSED),
     (Forbidden, REFUSED),
     (NotFound, NOT_FOUND),
     (Unavailable, UNAVAILABLE),
 )
 _BY_STATUS: Final = {
     400: USAGE,
+    401: REFUSED,
     402: REFUSED,
     403: REFUSED,
     404: NOT_FOUND,
     405: NOT_FOUND,
     422: USAGE,
     429: REFUSED,
+    502: UNAVAILABLE,
     503: UNAVAILABLE,
+    504: UNAVAILABLE,
 }
 
 

@@ -3,6 +3,7 @@
 Not here: a client for programs.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote, urlsplit
@@ -36,8 +37,12 @@ def service_url(text: str, field: str = "target") -> str:
 
 
 def heads(key: str | None) -> dict[str, str]:
-    """The headers of every request."""
-    return {} if key is None else {"Authorization": f"Bearer {key}"}
+    """The headers of every request. InvalidInput for a key that no header can carry."""
+    if key is None:
+        return {}
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidInput("BUDGET_KEY", "is no key; one looks like bud_… and is one word.")
+    return {"Authorization": f"Bearer {key}"}
 
 
 def near(url: str) -> bool:
@@ -66,7 +71,9 @@ def read_answer(url: str, answer: "httpx2.Response") -> Any:
     if answer.is_success and body is not None:
         return body
     if isinstance(body, dict) and isinstance(body.get("detail"), str):
-        raise told(answer.status_code, body)
+        code = str(body.get("code", "error"))
+        detail = body["detail"] if code != "unauthorized" else _unauthorized(url, answer)
+        raise Answered(answer.status_code, detail, code)
     raise Answered(
         answer.status_code,
         f"{url} answered {answer.status_code}, and not as Budget does. Is the address right?",
@@ -74,12 +81,20 @@ def read_answer(url: str, answer: "httpx2.Response") -> Any:
     )
 
 
-def told(status: int, problem: Mapping[str, Any]) -> Answered:
-    """The error that a problem document tells of, with the way out of the common one."""
-    detail = str(problem["detail"])
-    if status == 401:
-        detail += " Name a key with BUDGET_KEY."
-    return Answered(status, detail, str(problem.get("code", "error")))
+def _unauthorized(url: str, answer: "httpx2.Response") -> str:
+    """Which key was not accepted, and how to name another. The service speaks of headers."""
+    sent = answer.request.headers.get("Authorization")
+    if sent is None:
+        return f"{url} asks for a key, and none is kept here for it. Name one with BUDGET_KEY."
+    if sent == f"Bearer {os.environ.get('BUDGET_KEY')}":
+        return (
+            f"{url} does not accept the key in BUDGET_KEY. Is it of another service? Without it, "
+            "the one in the key file is used."
+        )
+    return (
+        f"{url} does not accept the key that the key file has for it. Name another with "
+        "BUDGET_KEY, or make one with `budget serve --new-admin-key`."
+    )
 
 
 class Service:

@@ -65,7 +65,7 @@ def _show_policies(face: Face, policies: Sequence[PolicyOutcome]) -> None:
         policies = fullest[:MAX_BALANCES]
     show(face, COLUMNS, [_row(policy) for policy in policies])
     if len(fullest) > len(policies):
-        face.print(f"and {len(fullest) - len(policies):,} balances that are emptier")
+        face.print(f"and {counted(len(fullest) - len(policies), 'emptier balance')}")
     face.print()
 
 
@@ -115,7 +115,8 @@ def _say_verdicts(face: Face, tally: Tally, outcome: Outcome | None) -> None:
         books = f"{nine_places(outcome.books_nanos)} USD  {verdict}"
     face.print(f"the service's books            {books}")
     if outcome is not None and outcome.books_calls != tally.settled:
-        face.print(f"settled {tally.settled:,} calls, but {outcome.books_calls:,} are in the books")
+        settled = counted(tally.settled, "call")
+        face.print(f"settled {settled}, but the books have {outcome.books_calls:,}")
     for line, ours, theirs in tally.differing[:3]:
         shown = ["no price" if nanos is None else nine_places(nanos) for nanos in (ours, theirs)]
         face.print(f"line {line}: {shown[0]} by the price book here, {shown[1]} by the service")

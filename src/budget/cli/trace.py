@@ -17,6 +17,8 @@ from budget.domain.windows import parse_rfc3339
 COLUMNS: Final = ("timestamp", "service", "model", "input_tokens", "output_tokens")
 HOLD_STEP_TOKENS: Final = 256
 
+_NEEDED: Final = ", ".join(COLUMNS)
+
 
 class Call(NamedTuple):
     """One call of a trace, and the line of the file it stands on."""
@@ -52,7 +54,10 @@ def read_trace(path: Path, limit: int | None = None) -> list[Call]:
 def _calls(name: str, lines: Iterable[str], limit: int | None) -> Iterator[Call]:
     reader = csv.reader(lines, strict=True)
     try:
-        header = [column.strip() for column in next(reader, [])]
+        first = next(reader, None)
+        if first is None:
+            raise InvalidInput(name, f"is empty. Needed: a line of column names, {_NEEDED}.")
+        header = [column.strip() for column in first]
         places = _places(name, header)
         for cells in reader:
             if not cells:
@@ -75,7 +80,7 @@ def _places(name: str, header: list[str]) -> list[int]:
     missing = [column for column in COLUMNS if column not in header]
     if missing:
         named = " and ".join(repr(column) for column in missing)
-        raise InvalidInput(f"{name}, line 1", f"has no column {named}.", COLUMNS)
+        raise InvalidInput(f"{name}, line 1", f"has no column {named}. Needed: {_NEEDED}.")
     return [header.index(column) for column in COLUMNS]
 
 
