@@ -25,3 +25,8 @@ def __getattr__(name: str) -> Any:
 
         return Refusal
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What is there, and what would be loaded when asked for."""
+    return sorted({*globals(), *__all__})

@@ -387,6 +387,7 @@ def test_without_a_service_it_says_how_to_start_one(say: Say) -> None:
     heard = say("replay", str(SAMPLE), "--limit", "1", "--url", "http://127.0.0.1:9")
     assert heard.code == 5
     assert "No service answers at http://127.0.0.1:9" in heard.err
+    assert "with --url." in heard.err
 
 
 def test_without_a_key_it_says_where_to_put_one(say: Say, service: Served) -> None:
