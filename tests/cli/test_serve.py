@@ -152,6 +152,7 @@ def test_a_target_that_is_typed_has_a_key_of_its_own_and_budget_key_is_that_of_t
         assert say("key", "--target", target).out == f"{service.key}\n"
     monkeypatch.setenv("BUDGET_TARGET", service.url)
     assert say("key").out == "bud_of_another_service\n"
+    assert say("key", "--target", service.url).out == f"{service.key}\n"
 
 
 @pytest.mark.parametrize("key", ["wrong", "bud_00000000_" + "0" * 49])

@@ -52,9 +52,8 @@ def make_app() -> App:
             str | None,
             Parameter(
                 group=every,
-                env_var="BUDGET_TARGET",
                 help="Whose books: sqlite:///file.db, postgresql://… or the http://… of a "
-                "service. Without it, those of this machine.",
+                "service. Without it, those that BUDGET_TARGET names, else those of this machine.",
             ),
         ] = None,
         json: Annotated[bool, Parameter(group=every, help="Answer in JSON, for programs.")] = False,

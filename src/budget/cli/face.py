@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """What may be said with every command."""
+    """What may be said with every command. The `target` is one that was typed, else None."""
 
     target: str | None = None
     json: bool = False

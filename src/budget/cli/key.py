@@ -38,8 +38,7 @@ def key(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
     file = key_file.path_of(settings.config_dir)
     named = os.environ.get("BUDGET_KEY") or None
     # A target that was typed has a key of its own; that of BUDGET_TARGET goes with BUDGET_KEY.
-    typed = face.target is not None and face.target != os.environ.get("BUDGET_TARGET")
-    use_named = named is not None and not typed
+    use_named = named is not None and face.target is None
     found = named if use_named else key_file.find_key(settings.config_dir, settings.target)
     if found is None:
         raise NoKey(books, str(file), left_aside=named is not None)
