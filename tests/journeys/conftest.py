@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,15 @@ def user(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def address(user: dict[str, str]) -> Iterator[str]:
     """Where `budget serve`, which `make run` starts, answers; its ledger is the user's own."""
+    with serving(user) as address:
+        yield address
+
+
+@contextmanager
+def serving(user: dict[str, str], *words: str) -> Iterator[str]:
+    """Start `budget serve` with further words, on any free port; where it answers."""
     process = subprocess.Popen(
-        ["budget", "serve", "--port", "0", "--json"],
+        ["budget", "serve", "--port", "0", "--json", *words],
         stdout=subprocess.PIPE, text=True, env=user, cwd=ROOT,
     )  # fmt: skip
     assert process.stdout is not None
@@ -39,7 +47,9 @@ def address(user: dict[str, str]) -> Iterator[str]:
         told += line
         if line == "}\n":
             break
-    yield json.loads(told)["url"].removeprefix("http://")
-    process.terminate()
-    process.wait(30)
-    process.stdout.close()
+    try:
+        yield json.loads(told)["url"].removeprefix("http://")
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
