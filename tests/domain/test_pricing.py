@@ -59,6 +59,7 @@ def usages(draw: st.DrawFn, most_input: int = 10**12, most_output: int = 10**12)
     """A usage whose parts fit into its totals."""
     total = draw(st.integers(0, most_input) | st.just(most_input))
     cuts = sorted(draw(st.lists(st.integers(0, total), min_size=3, max_size=3)))
+    most_output = min(most_output, 10**12 - total)
     output = draw(st.integers(0, most_output) | st.just(most_output))
     read, write, write_1h = cuts[0], cuts[1] - cuts[0], cuts[2] - cuts[1]
     reasoning = draw(st.integers(0, output))

@@ -15,14 +15,20 @@ def test_counts_that_include_their_parts_are_taken_as_they_are() -> None:
     usage = Usage(1_000, 200, 700, 200, 100, 200)  # 700 + 200 + 100 = 1000, 200 of 200
     assert validated(usage) is usage
     assert validated(ZERO) is ZERO
-    most = Usage(10**12, 10**12, requests=10**12)
+    most = Usage(10**12 - 1, 1, requests=10**12)
     assert validated(most) is most
+
+
+def test_more_tokens_than_one_record_may_have_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="together must be at most 1000000000000") as caught:
+        validated(Usage(10**12, 1), "usage.")
+    assert caught.value.field == "usage.output_tokens"
 
 
 @pytest.mark.parametrize("field", Usage._fields)
 @pytest.mark.parametrize("wrong", [-1, 10**12 + 1, True, 1.0, "1", None])
 def test_a_count_that_is_no_count_is_refused_by_name(field: str, wrong: object) -> None:
-    sound = zip(Usage._fields, Usage(10**12, 10**12), strict=True)
+    sound = zip(Usage._fields, Usage(10**11, 10**11), strict=True)
     usage = Usage._make(wrong if name == field else count for name, count in sound)
     with pytest.raises(InvalidInput) as caught:
         validated(usage, "usage.")

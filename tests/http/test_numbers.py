@@ -279,10 +279,12 @@ def test_the_counts_of_a_replacement_are_exact_or_refused(
     shared: Running, names: dict[str, str], name: str
 ) -> None:
     del names
-    usage = {"input_tokens": 3 * 10**11, "output_tokens": 10**12, "cache_read_tokens": 10**11}
+    usage = {"input_tokens": 3 * 10**11, "output_tokens": 10**11, "cache_read_tokens": 10**11}
     record = shared.post("/usage", usage)["usage_id"]
     rule = {
-        "input_tokens": count(10**12, 10**11),  # of which 10^11 were read from the cache
+        "input_tokens": count(9 * 10**11, 10**11),  # of which 10^11 were read from the cache
+        "output_tokens": count(7 * 10**11),
+        "reasoning_tokens": count(10**11),
         "cache_read_tokens": count(3 * 10**11),
         "cache_write_tokens": count(2 * 10**11),  # beside the 10^11 read
         "cache_write_1h_tokens": count(2 * 10**11),

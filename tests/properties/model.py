@@ -501,7 +501,7 @@ class Ledger:
         self.allocations: dict[str, Allocation] = {}
         self.records: dict[str, Record] = {}
         self.corrections: dict[str, Corrected] = {}
-        self.keys: dict[tuple[str, str], tuple[object, str]] = {}
+        self.keys: dict[tuple[str, str], tuple[object, str, int]] = {}
         self._last: tuple[int, int] | None = None
         self._paused_at: int | None = None
 
@@ -594,10 +594,10 @@ class Ledger:
             return None
         return str(chosen) if made.payload == payload else Fault("KeyReused")
 
-    def _keep(self, act: str, ask: Asked, ref: str) -> object:
+    def _keep(self, now_us: int, act: str, ask: Asked, ref: str) -> object:
         payload = {name: value for name, value in ask.items() if name != "key"}
         if ask.get("key"):
-            self.keys[act, ask["key"]] = payload, ref
+            self.keys[act, ask["key"]] = payload, ref, now_us
         return payload
 
     # --- Placing -----------------------------------------------------------------------------
@@ -614,12 +614,16 @@ class Ledger:
             answer = self._placed(now_us, ask, new_id)
         if isinstance(answer, Placed):
             held = answer.allocation
-            held.payload = self._keep("allocate", ask, held.allocation_id)
+            held.payload = self._keep(now_us, "allocate", ask, held.allocation_id)
         return answer
 
     def check(self, now_us: int, ask: Asked) -> Answer:
-        """What `place` would say."""
-        return copy.deepcopy(self).place(now_us, {**ask, "allocation_id": None, "key": ""})
+        """What `place` would say; a refusal has what is due swept first, as `place` does."""
+        asked = {**ask, "allocation_id": None, "key": ""}
+        answer = copy.deepcopy(self)._placed(now_us, asked, "")
+        if isinstance(answer, Refused) and self._expired_for(now_us, answer):
+            answer = copy.deepcopy(self)._placed(now_us, asked, "")
+        return answer
 
     def _placed(self, now_us: int, ask: Asked, new_id: str) -> Answer:
         parent = None
@@ -876,6 +880,9 @@ class Ledger:
             if usd is None and rates is not None:
                 usd = rates.for_tokens(tokens or 0, ask.get("requests", 0))
             amounts = _amounts(usd, tokens, tokens, tokens, ask.get("requests"))
+        for unit in HELD:
+            if allocation.envelope and allocation.held[unit] is None and amounts[unit]:
+                return Fault("InvalidInput")  # a choice: it would suddenly limit the calls
         wishes = [
             wish
             for wish in self._wishes(now_us, allocation.heads, amounts, allocation.parent)
@@ -884,7 +891,7 @@ class Ledger:
         refusal = self._refusal(now_us, wishes, amounts, allocation.parent, allocation.priority)
         if refusal is not None:
             return refusal
-        self._keep("extend", ask, allocation.allocation_id)
+        self._keep(now_us, "extend", ask, allocation.allocation_id)
         self._take(now_us, allocation, wishes, amounts)
         for unit in HELD:
             if amounts[unit]:
@@ -920,7 +927,7 @@ class Ledger:
             return Booked(settled, allocation, replayed=True) if same else Fault("Conflict")
         usage: Usage = ask["usage"]
         requests = ask.get("requests", 0 if allocation.records else 1)
-        cost = None if allocation.rates is None else allocation.rates.cost(usage, requests)
+        cost = _cost(allocation.rates, usage, requests)
         flags = {"late"} if allocation.status in ("released", "expired") else set()
         if cost is None:
             flags.add("unpriced")
@@ -938,7 +945,7 @@ class Ledger:
             allocation.rates,
             postings,
             frozenset(flags),
-            self._keep("record", ask, usage_id),
+            self._keep(now_us, "record", ask, usage_id),
             allocation.attributes,
             min(ask.get("occurred_us", now_us), now_us),
             ask.get("requests"),
@@ -1025,7 +1032,7 @@ class Ledger:
             return Placed(allocation, replayed=True)
         if allocation.status == "settled":
             return Fault("Conflict")
-        self._keep("release", ask, allocation_id)
+        self._keep(now_us, "release", ask, allocation_id)
         for child in allocation.children:
             self._expire(now_us, child)
         self._return(now_us, allocation, "released")
@@ -1073,10 +1080,15 @@ class Ledger:
     def _expired_for(self, now_us: int, refused: Refused) -> bool:
         """Before a refusal what is due is swept; whether that changed anything.
 
-        A choice: all that is due, also on balances that do not refuse.
+        A choice: all that is due, also on balances that do not refuse. Such a sweep is also when
+        keys of more than 30 days ago are forgotten.
         """
         counted = refused.code != "model_unpriced" and self._paused_at is None
-        return counted and bool(self.sweep(now_us))
+        if not counted or not self.sweep(now_us):
+            return False
+        kept_from_us = now_us - 30 * DAY
+        self.keys = {name: kept for name, kept in self.keys.items() if kept[2] >= kept_from_us}
+        return True
 
     def _expire(self, now_us: int, allocation: Allocation) -> None:
         """Hard limits assume that the call was made; an envelope is not a call."""
@@ -1115,7 +1127,7 @@ class Ledger:
         rates, _ = self._rates(ask)
         usage: Usage = ask["usage"]
         requests = ask.get("requests", 1)
-        cost = None if rates is None else rates.cost(usage, requests)
+        cost = _cost(rates, usage, requests)
         amounts = _amounts(cost, usage.input + usage.output, usage.input, usage.output, requests)
         flags = {"unreserved"} if cost is not None else {"unreserved", "unpriced"}
         postings = []
@@ -1147,7 +1159,7 @@ class Ledger:
             rates,
             postings,
             frozenset(flags),
-            self._keep("record_usage", ask, usage_id),
+            self._keep(now_us, "record_usage", ask, usage_id),
             attributes,
             min(occurred_us, now_us),
         )
@@ -1169,14 +1181,14 @@ class Ledger:
         if record.reversed or record.reverses:
             return Fault("Conflict")
         record.reversed = True
-        self._keep("correct", ask, new_ids[0])
+        self._keep(now_us, "correct", ask, new_ids[0])
         replacement = None
         amounts = _amounts(0, 0, 0, 0, 0)
         usage: Usage | None = ask.get("replacement")
         requests, cost = 0, None
         if usage is not None:
             requests = ask.get("requests", record.requests)
-            cost = None if record.rates is None else record.rates.cost(usage, requests)
+            cost = _cost(record.rates, usage, requests)
             amounts = _amounts(
                 cost, usage.input + usage.output, usage.input, usage.output, requests
             )
@@ -1225,6 +1237,13 @@ class Ledger:
 def partition_of(per: tuple[str, ...], attributes: Mapping[str, str]) -> str:
     """The name of a partition: what its calls have in common, missing attributes as null."""
     return json.dumps({key: attributes.get(key) for key in per}, separators=(",", ":"))
+
+
+def _cost(rates: Rates | None, usage: "Usage", requests: int) -> int | None:
+    """What usage costs; without a price only nothing is known to cost nothing."""
+    if rates is not None:
+        return rates.cost(usage, requests)
+    return None if usage.input or usage.output or requests else 0
 
 
 def _amounts(

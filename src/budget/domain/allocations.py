@@ -69,6 +69,15 @@ class Held(NamedTuple):
             None if requests is None else requests + (more.requests or 0),
         )
 
+    def grown(self, more: "Held") -> "Held":
+        """The sum; what was not stated here is stated once more of it is held."""
+        return Held(
+            *(
+                own if not extra else (own or 0) + extra
+                for own, extra in zip(self, more, strict=True)
+            )
+        )
+
     def emptied(self) -> "Held":
         """Zero in every unit stated."""
         usd, tokens, requests = self

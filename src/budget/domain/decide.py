@@ -315,8 +315,8 @@ def extend(
     new = state._replace(
         legs=tuple(legs),
         ttl_us=state.ttl_us if ttl_us is None else ttl_us,
-        held=_grown(state.held, more_held),
-        left=_grown(state.left, more_held),
+        held=state.held.grown(more_held),
+        left=state.left.grown(more_held),
         granted_output_tokens=granted,
     )
     cap_us = states[0][1].expires_us if states else None
@@ -325,12 +325,6 @@ def extend(
 
 
 _NO_AMOUNTS = Amounts(None, None, None, None, None)
-
-
-def _grown(held: Held, more: Held) -> Held:
-    return Held(
-        *(own if not extra else (own or 0) + extra for own, extra in zip(held, more, strict=True))
-    )
 
 
 def _add_leg(legs: list[Leg], leg: Leg) -> None:

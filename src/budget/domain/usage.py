@@ -44,6 +44,10 @@ def validated(usage: Usage, prefix: str = "") -> Usage:
 
 def consistent(usage: Usage, prefix: str = "") -> Usage:
     """The same usage if its parts do not exceed their wholes; each count was checked before."""
+    if usage.input_tokens + usage.output_tokens > MAX_TOKENS:
+        raise InvalidInput(
+            f"{prefix}output_tokens", f"and input_tokens together must be at most {MAX_TOKENS}."
+        )
     cached = usage.cache_read_tokens + usage.cache_write_tokens + usage.cache_write_1h_tokens
     if cached > usage.input_tokens:
         raise InvalidInput(

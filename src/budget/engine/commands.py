@@ -120,6 +120,8 @@ class Correct(Command, gc=False):
     reversal_id: str
     replacement_id: str | None
     replacement: Usage | None
+    reported_cost_nanos: int | None
+    """The replacement's, where the model has no price; None: that of the record."""
     reason: str
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from budget.domain.allocations import DEFAULT_MIN_OUTPUT_TOKENS, DEFAULT_TTL_SECONDS
-from budget.domain.errors import InvalidInput
+from budget.domain.errors import Forbidden, InvalidInput
 from budget.domain.money import parse_count, parse_usd
 from budget.domain.usage import Usage, validated
 from budget.engine.asks import AllocationAsk, Caller, ExtendAsk, ReportAsk, UsageAsk
@@ -34,7 +34,7 @@ from budget.engine.fields import (
 from budget.engine.ids import new_id
 from budget.prices.book import PriceBook
 
-_REPLACEMENT_FIELDS: Final = frozenset({*USAGE_COUNTS, "requests"})
+_REPLACEMENT_FIELDS: Final = frozenset({*USAGE_COUNTS, "requests", "cost"})
 _PLACE_FIELDS: Final = frozenset(AllocationAsk.__annotations__)
 _USAGE_FIELDS: Final = frozenset(UsageAsk.__annotations__) | {"final"}
 _REPORT_FIELDS: Final = frozenset(ReportAsk.__annotations__) | frozenset(UsageAsk.__annotations__)
@@ -229,16 +229,20 @@ def correcting(
     booked: Usage,
 ) -> Correct:
     """The command of `correct`; a replacement takes what it leaves out from the record `booked`."""
-    usage = None
+    if not caller.manage:
+        raise Forbidden("This key may not correct usage; use one with the right `manage`.")
+    usage = cost_nanos = None
     if replacement is not None:
         if not isinstance(replacement, Mapping):
-            raise InvalidInput("replacement", "must be an object of counts.")
+            raise InvalidInput("replacement", "must be an object of counts, perhaps with a cost.")
         only_fields(replacement, _REPLACEMENT_FIELDS, "replacement.")
         counts = {
             name: parse_count(value, f"replacement.{name}")
             for name, value in replacement.items()
-            if value is not None
+            if value is not None and name != "cost"
         }
+        if replacement.get("cost") is not None:
+            cost_nanos = parse_usd(replacement["cost"], "replacement.cost")
         usage = validated(booked._replace(**counts), "replacement.")
     ask = {"reason": reason, "replacement": replacement, "idempotency_key": idempotency_key}
     return Correct(
@@ -250,6 +254,7 @@ def correcting(
         reversal_id=new_id("use"),
         replacement_id=None if usage is None else new_id("use"),
         replacement=usage,
+        reported_cost_nanos=cost_nanos,
         reason=parse_reason(reason),
     )
 

@@ -148,10 +148,13 @@ class Jobs:
         usage_id: str,
         *,
         reason: str,
-        replacement: Mapping[str, int] | None = None,
+        replacement: Mapping[str, int | str] | None = None,
         idempotency_key: str | None = None,
     ) -> Job[Correction]:
-        """Reverse a usage record, and book a replacement that differs in the counts given."""
+        """Reverse a usage record, and book a replacement that differs in the counts given.
+
+        Of a model without a price it may also differ in its `cost`.
+        """
         booked = ZERO
         if replacement is not None:
             record = reports.usage_record(self.books.database, usage_id)

@@ -298,7 +298,7 @@ class Ledger:
             if due:
                 acts.RUN[Sweep](batch, commands[0])
             aside = run(batch, tickets, may_set_aside=expiring)
-            if sweeping:
+            if sweeping and expiring:  # nothing is forgotten by a clock that has jumped
                 prune_keys(batch)
             untold = self.refusals.enter(batch)
             batch.write(claimed)

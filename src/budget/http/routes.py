@@ -39,10 +39,10 @@ class ReleaseAsk(TypedDict, total=False):
 
 
 class CorrectAsk(TypedDict, total=False):
-    """Why a record was wrong, and the counts that were right."""
+    """Why a record was wrong, and the counts (of an unpriced model: the cost) that were right."""
 
     reason: str
-    replacement: Mapping[str, int]
+    replacement: Mapping[str, int | str]
     idempotency_key: str
 
 
@@ -68,7 +68,7 @@ class Nothing(TypedDict):
 
 NESTED: Final[Mapping[str, frozenset[str]]] = {
     "policies": frozenset(POLICY_FIELDS),
-    "replacement": frozenset(Usage._fields),
+    "replacement": frozenset({*Usage._fields, "cost"}),
 }
 """Objects within a body whose fields are named by us; in other objects the caller names them."""
 

@@ -10,6 +10,7 @@ from budget.domain.answers import (
     Receipt,
 )
 from budget.domain.errors import Conflict, InvalidInput, KeyReused
+from budget.domain.money import MAX_HOLD_NANOS, format_usd
 from budget.domain.pricing import Rates, cost_nanos, decode_rates, encode_rates
 from budget.domain.usage import Usage
 from budget.engine import rows
@@ -22,10 +23,13 @@ REPORTED_DIFFERS_BY: Final = 20
 """A reported cost that differs from ours by more than 1/20 (5%) raises an alert."""
 
 
-def check_not_ahead(occurred_us: int | None, now_us: int) -> None:
-    """InvalidInput when usage claims to come from more than five minutes ahead."""
-    if occurred_us is not None and occurred_us > now_us + facts.FUTURE_US:
+def occurred(said_us: int | None, now_us: int) -> int:
+    """When usage occurred: up to five minutes ahead is now, InvalidInput for more."""
+    if said_us is None:
+        return now_us
+    if said_us > now_us + facts.FUTURE_US:
         raise InvalidInput("occurred_at", "lies more than 5 minutes ahead; check the clock.")
+    return min(said_us, now_us)
 
 
 def recorded_before(batch: Batch, command: Record | Report) -> Row | None:
@@ -47,10 +51,24 @@ def cost_of(
 ) -> tuple[int | None, list[str]]:
     """The cost to book (ours if priced, else a trusted reporter's), and the flags it earns."""
     if rates is not None:
-        return cost_nanos(rates, usage), []
+        return priced(rates, usage), []
+    if not any(usage):
+        return 0, []  # the call never happened: whatever the model, that is free
     if command.reported_cost_nanos is not None and command.manage:
         return command.reported_cost_nanos, []
     return None, ["unpriced"]
+
+
+def priced(rates: Rates, usage: Usage) -> int:
+    """The cost of usage in nano-USD; InvalidInput for more than one record may cost."""
+    cost = cost_nanos(rates, usage)
+    if cost > MAX_HOLD_NANOS:
+        raise InvalidInput(
+            "usage",
+            f"would cost {format_usd(cost)} USD; one record is at most "
+            f"{format_usd(MAX_HOLD_NANOS)} USD. Check the counts, or report it in parts.",
+        )
+    return cost
 
 
 def stand_in(batch: Batch, model: str | None, attributes: Mapping[str, str]) -> Rates | None:
@@ -86,15 +104,13 @@ def book(
     allocation_id: str | None = None,
     final: bool = False,
     reported: int | None = None,
-    occurred_us: int | None = None,
+    occurred_us: int,
     reverses: str | None = None,
     replaces: str | None = None,
     reason: str | None = None,
     metadata: str = "{}",
 ) -> Row:
     """Write a usage record, its tags and its rollups; the USAGE_COLUMNS row."""
-    if occurred_us is None:
-        occurred_us = batch.now_us
     attributes = rows.decode_attributes(attributes_json)
     row: Row = (
         usage_id, allocation_id, entry_id, command.actor, batch.now_us, occurred_us,

@@ -6,13 +6,14 @@ from budget.domain import facts
 from budget.domain.allocations import Amounts
 from budget.domain.answers import (
     Correction,
+    UsageRecord,
 )
 from budget.domain.errors import Conflict, NotFound
-from budget.domain.pricing import cost_nanos, decode_rates
-from budget.domain.usage import negated
+from budget.domain.pricing import Rates, decode_rates
+from budget.domain.usage import Usage, negated
 from budget.engine import rows
 from budget.engine.acts.before import claim, seen
-from budget.engine.acts.booking import amounts_of, book
+from budget.engine.acts.booking import amounts_of, book, priced
 from budget.engine.batch import Batch, Booked, SetAside
 from budget.engine.commands import Correct
 from budget.storage.unit import Row
@@ -81,12 +82,18 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
         )
     old = rows.usage_from_row(row)
     rates = None if row[20] is None else decode_rates(row[20])
-    usage, cost = command.replacement, None
+    usage, cost, reported = command.replacement, None, None
     if usage is not None:
-        cost = None if rates is None else cost_nanos(rates, usage)
+        reported = command.reported_cost_nanos
+        if reported is None:
+            reported = old.reported_cost_nanos
+        cost = _cost(command, usage, rates, old)
     booked = batch.correcting[command.usage_id]
     new = Amounts(0, 0, 0, 0, 0) if usage is None else amounts_of(usage, cost)
     decided = facts.correct(booked, new, batch.balances)
+    flags = ["correction"]
+    if decided.overran:
+        flags.append("overrun")
     legs = batch.apply(decided)
     detail = {"reason": command.reason, "corrects": command.usage_id}
     entry_id = batch.enter(
@@ -106,13 +113,24 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
     if usage is not None:
         assert command.replacement_id is not None
         book(
-            batch, command, entry_id, usage, cost, ["correction"],
-            usage_id=command.replacement_id, replaces=command.usage_id, **shared,
+            batch, command, entry_id, usage, cost, [*flags, "unpriced"] if cost is None else flags,
+            usage_id=command.replacement_id, replaces=command.usage_id, reported=reported, **shared,
         )  # fmt: skip
     batch.reversed[command.usage_id] = command.reversal_id
     batch.take_key(command, _correction_ref(command))
     views = tuple(batch.view(batch.balances[head_id]) for head_id in booked)
     return Correction(command.reversal_id, command.replacement_id, cost, views)
+
+
+def _cost(command: Correct, usage: Usage, rates: Rates | None, old: UsageRecord) -> int | None:
+    """What the replacement costs; without a price as reported now, or as booked before."""
+    if rates is not None:
+        return priced(rates, usage)
+    if command.reported_cost_nanos is not None:
+        return command.reported_cost_nanos
+    if not any(usage):
+        return 0
+    return None if old.reported_cost_nanos is None else old.cost_nanos
 
 
 def _corrected_before(batch: Batch, command: Correct, ref: str) -> Correction:

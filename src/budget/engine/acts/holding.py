@@ -9,10 +9,10 @@ from budget.domain.answers import (
     Refusal,
 )
 from budget.domain.decide import Refused
-from budget.domain.errors import Conflict, Forbidden
+from budget.domain.errors import Conflict, Forbidden, InvalidInput
 from budget.domain.pricing import output_hold_nanos, token_hold_nanos
 from budget.engine.acts.before import claim, holding_of, parent_of, seen
-from budget.engine.acts.placing import allocation_answer
+from budget.engine.acts.placing import allocation_answer, check_within_bounds
 from budget.engine.acts.refusing import refuse
 from budget.engine.batch import Batch
 from budget.engine.commands import Extend, Release, Sweep
@@ -36,6 +36,8 @@ def run_extend(batch: Batch, command: Extend) -> Allocation | Refusal:
         return allocation_answer(batch, holding_of(batch, ref), replayed=True)
     holding = holding_of(batch, command.allocation_id)
     more, more_held = _more(command, holding)
+    if holding.is_open:
+        _check_more(command, holding, more_held)
     decision = decide.extend(
         holding,
         more,
@@ -71,6 +73,24 @@ def _more(command: Extend, holding: Holding) -> tuple[Amounts, Held]:
         Amounts(usd_more, tokens_more, tokens_more, tokens_more, requests),
         Held(usd_more, tokens_more, requests),
     )
+
+
+def _check_more(command: Extend, holding: Holding, more: Held) -> None:
+    """InvalidInput for more than one hold may be, or for a unit that an envelope does not state.
+
+    An envelope's calls are limited in what it states; a later word on another unit would suddenly
+    limit them to that.
+    """
+    if holding.terms.envelope:
+        for unit, had, asked in zip(Held._fields, holding.state.held, more, strict=True):
+            if had is None and asked:
+                raise InvalidInput(
+                    unit, "is not what this envelope is limited in; place one that states it."
+                )
+    field = "tokens" if command.max_output_tokens is None else "max_output_tokens"
+    if command.usd_nanos is not None:
+        field = "usd"
+    check_within_bounds(more, field)
 
 
 def plan_release(batch: Batch, command: Release) -> None:

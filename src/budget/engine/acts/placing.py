@@ -12,6 +12,7 @@ from budget.domain.answers import (
 from budget.domain.balances import Balance
 from budget.domain.decide import Refused
 from budget.domain.errors import Conflict, InvalidInput, KeyReused
+from budget.domain.money import MAX_HOLD_NANOS, MAX_TOKENS, format_usd
 from budget.domain.pricing import Rates, token_hold_nanos
 from budget.engine import rows
 from budget.engine.acts.before import claim, holding_of, seen
@@ -55,7 +56,8 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
             return refuse_unpriced(batch, command, match)
         rates = match.unpriced if isinstance(match.unpriced, Rates) else None
     balances = batch.balances_of(match)
-    wanted, held, granted = _wanted(command, rates, balances, parent, batch.balances)
+    wanted, held, granted = _wanted(command, attributes, rates, balances, parent, batch.balances)
+    check_within_bounds(held, "tokens" if command.input_tokens is None else "max_output_tokens")
     if command.envelope:
         balances = [
             balance
@@ -96,6 +98,20 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
     return allocation_answer(batch, holding)
 
 
+def check_within_bounds(held: Held, field: str) -> None:
+    """InvalidInput when a hold is larger than any may be; `field` is what made it so."""
+    if held.tokens is not None and held.tokens > MAX_TOKENS:
+        raise InvalidInput(
+            field, f"would make a hold of {held.tokens} tokens; one is at most {MAX_TOKENS}."
+        )
+    if held.usd is not None and held.usd > MAX_HOLD_NANOS:
+        raise InvalidInput(
+            field,
+            f"would make a hold of {format_usd(held.usd)} USD; one is at most "
+            f"{format_usd(MAX_HOLD_NANOS)} USD.",
+        )
+
+
 def _placed_before(batch: Batch, command: Place) -> Holding | None:
     ref = seen(batch, command)
     if ref is not None:
@@ -124,6 +140,7 @@ def _open_envelope(batch: Batch, command: Place) -> Holding:
 
 def _wanted(
     command: Place,
+    attributes: Mapping[str, str],
     rates: Rates | None,
     balances: list[Balance],
     parent: Holding | None,
@@ -131,16 +148,15 @@ def _wanted(
 ) -> tuple[Amounts, Held, int | None]:
     """The amounts a hold asks for in every unit, and the output tokens granted with it.
 
-    Money is 0 where a model without a price is allowed, and unstated where no model is named.
+    Money is 0 where a model without a price is allowed, and unstated where no model is named or
+    requests alone say nothing of its tokens.
     """
-    usd_unknown = None if command.model is None else 0
+    usd_unknown = 0 if command.model is not None and rates is None else None
     if command.input_tokens is not None:
         requests = 1 if command.requests is None else command.requests
         output_tokens = command.max_output_tokens
         if output_tokens is None:
-            output_tokens = default_size_tokens(
-                command.attributes.get("task_type"), command.priority
-            )
+            output_tokens = default_size_tokens(attributes.get("task_type"), command.priority)
         if command.fit:
             fitting = decide.fit_output_tokens(
                 rates, command.input_tokens, output_tokens, requests, balances,
@@ -154,7 +170,7 @@ def _wanted(
         return wanted, held, output_tokens
     tokens = command.tokens
     if tokens is None and command.usd_nanos is None and command.requests is None:
-        tokens = default_size_tokens(command.attributes.get("task_type"), command.priority)
+        tokens = default_size_tokens(attributes.get("task_type"), command.priority)
     requests_stated = command.requests
     if requests_stated is None and not command.envelope:
         requests_stated = 1

@@ -12,8 +12,8 @@ from budget.engine.acts.before import claim, holding_of, parent_of
 from budget.engine.acts.booking import (
     amounts_of,
     book,
-    check_not_ahead,
     cost_of,
+    occurred,
     receipt,
     recorded_before,
     stand_in,
@@ -41,7 +41,7 @@ def run_record(batch: Batch, command: Record) -> Receipt:
         before = _same_as_settled(batch, holding, command)
     if before is not None:
         return receipt(batch, before, holding, replayed=True)
-    check_not_ahead(command.occurred_us, batch.now_us)
+    occurred_us = occurred(command.occurred_us, batch.now_us)
     if command.final:
         check_children(batch, holding)
         end_children(batch, holding)
@@ -80,7 +80,7 @@ def run_record(batch: Batch, command: Record) -> Receipt:
         batch, command, entry_id, usage, cost, flags, usage_id=command.usage_id,
         attributes_json=_with_model(terms, provider, model), provider=provider, model=model,
         rates=rates, allocation_id=command.allocation_id, final=command.final,
-        reported=command.reported_cost_nanos, occurred_us=command.occurred_us,
+        reported=command.reported_cost_nanos, occurred_us=occurred_us,
         metadata=command.metadata,
     )  # fmt: skip
     batch.take_key(command, command.usage_id)
@@ -138,9 +138,7 @@ def run_report(batch: Batch, command: Report) -> Receipt:
     before = recorded_before(batch, command)
     if before is not None:
         return receipt(batch, before, None, replayed=True)
-    occurred_us = command.occurred_us
-    check_not_ahead(occurred_us, batch.now_us)
-    occurred_us = batch.now_us if occurred_us is None else min(occurred_us, batch.now_us)
+    occurred_us = occurred(command.occurred_us, batch.now_us)
     rates = command.rates or stand_in(batch, command.model, command.attributes)
     cost, flags = cost_of(rates, command.usage, command)
     flags.insert(0, "unreserved")

@@ -15,9 +15,7 @@ def refuse(
     batch: Batch, command: Command, refused: Refused, *, output_tokens: int | None = None
 ) -> Refusal:
     """The answer to a refusal; SetAside once, if holds are due that may make room."""
-    dry = isinstance(command, Place) and command.dry
-    if not dry:
-        batch.set_aside_if_due()
+    batch.set_aside_if_due()
     if refused.envelope is not None:
         short = refused.envelope
         amount = _amount_text(short.requested, short.unit)
@@ -39,7 +37,7 @@ def refuse(
         ),
         key=lambda line: (line.resets_us is not None, -(line.resets_us or 0)),
     )
-    if not dry:
+    if not (isinstance(command, Place) and command.dry):
         for short_of in refused.shortfalls:
             _count_refusal(batch, command, short_of)
     return Refusal(

@@ -207,7 +207,8 @@ class Used:
         if row.reverses is not None:
             return  # the opposite of a cost, which may round the other way: see I15
         if row.rates is None:
-            if cost is not None and cost != row.reported_cost_nanos:
+            free = cost == 0 and not any(row[3:10])
+            if cost is not None and cost != row.reported_cost_nanos and not free:
                 self._findings.add("I19", row.id, f"costs {cost}, but has no rates")
             return
         ours = cost_of(row.rates, row[3:10])
