@@ -395,7 +395,10 @@ def test_an_admission_beyond_the_limit_breaks_i2(busy_url: str) -> None:
 def test_an_admission_beyond_a_rolling_limit_breaks_i2(file_url: str) -> None:
     with tampered(file_url) as sql:
         head_id = head_of(sql, "tokens", "rolling:1h")
-        sql("UPDATE policies SET limit_amount = 3001, limits = '[[0, 3001]]' WHERE unit = 'tokens'")
+        sql(
+            "UPDATE policies SET limit_amount = 3001, limits = '[[' || created_us || ', 3001]]' "
+            "WHERE unit = 'tokens'"
+        )
         for entry_id, written in sql("SELECT id, legs FROM entries WHERE legs <> '[]'"):
             legs = json.loads(written)
             for leg in legs:

@@ -240,7 +240,7 @@ def _check_keys(rows: Rows) -> None:
     made = rows.allocations.keys() | rows.usage.keys()
     refs = [(key["act"], key["ref"]) for key in rows.idempotency]
     for key in rows.idempotency:
-        for ref in str(key["ref"]).split():
+        for ref in str(key["ref"]).partition("|")[0].split():
             assert ref in made, f"I7: key {key['key']} stands for {ref}, which is not there"
     once = [ref for ref in refs if ref[0] in ("allocate", "record", "record_usage", "correct")]
     assert len(once) == len(set(once)), "I7: two keys for one effect"

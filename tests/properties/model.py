@@ -452,8 +452,8 @@ class Placed:
 
     allocation: Allocation
     replayed: bool = False
-    first: bool = False
-    """Replayed as it was placed: without what later extensions added."""
+    agreed: tuple[dict[str, int | None], int | None] | None = None
+    """What was held and granted when this was answered first: without later extensions."""
 
 
 @dataclass(frozen=True)
@@ -502,6 +502,7 @@ class Ledger:
         self.records: dict[str, Record] = {}
         self.corrections: dict[str, Corrected] = {}
         self.keys: dict[tuple[str, str], tuple[object, str, int]] = {}
+        self.extended: dict[str, tuple[Amounts, int | None]] = {}
         self._last: tuple[int, int] | None = None
         self._paused_at: int | None = None
 
@@ -608,7 +609,8 @@ class Ledger:
         if isinstance(known, Fault):
             return known
         if known is not None:
-            return Placed(self.allocations[known], replayed=True, first=True)
+            held = self.allocations[known]
+            return Placed(held, replayed=True, agreed=(held.first, held.first_granted))
         answer = self._placed(now_us, ask, new_id)
         if isinstance(answer, Refused) and self._expired_for(now_us, answer):
             answer = self._placed(now_us, ask, new_id)
@@ -854,7 +856,8 @@ class Ledger:
         if isinstance(known, Fault):
             return known
         if known is not None:
-            return Placed(self.allocations[known], replayed=True)
+            agreed = self.extended[ask["key"]]
+            return Placed(self.allocations[known], replayed=True, agreed=agreed)
         allocation = self.allocations.get(allocation_id)
         if allocation is None:
             return Fault("NotFound")
@@ -902,6 +905,8 @@ class Ledger:
         if "ttl_seconds" in ask:
             allocation.ttl_us = ask["ttl_seconds"] * SECOND
         self._renew(now_us, allocation)
+        if ask.get("key"):
+            self.extended[ask["key"]] = dict(allocation.held), allocation.granted
         return Placed(allocation)
 
     # --- Booking -----------------------------------------------------------------------------

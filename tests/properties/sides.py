@@ -625,9 +625,9 @@ class ModelSide:
                     "allocation": self._number(held, self.allocations),
                     "replayed": answer.replayed,
                     "status": held.status,
-                    "held": _held(held.first if answer.first else held.held),
+                    "held": _held(answer.agreed[0] if answer.agreed else held.held),
                     "left": _held(held.left),
-                    "granted": held.first_granted if answer.first else held.granted,
+                    "granted": answer.agreed[1] if answer.agreed else held.granted,
                     "expires_us": held.expires_us,
                     "legs": self._views((leg.head, leg.cell_us) for leg in held.legs),
                 }

@@ -315,7 +315,8 @@ def test_the_same_key_is_one_effect_and_another_payload_none() -> None:
     desk = Desk(tokens(10))
     first, again = desk.place(6, key="k"), desk.place(6, key="k")
     assert isinstance(first, Placed)
-    assert again == Placed(first.allocation, replayed=True, first=True)
+    agreed = (first.allocation.first, first.allocation.first_granted)
+    assert again == Placed(first.allocation, replayed=True, agreed=agreed)
     assert desk.place(7, key="k") == Fault("KeyReused")
     assert desk.figures() == (0, 6, 0, 0)
 

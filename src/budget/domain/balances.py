@@ -124,7 +124,7 @@ class Balance:
         self.limit = policy.limit + self.carry
         if policy.top_ups:
             self.limit += policy.topped_up(self.partition, self.window, now_us)
-        self.watched_from = self.limit * policy.warning_bps // BPS
+        self.watched_from = max(1, self.limit * policy.warning_bps // BPS)
         self.last_us = now_us
         return now_us
 
@@ -225,33 +225,56 @@ class Balance:
     def fits_at_us(self, amount: int, priority: int) -> int | None:
         """When `amount`, refused now, would fit if nothing else came; None: no reset cures it."""
         policy = self.policy
-        if amount > policy.limit - policy.headroom(priority):
-            return None
+        kept = policy.headroom(priority)
         if not policy.rolling:
-            return None if self.end_us >= MAX_US else self.end_us
-        room = self.room(priority)
+            if self.end_us >= MAX_US or amount > self._next_limit() - kept:
+                return None
+            return self.end_us
+        used = self.total
         for start_us in sorted(self.cells):
             cell = self.cells[start_us]
-            room += cell.spent + cell.reserved + cell.assumed
-            if room >= amount:
-                return leaves_at_us(policy.calendar.period, start_us)
+            used -= cell.spent + cell.reserved + cell.assumed
+            at_us = leaves_at_us(policy.calendar.period, start_us)
+            limit = policy.limit + policy.topped_up(self.partition, self.window, at_us)
+            if amount <= limit - kept - used:
+                return at_us
         return None
+
+    def _next_limit(self) -> int:
+        """The limit of the window after the open one, if nothing else comes in this one."""
+        policy = self.policy
+        window = policy.window_of(self.partition, self.end_us)
+        carry = self._unused_before(window) if policy.rollover else 0
+        return policy.limit + policy.topped_up(self.partition, window, self.end_us) + carry
 
     def crossed(self, before: int) -> list[str]:
         """The thresholds that `spent + assumed` has passed since it was `before`."""
-        after = self.spent + self.assumed
-        policy = self.policy
-        if after <= before or policy.enforcement == "ignore" or not self.limit:
-            return []
-        return [
-            kind
-            for kind, bps in (
-                ("warning", policy.warning_bps),
-                ("action", policy.action_bps),
-                ("limit", BPS),
-            )
-            if before < -(-self.limit * bps // BPS) <= after
-        ]
+        return thresholds_crossed(self.policy, self.limit, before, self.spent + self.assumed)
+
+    def crossed_in(self, posting: Posting) -> list[str]:
+        """The thresholds that a posting to a closed window has passed in it."""
+        cell = self.cells[posting.cell_us]
+        after = cell.spent + cell.assumed
+        before = after - posting.spent - posting.assumed
+        limit = self.limit_of(posting.cell_us, cell)
+        return thresholds_crossed(self.policy, limit, before, after)
+
+
+def thresholds_crossed(policy: Policy, limit: int, before: int, after: int) -> list[str]:
+    """The thresholds between two figures of `spent + assumed`; of a limit of 0 the first unit is
+    all of them.
+    """
+    if after <= before or policy.enforcement == "ignore":
+        return []
+    return [
+        kind
+        for kind, bps in (
+            ("warning", policy.warning_bps),
+            ("action", policy.action_bps),
+            ("limit", BPS),
+        )
+        if before < max(1, -(-limit * bps // BPS)) <= after
+    ]
 
 
 def _overflow() -> InvalidInput:

@@ -50,8 +50,9 @@ _OPEN: Final = select(_held.id, _held.attributes, _held.parent_id).where(
 )
 _ASSUMED: Final = select(_held.id, _held.attributes, _held.parent_id).where(
     _held.status == literal_column("'expired'"),
-    or_(_held.usd_left > 0, _held.tokens_left > 0, _held.requests_left > 0),
+    or_(_held.usd_left > 0, _held.tokens_left > 0, _held.requests_left > 0, _held.records > 0),
 )
+"""Those that hold something still; of used ones only their legs tell, see `_holds`."""
 _TOKENS_RECORDED: Final = (
     select(_usage.allocation_id, func.sum(_usage.input_tokens), func.sum(_usage.output_tokens))
     .where(
@@ -215,7 +216,9 @@ def _load_holdings(batch: Batch, budget: Budget) -> list[Holding]:
 
 
 def _holds(holding: Holding) -> bool:
-    return holding.is_open or (holding.state.status == "expired" and any(holding.state.left))
+    """Whether a hold is open or assumed. All its tokens may be used, and some of a kind left."""
+    state = holding.state
+    return holding.is_open or (state.status == "expired" and any(leg.left for leg in state.legs))
 
 
 def _hold(

@@ -7,7 +7,7 @@ nothing outlives the transaction. Not here: queueing, retries and answering (`le
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from budget.domain.allocations import Holding
 from budget.domain.answers import BalanceView
@@ -31,6 +31,23 @@ EntryLeg = tuple[int, int, int, int, int, int, int, int | None]
 
 Booked = dict[int, list[tuple[int, int]]]
 """What a usage record has spent: (cell_us, spent) by head, in the order it was booked."""
+
+
+class RefusedBy(NamedTuple):
+    """Who refused a command: a policy's partition, or (policy_id "") an envelope by its id.
+
+    `balance` is that whose limit had no room; None where it was not for want of room.
+    """
+
+    policy_id: str
+    subject: str
+    actor: str
+    detail: dict[str, object]
+    balance: Balance | None = None
+
+
+FIRST_AMOUNTS: Final = "|"
+"""In what a key refers to: the ids that its command made, this, and amounts it answered with."""
 
 _NO_SUMS: Final = [0] * 9
 _MAKES_USAGE: Final = frozenset({"record", "record_usage", "correct"})
@@ -64,7 +81,7 @@ class Batch:
         self.begun = begun
         self.changes = Changes()
         self.needs = Needs()
-        self.keys: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self.keys: dict[tuple[str, str, str], tuple[str, str, int]] = {}
         self.holdings: dict[str, Holding] = {}
         self.children: dict[str, list[Holding]] = {}
         self.balances: dict[int, Balance] = {}
@@ -73,8 +90,9 @@ class Batch:
         self.settling: dict[str, Row] = {}
         self.reversed: dict[str, str] = {}
         self.correcting: dict[str, Booked] = {}
-        self.refused: list[tuple[Balance, str, dict[str, object]]] = []
+        self.refused: list[RefusedBy] = []
         self.may_set_aside = True
+        self.swept_in_part = False
         self._versions: dict[int, int] = {}
         self._new_heads: list[int] = []
         self._touched: dict[str, Holding] = {}
@@ -92,10 +110,10 @@ class Batch:
         """Lock the idempotency keys, and learn which were used before."""
         if not self.needs.keys:
             return
-        for actor, act, key, request_hash, ref, _ in self.unit.claim(self.needs.keys):
-            self.keys[actor, act, key] = (request_hash, ref)
+        for actor, act, key, request_hash, ref, at_us in self.unit.claim(self.needs.keys):
+            self.keys[actor, act, key] = (request_hash, ref, at_us)
             wanted = self.needs.usage if act in _MAKES_USAGE else self.needs.allocations
-            wanted.update(ref.split())
+            wanted.update(ref.partition(FIRST_AMOUNTS)[0].split())
 
     def load_allocations(self) -> None:
         """Lock the allocations named, their parents, and the open children of those that end."""
@@ -201,32 +219,41 @@ class Batch:
             version = balance.post(posting)
             limit = balance.limit if admission and balance.policy.hard else None
             legs.append((head_id, cell_us, spent, reserved, assumed, overrun, version, limit))
-            if balance.spent + balance.assumed >= balance.watched_from or overrun or assumed > 0:
-                self._watch(balance, posting, before)
+            if cell_us != balance.start_us and not balance.policy.rolling:
+                self._watch(balance, posting, balance.crossed_in(posting))
+            elif balance.spent + balance.assumed >= balance.watched_from or overrun or assumed > 0:
+                self._watch(balance, posting, balance.crossed(before))
         for holding, state in decided.states:
             holding.state = state
             self._touched[holding.terms.allocation_id] = holding
         return legs
 
-    def _watch(self, balance: Balance, posting: Posting, before: int) -> None:
-        for kind in balance.crossed(before):
-            self.alert(kind, balance)
+    def _watch(self, balance: Balance, posting: Posting, crossed: Iterable[str]) -> None:
+        for kind in crossed:
+            self.alert(kind, balance, posting.cell_us)
         if posting.overrun:
-            self.alert("overrun", balance)
+            self.alert("overrun", balance, posting.cell_us)
         if posting.assumed > 0:
-            self.alert("assumed", balance)
+            self.alert("assumed", balance, posting.cell_us)
 
-    def alert(self, kind: str, balance: Balance) -> None:
-        """Raise an alert, once for each policy, partition, window and kind."""
+    def alert(self, kind: str, balance: Balance, cell_us: int | None = None) -> None:
+        """Raise an alert, once for each policy, partition, window and kind.
+
+        The window is that of `cell_us`, which may have closed; None: the open one. Of a rolling
+        policy it is a period's length of the clock.
+        """
         policy = balance.policy
-        window_us = balance.start_us
+        window_us, limit = balance.start_us, balance.limit
+        shown: Balance | Cell = balance
         if policy.rolling:
             window_us = self.now_us - self.now_us % policy.calendar.period.length_us
+        elif cell_us is not None and cell_us != window_us:
+            cell = shown = balance.cells[cell_us]
+            window_us, limit = cell_us, balance.limit_of(cell_us, cell)
         detail = rows.to_json(
             {
-                "unit": policy.unit, "limit": balance.limit, "spent": balance.spent,
-                "reserved": balance.reserved, "assumed": balance.assumed,
-                "overrun": balance.overrun,
+                "unit": policy.unit, "limit": limit, "spent": shown.spent,
+                "reserved": shown.reserved, "assumed": shown.assumed, "overrun": shown.overrun,
             }
         )  # fmt: skip
         self.changes.alerts.append(
@@ -278,7 +305,7 @@ class Batch:
         if command.key is None:
             return
         name = (command.actor, command.act, command.key)
-        self.keys[name] = (command.request_hash, ref)
+        self.keys[name] = (command.request_hash, ref, self.now_us)
         self._keys_taken.add(name)
         self.changes.keys.append((*name, command.request_hash, ref, self.now_us))
 

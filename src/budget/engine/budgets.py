@@ -155,7 +155,7 @@ def archiving(budget_id: str, caller: Caller) -> Callable[[Batch], Budget]:
         old = find_budget(batch, budget_id)
         now_us = batch.now_us
         if old.archived_us is not None:
-            return old, budget_id
+            return replace(old, replayed=True), budget_id
         policies = [replace(policy, archived_us=now_us) for policy in old.live_policies]
         new = with_policies(replace(old, archived_us=now_us), policies, now_us)
         catalogue_rows.change_budget(batch.unit, new)

@@ -43,7 +43,8 @@ def once(
 ) -> Callable[[Batch], T]:
     """A change that runs `act` unless its key was used before: then `present` tells what that made.
 
-    `act` answers with the id that `present` needs. One that changes nothing takes no key.
+    `act` answers with the id that `present` needs. One that changes nothing takes no key. A replay
+    tells of things as they are now, but for limits, which are those answered then.
     """
 
     def change(batch: Batch) -> T:
@@ -52,22 +53,32 @@ def once(
             batch.needs.keys.append((*name, request.request_hash, "", batch.now_us))
             batch.load_keys()
             if name in batch.keys:
-                earlier_hash, ref = batch.keys[name]
+                earlier_hash, ref, at_us = batch.keys[name]
                 if earlier_hash != request.request_hash:
                     raise KeyReused(
                         "This idempotency key was used before with another payload; use a new key."
                     )
-                return replace(present(batch, ref), replayed=True)
+                return _as_answered(present(batch, ref), at_us)
         answer, ref = act(batch)
         if batch.changes.entries:
             catalogue_rows.count_up(batch.unit)
             if request.key is not None:
-                batch.keys[name] = (request.request_hash, ref)
+                batch.keys[name] = (request.request_hash, ref, batch.now_us)
                 batch.changes.keys.append((*name, request.request_hash, ref, batch.now_us))
         batch.write(batch.needs.keys)
         return answer
 
     return change
+
+
+def _as_answered(made: T, at_us: int) -> T:
+    """What an earlier command made, with the limits of its time."""
+    if isinstance(made, Policy):
+        made = replace(made, limit=made.limit_at(at_us))
+    elif isinstance(made, Budget):
+        policies = tuple(replace(p, limit=p.limit_at(at_us)) for p in made.policies)
+        made = replace(made, policies=policies)
+    return replace(made, replayed=True)
 
 
 def find_budget(batch: Batch, budget_id: str) -> Budget:

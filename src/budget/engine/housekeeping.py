@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import delete, select, tuple_
 
+from budget.domain.balances import Balance
 from budget.engine.batch import Batch
 from budget.storage.schema import keys
 
@@ -67,7 +68,7 @@ class ClockGuard:
 
 
 Refuser = tuple[str, str]
-"""(policy_id, partition)."""
+"""(policy_id, partition), or ("", id of the envelope)."""
 
 
 class Untold(NamedTuple):
@@ -94,15 +95,16 @@ class Refusals:
         """Enter those of a batch's refusals that are due; what is still untold after it."""
         untold: dict[Refuser, Untold] = {}
         second = batch.now_us // 1_000_000
-        balances = {}
-        for balance, actor, detail in batch.refused:
-            name = (balance.policy.policy_id, balance.partition)
+        balances: dict[Refuser, Balance | None] = {}
+        for policy_id, subject, actor, detail, balance in batch.refused:
+            name = (policy_id, subject)
             before = untold.get(name) or self._untold.get(name)
             untold[name] = Untold(1 if before is None else before.refusals + 1, actor, detail)
-            balances[name] = balance
-        for name, balance in balances.items():
+            balances[name] = balances.get(name) or balance
+        for name, full in balances.items():
             if self._told_at.get(name) != second:
-                batch.alert("limit", balance)
+                if full is not None:
+                    batch.alert("limit", full)
                 self._write(batch, name, untold[name])
                 untold[name] = untold[name]._replace(refusals=0)
         return untold
@@ -137,4 +139,4 @@ class Refusals:
 
     def _write(self, batch: Batch, name: Refuser, untold: Untold) -> None:
         detail = {**untold.detail, "count": untold.refusals}
-        batch.enter("refused", untold.actor, [], detail, policy_id=name[0])
+        batch.enter("refused", untold.actor, [], detail, policy_id=name[0] or None)

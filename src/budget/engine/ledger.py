@@ -297,7 +297,8 @@ class Ledger:
             claimed = load(batch, commands)
             if due:
                 acts.RUN[Sweep](batch, commands[0])
-            aside = run(batch, tickets, may_set_aside=expiring)
+            more_due = batch.swept_in_part or len(due) == SWEEP_BATCH
+            aside = run(batch, tickets, may_set_aside=expiring, again=more_due)
             if sweeping and expiring:  # nothing is forgotten by a clock that has jumped
                 prune_keys(batch)
             untold = self.refusals.enter(batch)
@@ -309,7 +310,7 @@ class Ledger:
         for ticket in aside:  # only now: what was rolled back may be set aside again
             ticket.retried = True
         self.refusals.settle(batch, untold)
-        self._sweep_now = bool(aside) or len(due) == SWEEP_BATCH
+        self._sweep_now = bool(aside) or more_due
         return aside
 
     def _catalogue_of(self, unit: Unit, version: int) -> Catalogue:
@@ -418,14 +419,18 @@ def load(batch: Batch, commands: Sequence[Command]) -> list[Row]:
     return batch.needs.keys
 
 
-def run(batch: Batch, tickets: list[Ticket], *, may_set_aside: bool) -> list[Ticket]:
-    """Decide each command in order; the tickets to be decided again after a sweep."""
+def run(batch: Batch, tickets: list[Ticket], *, may_set_aside: bool, again: bool) -> list[Ticket]:
+    """Decide each command in order; the tickets to be decided again after a sweep.
+
+    Each is set aside once; more often (`again`) only as long as the sweeps have not reached the
+    last hold that was due, which may be the one in its way.
+    """
     aside: list[Ticket] = []
     for ticket in tickets:
         command = ticket.command
         assert command is not None
         ticket.error = None
-        batch.may_set_aside = may_set_aside and not ticket.retried
+        batch.may_set_aside = may_set_aside and (again or not ticket.retried)
         try:
             ticket.answer = acts.RUN[type(command)](batch, command)
         except SetAside:

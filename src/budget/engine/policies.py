@@ -10,7 +10,10 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, TypedDict
 
+from sqlalchemy import select
+
 from budget.domain.budgets import (
+    BPS,
     MAX_POLICIES,
     POLICY_FIELDS,
     Policy,
@@ -37,6 +40,9 @@ from budget.engine.changes import (
 )
 from budget.engine.fields import only_fields, parse_flag
 from budget.engine.ids import new_id
+from budget.engine.rows import balance_from_row
+from budget.storage import schema
+from budget.storage.unit import HEAD_COLUMNS
 
 MAX_LIMITS_KEPT: Final = 1000
 """How many former limits a policy remembers; older windows are judged by the oldest known."""
@@ -144,7 +150,9 @@ def changing(policy_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable
             "policy_changed", request.actor, [], detail,
             budget_id=budget.budget_id, policy_id=policy_id,
         )  # fmt: skip
-        if backfilled and new.policy_id == successor_id:
+        if new.policy_id != successor_id:
+            _alert_of_what_is_passed(batch, new)
+        elif backfilled:
             backfill(batch, budget, [new], request.actor)
         return new, new.policy_id
 
@@ -158,7 +166,7 @@ def archiving(policy_id: str, caller: Caller) -> Callable[[Batch], Policy]:
     def archive(batch: Batch) -> tuple[Policy, str]:
         old = find_policy(batch, policy_id)
         if old.archived_us is not None:
-            return old, policy_id
+            return replace(old, replayed=True), policy_id
         new = replace(old, archived_us=batch.now_us)
         budget = with_policies(find_budget(batch, old.budget_id), [new], batch.now_us)
         catalogue_rows.change_policy(batch.unit, new)
@@ -171,6 +179,20 @@ def archiving(policy_id: str, caller: Caller) -> Callable[[Batch], Policy]:
         return new, policy_id
 
     return once(request, archive, find_policy)
+
+
+def _alert_of_what_is_passed(batch: Batch, policy: Policy) -> None:
+    """Raise the alerts of thresholds that a change has moved below what is spent already."""
+    lowest = policy.limit * min(policy.warning_bps, policy.action_bps, BPS) // BPS
+    heads = schema.heads.c
+    met = select(*(heads[name] for name in HEAD_COLUMNS)).where(
+        heads.policy_id == policy.policy_id, heads.spent + heads.assumed >= max(1, lowest)
+    )
+    for row in batch.unit.execute(met):
+        balance = balance_from_row(row, policy)
+        balance.open(batch.now_us)
+        for kind in balance.crossed(0):
+            batch.alert(kind, balance)
 
 
 # --- Terms ---------------------------------------------------------------------------------------

@@ -94,6 +94,8 @@ def open_database(url: str, *, clock: Clock | None = None) -> Database:
     folder. `clock` gives microseconds since 1970 and stands in for the database's time.
     InvalidInput for a URL of another form, or a place where no file can be.
     """
+    if not isinstance(url, str):
+        raise InvalidInput("target", "must be the URL of a database, as a string.", FORMS)
     if url.startswith("sqlite:///"):
         from budget.storage.sqlite_database import SqliteDatabase
 

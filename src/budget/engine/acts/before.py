@@ -20,7 +20,7 @@ def seen(batch: Batch, command: Command) -> str | None:
     found = batch.keys.get((command.actor, command.act, command.key))
     if found is None:
         return None
-    request_hash, ref = found
+    request_hash, ref, _ = found
     if request_hash != command.request_hash:
         raise KeyReused("This idempotency key was used before with another payload; use a new key.")
     return ref

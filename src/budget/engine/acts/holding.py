@@ -1,5 +1,6 @@
 """While and until a hold lasts: extending, releasing, expiring."""
 
+import json
 from typing import Final
 
 from budget.domain import decide, facts
@@ -12,10 +13,11 @@ from budget.domain.decide import Refused
 from budget.domain.errors import Conflict, Forbidden, InvalidInput
 from budget.domain.pricing import output_hold_nanos, token_hold_nanos
 from budget.engine.acts.before import claim, holding_of, parent_of, seen
-from budget.engine.acts.placing import allocation_answer, check_within_bounds
+from budget.engine.acts.placing import Agreed, allocation_answer, check_within_bounds
 from budget.engine.acts.refusing import refuse
-from budget.engine.batch import Batch
+from budget.engine.batch import FIRST_AMOUNTS, Batch
 from budget.engine.commands import Extend, Release, Sweep
+from budget.engine.rows import to_json
 
 MAX_CHILDREN: Final = 4000
 """Open children that one command can expire; an envelope with more ends in several sweeps."""
@@ -33,7 +35,7 @@ def plan_extend(batch: Batch, command: Extend) -> None:
 def run_extend(batch: Batch, command: Extend) -> Allocation | Refusal:
     ref = seen(batch, command)
     if ref is not None:
-        return allocation_answer(batch, holding_of(batch, ref), replayed=True)
+        return allocation_answer(batch, holding_of(batch, command.allocation_id), _agreed(ref))
     holding = holding_of(batch, command.allocation_id)
     more, more_held = _more(command, holding)
     if holding.is_open:
@@ -52,8 +54,15 @@ def run_extend(batch: Batch, command: Extend) -> Allocation | Refusal:
         return refuse(batch, command, decision)
     legs = batch.apply(decision, admission=True)
     batch.enter("extended", command.actor, legs, None, allocation_id=command.allocation_id)
-    batch.take_key(command, command.allocation_id)
+    agreed = (*holding.state.held, holding.state.granted_output_tokens)
+    batch.take_key(command, f"{command.allocation_id}{FIRST_AMOUNTS}{to_json(agreed)}")
     return allocation_answer(batch, holding)
+
+
+def _agreed(ref: str) -> Agreed:
+    """What an earlier extension answered, out of what its key refers to."""
+    usd, tokens, requests, granted = json.loads(ref.partition(FIRST_AMOUNTS)[2])
+    return Agreed(Held(usd, tokens, requests), granted)
 
 
 def _more(command: Extend, holding: Holding) -> tuple[Amounts, Held]:
@@ -157,11 +166,14 @@ def run_sweep(batch: Batch, command: Sweep) -> int:
     swept = 0
     for allocation_id in command.allocation_ids:
         if len(batch.changes.entries) >= SWEPT_ENTRIES:
+            batch.swept_in_part = True
             break
         holding = batch.holdings.get(allocation_id)
         if holding is None or not holding.is_open or holding.state.expires_us > batch.now_us:
             continue
         if end_children(batch, holding):
             expire(batch, holding)
+        else:
+            batch.swept_in_part = True
         swept += 1
     return swept

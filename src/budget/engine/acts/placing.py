@@ -1,6 +1,7 @@
 """Placing: a hold for a call or for an envelope of calls, and `check`, which holds nothing."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from budget.domain import decide
 from budget.domain.allocations import Amounts, Held, Holding, Terms, default_size_tokens
@@ -46,7 +47,9 @@ def _attributes(batch: Batch, command: Place) -> Mapping[str, str]:
 def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
     replayed = None if command.dry else _placed_before(batch, command)
     if replayed is not None:
-        return allocation_answer(batch, replayed, replayed=True, as_placed=True)
+        terms = replayed.terms
+        first = Agreed(terms.first, terms.first_granted_output_tokens)
+        return allocation_answer(batch, replayed, first)
     parent = _open_envelope(batch, command) if command.parent_id is not None else None
     attributes = _attributes(batch, command)
     match = batch.catalogue.match(attributes)
@@ -186,17 +189,25 @@ def _wanted(
     )
 
 
+class Agreed(NamedTuple):
+    """What a command answered that an allocation holds, and the output tokens granted."""
+
+    held: Held
+    granted_output_tokens: int | None
+
+
 def allocation_answer(
-    batch: Batch, holding: Holding, *, replayed: bool = False, as_placed: bool = False
+    batch: Batch, holding: Holding, first: Agreed | None = None, *, replayed: bool = False
 ) -> Allocation:
-    """An allocation as its caller sees it; `as_placed`: without what later extensions added."""
+    """An allocation as its caller sees it; replayed, as it was agreed at `first`."""
     terms, state = holding.terms, holding.state
+    agreed = first or Agreed(state.held, state.granted_output_tokens)
     return Allocation(
         terms.allocation_id,
         state.status,
-        terms.first if as_placed else state.held,
+        agreed.held,
         state.left,
-        terms.first_granted_output_tokens if as_placed else state.granted_output_tokens,
+        agreed.granted_output_tokens,
         terms.placed_us,
         state.expires_us,
         None if terms.rates is None else terms.rates.basis,
@@ -208,5 +219,5 @@ def allocation_answer(
         terms.envelope,
         terms.parent_id,
         terms.metadata,
-        replayed,
+        replayed or first is not None,
     )

@@ -153,9 +153,9 @@ def run_report(batch: Batch, command: Report) -> Receipt:
     if decided.overran:
         flags.append("overrun")
     legs = batch.apply(decided)
-    for balance, _ in places:
+    for balance, place in places:
         if balance.policy.hard:
-            batch.alert("unreserved", balance)
+            batch.alert("unreserved", balance, place.cell_us)
     entry_id = batch.enter(
         "reported", command.actor, legs, {"flags": flags}, usage_id=command.usage_id
     )

@@ -4,9 +4,10 @@ from budget.domain.answers import (
     Refusal,
     RefusalLine,
 )
-from budget.domain.decide import Refused, Shortfall
+from budget.domain.balances import Balance
+from budget.domain.decide import EnvelopeShort, Refused, Shortfall
 from budget.domain.money import format_usd
-from budget.engine.batch import Batch
+from budget.engine.batch import Batch, RefusedBy
 from budget.engine.catalogue import Match
 from budget.engine.commands import Command, Place
 
@@ -16,8 +17,11 @@ def refuse(
 ) -> Refusal:
     """The answer to a refusal; SetAside once, if holds are due that may make room."""
     batch.set_aside_if_due()
+    dry = isinstance(command, Place) and command.dry
     if refused.envelope is not None:
         short = refused.envelope
+        if not dry:
+            _count_empty(batch, command, short)
         amount = _amount_text(short.requested, short.unit)
         return Refusal(
             code="envelope_exhausted",
@@ -37,7 +41,7 @@ def refuse(
         ),
         key=lambda line: (line.resets_us is not None, -(line.resets_us or 0)),
     )
-    if not (isinstance(command, Place) and command.dry):
+    if not dry:
         for short_of in refused.shortfalls:
             _count_refusal(batch, command, short_of)
     return Refusal(
@@ -67,19 +71,31 @@ def _amount_text(amount: int, unit: str) -> str:
 
 
 def refuse_unpriced(batch: Batch, command: Place, match: Match) -> Refusal:
+    """The answer to a call of a model without a price, by every budget that refuses such calls.
+
+    A budget speaks through its policies in money, or through all if it has none.
+    """
     strict = [budget for budget in match.budgets if budget.unpriced_rule == "refuse"]
-    views = [
-        batch.view(balance)
-        for balance in batch.balances_of(match)
-        if balance.policy.budget_id == strict[0].budget_id and balance.policy.unit == "usd"
-    ]
+    refusing: list[Balance] = []
+    for budget in strict:
+        own = [b for b in batch.balances_of(match) if b.policy.budget_id == budget.budget_id]
+        refusing += [b for b in own if b.policy.unit == "usd"] or own
+    if not command.dry:
+        for balance in refusing:
+            detail: dict[str, object] = {
+                "partition": balance.partition, "unit": balance.policy.unit, "model": command.model,
+                "provider": command.provider, "attributes": command.attributes,
+                "act": command.act, "code": "model_unpriced",
+            }  # fmt: skip
+            policy_id = balance.policy.policy_id
+            batch.refused.append(RefusedBy(policy_id, balance.partition, command.actor, detail))
     return Refusal(
         code="model_unpriced",
         detail=f"The price of model {command.model!r} is not known, and budget "
         f"{strict[0].name!r} refuses unpriced models. Name a priced model, or set the budget's "
         '"unpriced" to "allow" or to {input, output} prices.',
         at_us=batch.now_us,
-        lines=tuple(RefusalLine(view, 0, 0, None) for view in views),
+        lines=tuple(RefusalLine(batch.view(balance), 0, 0, None) for balance in refusing),
         provider=command.provider,
         model=command.model,
     )
@@ -93,4 +109,16 @@ def _count_refusal(batch: Batch, command: Command, short: Shortfall) -> None:
         "assumed": short.assumed, "requested": short.requested, "shortfall": short.short,
         "attributes": attributes, "act": command.act,
     }  # fmt: skip
-    batch.refused.append((short.balance, command.actor, detail))
+    balance = short.balance
+    batch.refused.append(
+        RefusedBy(balance.policy.policy_id, balance.partition, command.actor, detail, balance)
+    )
+
+
+def _count_empty(batch: Batch, command: Command, short: EnvelopeShort) -> None:
+    detail = {
+        "parent_id": short.parent_id, "unit": short.unit, "limit": short.limit,
+        "requested": short.requested, "shortfall": short.requested - short.left,
+        "act": command.act, "code": "envelope_exhausted",
+    }  # fmt: skip
+    batch.refused.append(RefusedBy("", short.parent_id, command.actor, detail))

@@ -8,7 +8,6 @@ both must agree.
 
 import json
 from bisect import bisect_left
-from collections import defaultdict
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -21,8 +20,7 @@ from budget.storage import schema
 UNITS: Final = ("usd", "tokens", "input_tokens", "output_tokens", "requests")
 BUCKETS: Final = 60
 LIMITS_KEPT: Final = 1000
-"""How many limits a policy's row remembers; entries from before those are held against the oldest.
-"""
+"""How many limits a policy's row remembers; the journal tells of all."""
 
 UNBORN: Final = 2**63
 Scope = dict[str, str | list[str]]
@@ -30,7 +28,7 @@ Scope = dict[str, str | list[str]]
 
 _e: Final = schema.entries.c
 _CHANGES: Final = (
-    select(_e.id, _e.kind, _e.budget_id, _e.policy_id, _e.detail)
+    select(_e.id, _e.at_us, _e.kind, _e.budget_id, _e.policy_id, _e.detail)
     .where(
         _e.kind.in_(
             (
@@ -56,8 +54,9 @@ class Granted(NamedTuple):
 class Policy:
     """A policy and its past.
 
-    `limits` are (since_us, limit), of which `limit_entries` tell all but the first. It is in force
-    after the entry `born` and before the entry `gone`, all the while with the same scope.
+    `limits` are (since_us, limit) as the journal tells them, all but the first in `limit_entries`.
+    It is in force after the entry `born` and before the entry `gone`, all the while with the same
+    scope.
     """
 
     def __init__(self, row: Any) -> None:
@@ -69,7 +68,8 @@ class Policy:
         self.bucket_us = -(-self.calendar.period.length_us // BUCKETS)
         self.created_us: int = row.created_us
         self.limit: int = row.limit_amount
-        self.limits: list[tuple[int, int]] = [(s, v) for s, v in json.loads(row.limits)]
+        self.kept: list[tuple[int, int]] = [(s, v) for s, v in json.loads(row.limits)]
+        self.limits: list[tuple[int, int]] = []
         self.limit_entries: list[int] = []
         self.top_ups: list[Granted] = []
         self.partition_by: list[str] = json.loads(row.partition_by)
@@ -153,7 +153,7 @@ def read_policies(connection: Connection, findings: Findings) -> dict[str, Polic
     for row in stream(connection, _CHANGES):
         journal.take(row)
     for policy in policies.values():
-        _check_limits(policy, journal.limits[policy.policy_id], findings)
+        _check_limits(policy, findings)
         if policy.born == UNBORN:
             findings.add("I9", policy.policy_id, "the journal does not tell how it came to be")
     _read_top_ups(connection, policies, journal.top_ups, findings)
@@ -167,12 +167,11 @@ class _Journal:
         self._policies = policies
         self._findings = findings
         self._scopes: dict[str | None, Scope] = {}
-        self.limits: dict[str, list[int]] = defaultdict(list)
         self.top_ups: dict[str, int] = {}
 
     def take(self, row: Any) -> None:
         """Read one entry."""
-        entry_id, kind, budget_id, policy_id, text = row
+        entry_id, at_us, kind, budget_id, policy_id, text = row
         detail = json.loads(text)
         changes = detail.get("changes", {})
         if kind == "topped_up":
@@ -180,20 +179,20 @@ class _Journal:
         elif kind == "budget_created":
             self._scopes[budget_id] = detail["scope"]
             for name, written in detail["policies"].items():
-                self._bear(entry_id, budget_id, name, written["limit"])
+                self._bear(entry_id, at_us, budget_id, name, written["limit"])
         elif kind == "policy_created":
-            self._bear(entry_id, budget_id, policy_id, detail["limit"])
+            self._bear(entry_id, at_us, budget_id, policy_id, detail["limit"])
         elif kind == "budget_changed":
             if "scope" in changes:
                 self._scopes[budget_id] = changes["scope"]["new"]
             for name, successor in detail.get("successors", {}).items():
                 self._end(entry_id, name)
-                self._bear(entry_id, budget_id, successor, None)
+                self._succeed(entry_id, at_us, budget_id, name, successor, {})
         elif kind == "policy_changed" and "successor" in detail:
             self._end(entry_id, policy_id)
-            self._bear(entry_id, budget_id, detail["successor"], None)
+            self._succeed(entry_id, at_us, budget_id, policy_id, detail["successor"], changes)
         elif kind == "policy_changed":
-            self._change(entry_id, policy_id, changes)
+            self._change(entry_id, at_us, policy_id, changes)
         elif kind == "policy_archived":
             self._end(entry_id, policy_id)
         elif kind == "budget_archived":
@@ -206,26 +205,45 @@ class _Journal:
             self._findings.add("I9", name, f"entry {entry_id} tells of a policy that is not there")
         return policy
 
-    def _bear(self, entry_id: int, budget_id: str, name: str, limit: Any) -> None:
+    def _bear(
+        self, entry_id: int, at_us: int, budget_id: str, name: str, limit: Any
+    ) -> Policy | None:
         policy = self._policy(entry_id, name)
         if policy is not None:
             policy.born = entry_id
             policy.scope = self._scopes.get(budget_id, {})
             if limit is not None:
-                self.limits[name].append(_amount(limit, policy.unit))
+                policy.limits.append((at_us, _amount(limit, policy.unit)))
+        return policy
+
+    def _succeed(
+        self,
+        entry_id: int,
+        at_us: int,
+        budget_id: str,
+        name: str,
+        successor: str,
+        changes: dict[str, Any],
+    ) -> None:
+        """A successor begins with the limit of the policy before it, unless that changes too."""
+        changed = changes.get("limit", {}).get("new")
+        new = self._bear(entry_id, at_us, budget_id, successor, changed)
+        old = self._policies.get(name)
+        if new is not None and changed is None and old is not None and old.limits:
+            new.limits.append((at_us, old.limits[-1][1]))
 
     def _end(self, entry_id: int, name: str) -> None:
         policy = self._policy(entry_id, name)
         if policy is not None:
             policy.gone = entry_id
 
-    def _change(self, entry_id: int, name: str, changes: dict[str, Any]) -> None:
+    def _change(self, entry_id: int, at_us: int, name: str, changes: dict[str, Any]) -> None:
         policy = self._policy(entry_id, name)
         if policy is None:
             return
         if "limit" in changes:
             policy.limit_entries.append(entry_id)
-            self.limits[name].append(_amount(changes["limit"]["new"], policy.unit))
+            policy.limits.append((at_us, _amount(changes["limit"]["new"], policy.unit)))
         if "hard_limit" in changes.get("enforcement", {}).values():
             policy.hard.change(entry_id)
         if "rollover" in changes:
@@ -236,42 +254,20 @@ def _amount(written: Any, unit: int) -> int:
     return int(Decimal(written) * 10**9) if unit == 0 else int(written)
 
 
-def _check_limits(policy: Policy, told: list[int], findings: Findings) -> None:
+def _check_limits(policy: Policy, findings: Findings) -> None:
     """The limits of the row against those of the journal, and against the one in force."""
-    kept = [limit for _, limit in policy.limits]
-    if not kept:
-        findings.add("I2", policy.policy_id, "the policy has no history of limits")
+    told = policy.limits
+    if policy.kept != told[-LIMITS_KEPT:]:
+        findings.add("I2", policy.policy_id, f"its limits are {policy.kept}, the journal's {told}")
+    if not policy.kept or policy.kept[-1][1] != policy.limit:
+        findings.add(
+            "I2",
+            policy.policy_id,
+            f"the policy's limit is {policy.limit}, its history ends with {policy.kept[-1:]}",
+        )
+    if len(told) != 1 + len(policy.limit_entries):  # the journal does not tell how it came to be
         policy.limits = [(policy.created_us, policy.limit)]
         policy.limit_entries = []
-        return
-    if kept[-1] != policy.limit:
-        findings.add(
-            "I2",
-            policy.policy_id,
-            f"the policy's limit is {policy.limit}, the last of its history {kept[-1]}",
-        )
-    # A successor's first limit is told by the entry of the policy that it succeeds.
-    compared = min(len(told), len(kept))
-    if kept[len(kept) - compared :] != told[len(told) - compared :]:
-        findings.add("I2", policy.policy_id, f"its limits are {kept}, the journal tells {told}")
-    changes = len(kept) - 1
-    if len(policy.limit_entries) > changes:
-        if len(kept) < LIMITS_KEPT:
-            findings.add(
-                "I2",
-                policy.policy_id,
-                f"the journal tells {len(policy.limit_entries)} changes of its limit, "
-                f"its history has {changes}",
-            )
-        policy.limit_entries = policy.limit_entries[len(policy.limit_entries) - changes :]
-    elif len(policy.limit_entries) < changes:
-        findings.add(
-            "I2",
-            policy.policy_id,
-            f"its limit has changed {changes} times, "
-            f"the journal tells {len(policy.limit_entries)} of them",
-        )
-        policy.limits = policy.limits[: 1 + len(policy.limit_entries)]
 
 
 def _read_top_ups(
