@@ -57,10 +57,9 @@ class History:
         getattr(self, step.act)(step)
 
     def forget_what_is_over(self) -> None:
-        """What the twin can't know of: allocations that hold nothing, and records booked before."""
+        """What the twin can't know of: allocations that hold nothing."""
         self.held = [id_ for id_ in self.held if self.holds(id_)]
         self.envelopes = [id_ for id_ in self.envelopes if self.holds(id_)]
-        self.usage = []
 
     def holds(self, allocation_id: str) -> bool:
         allocation = self.books.allocation(allocation_id)

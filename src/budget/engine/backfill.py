@@ -202,6 +202,60 @@ def _bucket_us(policy: Policy, occurred_us: int, now_us: int) -> int | None:
     return bucket_start_us(policy.calendar.period, min(occurred_us, now_us))
 
 
+_entry = schema.entries.c
+_BACKFILLS: Final = (  # the kind written out, so that their own index is taken
+    select(_entry.id, _entry.at_us, _entry.policy_id)
+    .where(
+        _entry.kind == literal_column("'backfilled'"),
+        _entry.id > bindparam("after_id", type_=_entry.id.type),
+    )
+    .order_by(_entry.id)
+)
+
+
+def counted(
+    batch: Batch, records: Sequence[Row], posted: Sequence[tuple[int, int, int]]
+) -> list[tuple[int, int, int]]:
+    """What backfills have counted of a usage record: (head_id, cell_us, spent).
+
+    `records` are its row and those of its replacements so far, the oldest first; `posted` is what
+    their own entries have. A policy that has ended counts if a correction has reached it before.
+    """
+    attributes = decode_attributes(records[0][6])
+    reached = {head_id for head_id, _, _ in posted}
+    found: dict[str, tuple[int, int, int]] = {}
+    for entry_id, at_us, policy_id in batch.unit.execute(_BACKFILLS, {"after_id": records[0][2]}):
+        policy = batch.catalogue.policies[policy_id]
+        partition = partition_of(policy.partition_by, attributes)
+        occurred_us = records[0][5]
+        if policy_id in found or occurred_us < _since_us(policy, partition, at_us):
+            continue
+        scope = batch.catalogue.budgets[policy.budget_id].scope
+        head_id = _head_id(batch, policy_id, partition)
+        in_force = policy.archived_us is None and scope_matches(scope, attributes)
+        if head_id is None or not (in_force or head_id in reached):
+            continue
+        cell_us = _bucket_us(policy, occurred_us, at_us)
+        if cell_us is None:
+            cell_us = policy.window_of(partition, at_us).start_us
+        before = [record for record in records if record[2] < entry_id][-1]
+        found[policy_id] = (head_id, cell_us, _amounts_of(before)[policy.unit_index] or 0)
+    return list(found.values())
+
+
+def _head_id(batch: Batch, policy_id: str, partition: str) -> int | None:
+    heads = schema.heads.c
+    named = select(heads.id).where(heads.policy_id == policy_id, heads.partition == partition)
+    found = batch.unit.execute(named)
+    return found[0][0] if found else None
+
+
+def _amounts_of(record: Row) -> tuple[int | None, int, int, int, int]:
+    """What a USAGE_COLUMNS row used, in every unit."""
+    input_tokens, output_tokens, requests, cost = record[11], record[12], record[17], record[18]
+    return cost, input_tokens + output_tokens, input_tokens, output_tokens, requests
+
+
 # --- What is held --------------------------------------------------------------------------------
 
 

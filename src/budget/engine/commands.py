@@ -54,7 +54,10 @@ class Place(Command, gc=False):
 
 
 class Record(Command, gc=False):
-    """Book usage on an allocation. `requests` None: 1 on the first record, else 0."""
+    """Book usage on an allocation. `requests` None: 1 on the first record, else 0.
+
+    `attributes` are what the model and the provider told with the usage say: they and the tier.
+    """
 
     act: ClassVar[str] = "record"
 
@@ -66,6 +69,7 @@ class Record(Command, gc=False):
     reported_cost_nanos: int | None
     final: bool
     occurred_us: int | None
+    attributes: Mapping[str, str]
     provider: str | None
     model: str | None
     rates: Rates | None

@@ -130,9 +130,10 @@ def recording(
     """The command of `record`; `final` is true unless the ask says otherwise (that is `settle`)."""
     only_fields(ask, _USAGE_FIELDS)
     usage_id = chosen_id(ask, "usage_id")
+    attributes: Mapping[str, str] = {}
     provider = model = None
     if ask.get("model") is not None or ask.get("provider") is not None:
-        _, provider, model = who(ask)
+        attributes, provider, model = who(ask)
     return Record(
         actor=caller.actor,
         key=parse_idempotency_key(ask),
@@ -146,6 +147,7 @@ def recording(
         reported_cost_nanos=parse_cost_nanos(ask),
         final=True if ask.get("final") is None else parse_flag(ask, "final"),
         occurred_us=instant_us(ask, "occurred_at"),
+        attributes=attributes,
         provider=provider,
         model=model,
         rates=None if model is None else prices.lookup(provider, model, now_us),

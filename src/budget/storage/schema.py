@@ -295,7 +295,9 @@ entries = _table(
     _text("policy_id", null=True),
     _text("legs"),
     _text("detail"),
-)
+    Index("ix_entries_backfilled", "id", sqlite_where=text("kind = 'backfilled'"),
+          postgresql_where=text("kind = 'backfilled'")),
+)  # fmt: skip
 """The journal, which is also the stream of events: one immutable row for each accepted command.
 
 `id` packs (epoch, xid, number within the transaction), see `storage.cursors`; it is the readers'

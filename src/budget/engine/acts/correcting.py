@@ -14,6 +14,7 @@ from budget.domain.usage import Usage, negated
 from budget.engine import rows
 from budget.engine.acts.before import claim, seen
 from budget.engine.acts.booking import amounts_of, book, priced
+from budget.engine.backfill import counted
 from budget.engine.batch import Batch, Booked, SetAside
 from budget.engine.commands import Correct
 from budget.storage.unit import Row
@@ -43,18 +44,21 @@ def _booked(batch: Batch, row: Row) -> Booked:
     """What a record has spent, cell by cell, in the order it was booked.
 
     The entry of a replacement tells only how it differs from what it replaced, so all entries back
-    to the first record are added up.
+    to the first record are added up, after what policies that began later have counted of it.
     """
-    entry_ids = [row[2]]
-    while row[24] is not None:
-        (row,) = batch.unit.usage([row[24]])
-        entry_ids.append(row[2])
-    legs = dict(batch.unit.entry_legs(entry_ids))
+    records = [row]
+    while records[0][24] is not None:
+        records[:0] = batch.unit.usage([records[0][24]])
+    legs = dict(batch.unit.entry_legs([record[2] for record in records]))
+    posted = [
+        (head_id, cell_us, spent)
+        for record in records
+        for head_id, cell_us, spent, *_ in rows.postings_from_json(legs[record[2]])
+    ]
     sums: dict[int, dict[int, int]] = {}
-    for entry_id in reversed(entry_ids):
-        for head_id, cell_us, spent, *_ in rows.postings_from_json(legs[entry_id]):
-            cells = sums.setdefault(head_id, {})
-            cells[cell_us] = cells.get(cell_us, 0) + spent
+    for head_id, cell_us, spent in (*counted(batch, records, posted), *posted):
+        cells = sums.setdefault(head_id, {})
+        cells[cell_us] = cells.get(cell_us, 0) + spent
     return {head_id: list(cells.items()) for head_id, cells in sums.items()}
 
 

@@ -6,6 +6,7 @@ from budget.domain.answers import (
     Receipt,
 )
 from budget.domain.errors import Conflict
+from budget.domain.pricing import Rates, decode_rates
 from budget.domain.usage import Usage
 from budget.engine import rows
 from budget.engine.acts.before import claim, holding_of, parent_of
@@ -42,14 +43,12 @@ def run_record(batch: Batch, command: Record) -> Receipt:
     if before is not None:
         return receipt(batch, before, holding, replayed=True)
     occurred_us = occurred(command.occurred_us, batch.now_us)
-    if command.final:
-        check_children(batch, holding)
-        end_children(batch, holding)
     terms = holding.terms
-    provider, model = terms.provider or command.provider, terms.model or command.model
     rates = terms.rates
-    if rates is None and terms.model is None:
-        rates = command.rates or stand_in(batch, command.model, terms.attributes)
+    other = _is_another_model(command, terms.model, rates)
+    if other:
+        rates = command.rates or rates or stand_in(batch, command.model, terms.attributes)
+    told = command if other else terms
     requests = command.requests
     if requests is None:
         requests = 1 if holding.state.records == 0 else 0
@@ -57,6 +56,9 @@ def run_record(batch: Batch, command: Record) -> Receipt:
     if requests != usage.requests:
         usage = usage._replace(requests=requests)
     cost, flags = cost_of(rates, usage, command)
+    if command.final:
+        check_children(batch, holding)
+        end_children(batch, holding)
     if holding.state.status in ("expired", "released"):
         flags.insert(0, "late")
     decided = facts.record(
@@ -78,7 +80,8 @@ def run_record(batch: Batch, command: Record) -> Receipt:
     )  # fmt: skip
     row = book(
         batch, command, entry_id, usage, cost, flags, usage_id=command.usage_id,
-        attributes_json=_with_model(terms, provider, model), provider=provider, model=model,
+        attributes_json=_with_model(terms, command) if other else terms.attributes_json,
+        provider=told.provider or command.provider, model=told.model,
         rates=rates, allocation_id=command.allocation_id, final=command.final,
         reported=command.reported_cost_nanos, occurred_us=occurred_us,
         metadata=command.metadata,
@@ -97,7 +100,7 @@ def _same_as_settled(batch: Batch, holding: Holding, command: Record) -> Row:
         asked = asked._replace(requests=command.requests)
     elif booked is not None:
         asked = asked._replace(requests=booked.requests)
-    if row is None or booked != asked:
+    if row is None or booked != asked or _tells_otherwise(command, row):
         raise Conflict(
             f"The allocation was settled by {holding.state.settled_by} with other usage; "
             "correct that record instead.",
@@ -106,12 +109,33 @@ def _same_as_settled(batch: Batch, holding: Holding, command: Record) -> Row:
     return row
 
 
-def _with_model(terms: Terms, provider: str | None, model: str | None) -> str:
-    """The attributes of usage, as JSON: the allocation's, and the model it was told of only now."""
-    if model is None or "model" in terms.attributes:
-        return terms.attributes_json
-    more = {"model": model} if provider is None else {"model": model, "provider": provider}
-    return rows.to_json(dict(sorted({**terms.attributes, **more}.items())))
+def _tells_otherwise(command: Record, row: Row) -> bool:
+    """Whether usage of the same counts tells another cost or model than was booked."""
+    cost = command.reported_cost_nanos
+    rates = None if row[20] is None else decode_rates(row[20])
+    return (cost is not None and cost != row[19]) or _is_another_model(command, row[8], rates)
+
+
+def _is_another_model(command: Record, model: str | None, rates: Rates | None) -> bool:
+    """Whether usage is of another model than that of the hold: then it has that one's price.
+
+    A name of the same price, or one that nobody knows, is only another name (a dated id, say).
+    """
+    if command.model is None or command.model == model:
+        return False
+    if model is None:
+        return True
+    new = command.rates
+    if new is None:
+        return False
+    if rates is None or new.model != rates.model:
+        return True
+    return command.provider is not None and new.provider != rates.provider
+
+
+def _with_model(terms: Terms, command: Record) -> str:
+    """The attributes of usage, as JSON: the allocation's, but the model it was told of now."""
+    return rows.to_json(dict(sorted({**terms.attributes, **command.attributes}.items())))
 
 
 def plan_report(batch: Batch, command: Report) -> None:

@@ -362,6 +362,7 @@ def _journal() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_entries")),
         sqlite_strict=True,
     )
+    op.create_index("ix_entries_backfilled", "entries", ["id"], **_where("kind = 'backfilled'"))
     op.create_table(
         "keys",
         _text("actor"),

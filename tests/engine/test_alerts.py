@@ -1,0 +1,65 @@
+"""Alerts: each tells of the window it is about, once, and of a limit that came down to meet it."""
+
+from typing import Any
+
+from budget.engine import reports
+from budget.engine.budget import Budget as Books
+from tests.engine.opened import DAY, MILLI, USD, Clock, allocated, us
+
+
+def a_policy(books: Books, **given: Any) -> str:
+    policy: Any = {"unit": "usd", "period": "daily", "limit": "1", **given}
+    made = books.create_budget(name="B", policies=[policy])
+    return made.policies[0].policy_id
+
+
+def raised(books: Books) -> dict[str, list[tuple[int, str]]]:
+    """The alerts by kind: the windows they are about, and their detail."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for alert in reports.alerts(books.books.database).items:
+        found.setdefault(alert.kind, []).append((alert.window_us, alert.detail))
+    return found
+
+
+def test_an_overrun_in_a_window_that_has_closed_is_told_of_that_one(
+    books: Books, clock: Clock
+) -> None:
+    a_policy(books)
+    yesterday = allocated(books, usd="1", model="m", ttl_seconds=86_400).allocation_id
+    clock.move(DAY // 2)
+    books.settle(yesterday, input_tokens=1500, output_tokens=0)  # 1.5 of 1
+    (told,) = raised(books)["overrun"]
+    assert told[0] == us("2026-05-15 00:00")
+    assert f'"spent":{1500 * MILLI}' in told[1]
+    assert f'"overrun":{500 * MILLI}' in told[1]
+    assert {"warning", "action", "limit"} <= raised(books).keys()
+    today = allocated(books, usd="1", model="m").allocation_id
+    books.settle(today, input_tokens=1500, output_tokens=0)
+    windows = [window_us for window_us, _ in raised(books)["overrun"]]
+    assert windows == [us("2026-05-16 00:00"), us("2026-05-15 00:00")]
+
+
+def test_a_limit_of_nothing_is_passed_by_the_first_spend(books: Books) -> None:
+    a_policy(books, limit="0", enforcement="warn")
+    books.record_usage(model="m", input_tokens=1, output_tokens=0)
+    assert {"warning", "action", "limit"} <= raised(books).keys()
+
+
+def test_a_limit_that_is_lowered_below_what_is_spent_alerts(books: Books) -> None:
+    policy_id = a_policy(books, limit="10")
+    books.settle(allocated(books, usd="5", model="m").allocation_id, input_tokens=5000,
+                 output_tokens=0)  # fmt: skip
+    assert raised(books) == {}
+    books.change_policy(policy_id, limit="6")  # 5 of 6 is 83%
+    assert raised(books).keys() == {"warning"}
+    books.change_policy(policy_id, limit="5")
+    assert raised(books).keys() == {"warning", "action", "limit"}
+    assert f'"limit":{5 * USD}' in raised(books)["limit"][0][1]
+
+
+def test_a_limit_that_begins_to_warn_alerts_of_what_is_spent_already(books: Books) -> None:
+    policy_id = a_policy(books, enforcement="ignore")
+    books.record_usage(model="m", input_tokens=900, output_tokens=0)
+    assert raised(books) == {}
+    books.change_policy(policy_id, enforcement="warn")
+    assert raised(books).keys() == {"warning"}
