@@ -226,7 +226,7 @@ def test_a_top_up_that_cannot_be_is_refused_by_field(
         ({}, "reason"),
         ({"reason": "x", "replacement": []}, "replacement"),
         ({"reason": "x", "replacement": {"colour": 1}}, "replacement.colour"),
-        ({"reason": "x", "replacement": {"cost": "1"}}, "replacement.cost"),
+        ({"reason": "x", "replacement": {"cost": "-1"}}, "replacement.cost"),
         ({"reason": "x", "replacement": {"cache_read_tokens": 9}}, "replacement.input_tokens"),
         ({"reason": "x", "usage_id": "y"}, "usage_id"),
     ],

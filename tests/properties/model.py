@@ -759,6 +759,7 @@ class Ledger:
             if wish.amount > room:
                 cells = head.live(now_us)
                 end = head.window(wish.cell_us)[1]
+                ahead = policy.limit + head.topped_up(end, now_us) + head.carry(end)
                 lines.append(
                     Line(
                         policy.policy_id,
@@ -769,7 +770,7 @@ class Ledger:
                         sum(cell.assumed for cell in cells),
                         wish.amount,
                         wish.amount - max(0, room),  # a choice
-                        None if end == NEVER or wish.amount > policy.limit - kept else end,
+                        None if end == NEVER or wish.amount > ahead - kept else end,
                     )
                 )
                 heads.append(head)
