@@ -7,6 +7,7 @@ import pytest
 from budget.domain.answers import Refusal
 from budget.domain.budgets import Policy
 from budget.domain.errors import KeyReused
+from budget.domain.windows import MAX_US
 from budget.engine import top_ups as acts
 from budget.engine.asks import LOCAL, Caller
 from budget.engine.budget import Budget as Books
@@ -221,3 +222,20 @@ def test_a_policy_without_partitions_has_the_one_without_a_name(books: Books) ->
     policy = a_policy(books)
     books.top_up(policy.policy_id, amount="5", reason="r", partition={})
     assert limits(books) == [15]
+
+
+def test_a_top_up_without_a_date_says_when_its_window_ends(books: Books, clock: Clock) -> None:
+    def until(period: str, partition: dict[str, str | None] | None = None) -> int:
+        policy: Any = {"unit": "tokens", "period": period, "limit": 1}
+        made = books.create_budget(name=period, policies=[policy])
+        return books.top_up(
+            made.policies[0].policy_id, amount=1, reason="r", partition=partition
+        ).until_us
+
+    tomorrow = us("2026-05-16 00:00")
+    assert until("daily") == tomorrow
+    assert until("rolling:10m") == clock() + 10 * MINUTE
+    assert until("total") == MAX_US
+    assert until("per_session", {"session": "s"}) == MAX_US
+    # Calls without a session have the day as their window, so a top-up of all ends with that.
+    assert until("per_session") == until("per_session", {"session": None}) == tomorrow

@@ -35,9 +35,10 @@ def topping_up(policy_id: str, ask: Mapping[str, Any], caller: Caller) -> Callab
         amount = parse_limit(ask["amount"], policy.unit, "amount")
         if not amount:
             raise InvalidInput("amount", "must be above 0.")
+        named = _partition_named(partition, policy)
         made = TopUp(
-            top_up_id, policy_id, _partition_named(partition, policy), amount, now_us,
-            _until(until_us, policy, now_us), request.actor, reason,
+            top_up_id, policy_id, named, amount, now_us,
+            _until(until_us, policy, named, now_us), request.actor, reason,
         )  # fmt: skip
         budget = with_policies(
             budget, [replace(policy, top_ups=(*policy.top_ups, made))], budget.updated_us
@@ -46,7 +47,8 @@ def topping_up(policy_id: str, ask: Mapping[str, Any], caller: Caller) -> Callab
         batch.catalogue = batch.catalogue.with_budget(budget)
         detail = {
             "top_up_id": top_up_id, "partition": made.partition, "unit": policy.unit,
-            "amount": amount_to_json(amount, policy.unit), "until": to_rfc3339(made.until_us),
+            "amount": amount_to_json(amount, policy.unit),
+            "until": None if made.until_us >= MAX_US else to_rfc3339(made.until_us),
             "reason": reason,
         }  # fmt: skip
         batch.enter(
@@ -61,14 +63,25 @@ def topping_up(policy_id: str, ask: Mapping[str, Any], caller: Caller) -> Callab
     return once(request, top_up, present)
 
 
-def _until(until_us: int | None, policy: Policy, now_us: int) -> int:
-    """Until when a top-up counts; without a date in the current window only."""
+def _until(until_us: int | None, policy: Policy, partition: str | None, now_us: int) -> int:
+    """Until when a top-up counts; without a date to the end of the current window.
+
+    Of sessions, which do not end, and the calls without one, which have the day, the day decides.
+    """
     if until_us is None:
-        length_us = policy.calendar.period.length_us if policy.rolling else 1
-        return min(now_us + length_us, MAX_US - 1)
+        if policy.rolling:
+            return min(now_us + policy.calendar.period.length_us, MAX_US)
+        partitions = [partition] if partition is not None else _kinds_of_partition(policy)
+        return min(policy.window_of(one, now_us).end_us for one in partitions)
     if until_us <= now_us:
         raise InvalidInput("until", "must lie in the future.")
     return until_us
+
+
+def _kinds_of_partition(policy: Policy) -> list[str]:
+    """One partition of each kind of window that the policy has."""
+    named = dict.fromkeys(policy.partition_by, "x")
+    return [partition_of(policy.partition_by, attributes) for attributes in (named, {})]
 
 
 def _parse_partition(given: object) -> dict[str, str | None] | None:
