@@ -116,7 +116,7 @@ def test_a_port_that_is_taken_is_exit_5_and_says_what_to_do(service: Served) -> 
         (["--port", "http"], "port: 'http' is not a port"),
         (["--host", "0.0.0.0"], "--insecure-behind-proxy"),
         (["--host", "no.such.host.invalid"], "is no address of this machine"),
-        (["--target", "http://127.0.0.1:8013"], "is not the URL of a database"),
+        (["--port", "0", "--target", "http://h:1"], "is not the URL of a database"),
     ],
 )
 def test_what_cannot_be_served_is_exit_2(tmp_path: Path, words: list[str], part: str) -> None:
