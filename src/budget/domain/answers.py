@@ -98,8 +98,8 @@ class Refusal:
     shortfall: int | None = None
     provider: str | None = None
     model: str | None = None
-    output_tokens: int | None = None
-    """The output tokens the refused estimate asked for."""
+    asked: Held | None = None
+    """What a refused call asked to hold."""
     cheaper: tuple[str, ...] = ()
     """Priced models of the same provider that would have fitted, dearest first."""
 

@@ -7,7 +7,6 @@ call is refused (`domain.decide`), and which models are cheaper (`prices.cheaper
 from dataclasses import replace
 from typing import TypeVar
 
-from budget.domain.allocations import default_size_tokens
 from budget.domain.answers import Refusal
 from budget.engine.commands import Place
 from budget.prices.book import PriceBook
@@ -20,38 +19,26 @@ def advised(answer: T, command: Place, prices: PriceBook) -> T:
     """The answer; a refusal with what else would have fitted, if all it lacked was money."""
     if not isinstance(answer, Refusal) or command.rates is None:
         return answer
-    if {line.unit for line in answer.lines} != {"usd"}:
+    asked = answer.asked
+    if asked is None or asked.tokens is None or {line.unit for line in answer.lines} != {"usd"}:
         return answer
     room_nanos = min(line.requested - line.shortfall for line in answer.lines)
-    requests = command.requests
-    if requests is None:
-        requests = 0 if command.envelope and command.input_tokens is None else 1
+    requests = asked.requests or 0
     if command.input_tokens is not None:
+        output_tokens = asked.tokens - command.input_tokens
         cheaper = cheaper_models(
             prices,
             command.rates,
             command.input_tokens,
-            answer.output_tokens or 0,
+            output_tokens,
             room_nanos,
             answer.at_us,
             requests=requests,
         )
-        return replace(answer, cheaper=cheaper)
-    tokens = _tokens_priced(command)
-    if tokens is None:
-        return answer
-    cheaper = cheaper_for_tokens(
-        prices, command.rates, tokens, room_nanos, answer.at_us, requests=requests
-    )
+    elif command.usd_nanos is None:
+        cheaper = cheaper_for_tokens(
+            prices, command.rates, asked.tokens, room_nanos, answer.at_us, requests=requests
+        )
+    else:
+        return answer  # its money was stated, and is the same with any model
     return replace(answer, cheaper=cheaper)
-
-
-def _tokens_priced(command: Place) -> int | None:
-    """The tokens that the money of a hold without an estimate was worked out from, if it was."""
-    if command.usd_nanos is not None:
-        return None  # it was stated, and is the same with any model
-    if command.tokens is not None or command.requests is not None:
-        return command.tokens
-    if command.parent_id is not None:
-        return None  # the type of its task, hence its size, may be that of its envelope
-    return default_size_tokens(command.attributes.get("task_type"), command.priority)

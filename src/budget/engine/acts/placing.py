@@ -80,7 +80,7 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
         by_head=batch.balances,
     )
     if isinstance(decision, Refused):
-        return refuse(batch, command, decision, output_tokens=granted)
+        return refuse(batch, command, decision, asked=held)
     state, postings, parent_state = decision
     basis = None if rates is None else rates.basis
     if command.dry:

@@ -1,5 +1,6 @@
 """Refusing: what a caller is told who may not spend, and that it was counted."""
 
+from budget.domain.allocations import Held
 from budget.domain.answers import (
     Refusal,
     RefusalLine,
@@ -13,7 +14,7 @@ from budget.engine.commands import Command, Place
 
 
 def refuse(
-    batch: Batch, command: Command, refused: Refused, *, output_tokens: int | None = None
+    batch: Batch, command: Command, refused: Refused, *, asked: Held | None = None
 ) -> Refusal:
     """The answer to a refusal; SetAside once, if holds are due that may make room."""
     batch.set_aside_if_due()
@@ -51,7 +52,7 @@ def refuse(
         lines=tuple(lines),
         provider=getattr(command, "provider", None),
         model=getattr(command, "model", None),
-        output_tokens=output_tokens,
+        asked=asked,
     )
 
 
