@@ -396,3 +396,11 @@ def test_an_archived_policy_limits_nothing_but_settles_what_it_held(
     receipt = books.settle(held.allocation_id, input_tokens=400)
     assert [(view.spent, view.reserved) for view in receipt.balances] == [(400 * MILLI, 0)]
     assert len(told(books, "policy_archived")) == 1
+
+
+def test_limits_stay_in_order_when_the_clock_goes_back(books: Books, clock: Clock) -> None:
+    first = a_policy(books)
+    clock.move(-DAY)
+    changed = books.change_policy(first.policy_id, limit="0")
+    assert [since_us for since_us, _ in changed.limits] == [first.created_us] * 2
+    assert changed.limit_at(clock()) == first.limit  # of a window that ended before both

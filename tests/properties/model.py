@@ -542,7 +542,7 @@ class Ledger:
         """From now on."""
         policy = self.policy(policy_id)
         policy.limit = limit
-        policy.limits.append((now_us, limit))
+        policy.limits.append((max(now_us, policy.limits[-1][0]), limit))
 
     def set_enforcement(self, policy_id: str, enforcement: str) -> None:
         """From now on; what happens at expiry follows where it was the default (a choice)."""

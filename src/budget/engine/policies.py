@@ -255,7 +255,8 @@ def _merged(old: Policy, given: Mapping[str, Any], per: tuple[str, ...]) -> Poli
 def _changed_in_place(old: Policy, wanted: Policy, now_us: int) -> Policy:
     limits = old.limits
     if wanted.limit != old.limit:
-        limits = (*limits, (now_us, wanted.limit))[-MAX_LIMITS_KEPT:]
+        since_us = max(now_us, limits[-1][0])  # in order, also when the clock has gone back
+        limits = (*limits, (since_us, wanted.limit))[-MAX_LIMITS_KEPT:]
     return replace(
         old,
         limit=wanted.limit,

@@ -243,7 +243,8 @@ class _Journal:
             return
         if "limit" in changes:
             policy.limit_entries.append(entry_id)
-            policy.limits.append((at_us, _amount(changes["limit"]["new"], policy.unit)))
+            since_us = max([at_us, *(since_us for since_us, _ in policy.limits[-1:])])
+            policy.limits.append((since_us, _amount(changes["limit"]["new"], policy.unit)))
         if "hard_limit" in changes.get("enforcement", {}).values():
             policy.hard.change(entry_id)
         if "rollover" in changes:
