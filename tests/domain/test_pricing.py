@@ -27,7 +27,7 @@ from budget.domain.pricing import (
     token_hold_nanos,
     validated_rates,
 )
-from budget.domain.usage import ZERO, Usage, validated
+from budget.domain.usage import OTHER_UNITS, UNITS, ZERO, Usage, units_of, validated
 
 # 2.5 USD per million tokens is 2,500,000 pico-USD per token.
 GPT_4O = Rates(2_500_000, 10_000_000, cache_read=1_250_000, provider="openai", model="gpt-4o")
@@ -51,6 +51,7 @@ names = st.text(max_size=20)
 any_rates = st.builds(
     Rates,
     rate, rate, *[st.none() | rate] * 4, st.integers(0, 10**6), names, names, names,
+    units=st.dictionaries(st.sampled_from(UNITS), rate).map(lambda own: tuple(sorted(own.items()))),
 )  # fmt: skip
 
 
@@ -64,7 +65,14 @@ def usages(draw: st.DrawFn, most_input: int = 10**12, most_output: int = 10**12)
     read, write, write_1h = cuts[0], cuts[1] - cuts[0], cuts[2] - cuts[1]
     reasoning = draw(st.integers(0, output))
     requests = draw(st.integers(0, 1))
-    return validated(Usage(total, output, read, write, write_1h, reasoning, requests))
+    parts = {
+        "input_audio_tokens": draw(st.integers(0, total - cuts[2])),
+        "cache_read_audio_tokens": draw(st.integers(0, read)),
+        "output_image_tokens": draw(st.integers(0, output - reasoning)),
+    }
+    others = draw(st.dictionaries(st.sampled_from(OTHER_UNITS), st.integers(0, 10**6)))
+    units = units_of({**parts, **others}) if draw(st.booleans()) else ()
+    return validated(Usage(total, output, read, write, write_1h, reasoning, requests, units))
 
 
 def exact_nanos(rates: Rates, usage: Usage) -> Fraction:
@@ -74,16 +82,24 @@ def exact_nanos(rates: Rates, usage: Usage) -> Fraction:
         chosen = next(kind for kind in kinds if kind is not None)
         return rate_at(chosen, usage.input_tokens)
 
-    plain = usage.input_tokens - sum(usage[2:5])
+    used, own = dict(usage.units), dict(rates.units)
+    audio, read_audio = (used.get(f"{kind}_audio_tokens", 0) for kind in ("input", "cache_read"))
+    image = used.get("output_image_tokens", 0)
+    plain = usage.input_tokens - sum(usage[2:5]) - audio
+    written = usage.output_tokens - usage.reasoning_tokens - image
     lines = [
         (plain, pico(rates.input)),
-        (usage.cache_read_tokens, pico(rates.cache_read, rates.input)),
+        (audio, pico(own.get("input_audio_tokens"), rates.input)),
+        (read_audio, pico(own.get("cache_read_audio_tokens"), rates.cache_read, rates.input)),
+        (image, pico(own.get("output_image_tokens"), rates.output)),
+        *((count, pico(own.get(name), 0)) for name, count in usage.units if name in OTHER_UNITS),
+        (usage.cache_read_tokens - read_audio, pico(rates.cache_read, rates.input)),
         (usage.cache_write_tokens, pico(rates.cache_write, rates.input)),
         (
             usage.cache_write_1h_tokens,
             pico(rates.cache_write_1h, rates.cache_write, rates.input),
         ),
-        (usage.output_tokens - usage.reasoning_tokens, pico(rates.output)),
+        (written, pico(rates.output)),
         (usage.reasoning_tokens, pico(rates.reasoning, rates.output)),
         (usage.requests, rates.request),
     ]
@@ -159,7 +175,7 @@ def test_a_hundred_thousand_calls_are_off_by_less_than_a_nano_each() -> None:
     chance = random.Random(8013)
     exact, booked, calls = Fraction(0), 0, 100_000
     for _ in range(calls):
-        rates = Rates._make([*chance.choices(range(20_000_000), k=6), 0, "", "", ""])
+        rates = Rates._make([*chance.choices(range(20_000_000), k=6), 0, "", "", "", ()])
         total, output = chance.randrange(400_000), chance.randrange(64_000)
         read, write = chance.randrange(total // 3 + 1), chance.randrange(total // 3 + 1)
         usage = Usage(
@@ -210,7 +226,8 @@ def test_no_usage_within_the_estimate_costs_more_than_its_hold(
     rates: Rates, most_input: int, most_output: int, requests: int, data: st.DataObject
 ) -> None:
     usage = data.draw(usages(most_input, most_output))
-    assert cost_nanos(rates, usage) <= hold_nanos(rates, most_input, most_output, requests)
+    held = hold_nanos(rates, most_input, most_output, requests, usage.units)
+    assert cost_nanos(rates, usage) <= held
 
 
 @given(any_rates, counts, st.data())

@@ -359,7 +359,7 @@ def usage_record(**given: Any) -> UsageRecord:
 
 def test_a_usage_record_shows_every_count_by_name() -> None:
     told = wire.usage_record(usage_record())
-    assert told == {
+    assert dict(told) == {
         "usage_id": "use_1",
         "allocation_id": "alloc_1",
         "actor": "key_1",
@@ -374,6 +374,7 @@ def test_a_usage_record_shows_every_count_by_name() -> None:
         "cache_write_tokens": 20,
         "cache_write_1h_tokens": 10,
         "reasoning_tokens": 50,
+        "units": {},
         "requests": 1,
         "cost": "0.000001234",
         "reported_cost": None,

@@ -14,6 +14,7 @@ import pytest
 
 from budget.domain.answers import Alert, Allocation, Event, UsageRecord
 from budget.domain.errors import BudgetError, InvalidInput, NotFound, Unavailable
+from budget.domain.usage import Usage
 from budget.domain.windows import Window
 from budget.engine import reports
 from budget.engine.budget import Budget as Books
@@ -352,7 +353,7 @@ def test_a_usage_record_is_read_in_full(books: Books, clock: Clock) -> None:
     read = books.usage_record("use")
     assert isinstance(read, UsageRecord)
     assert read.allocation_id == held.allocation_id
-    assert read.usage == (90, 10, 5, 0, 0, 0, 1)
+    assert read.usage == Usage(90, 10, 5)
     assert (read.cost_nanos, read.reported_cost_nanos) == (110 * MILLI, 200 * MILLI)
     assert (read.recorded_us, read.occurred_us) == (clock(), clock())
     assert {key: read.attributes[key] for key in ("model", "session", "task")} == {

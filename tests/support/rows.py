@@ -138,6 +138,7 @@ def usage(id_: str, **named: Any) -> Row:
         "final": 1,
         "request_hash": "hash",
         "metadata": "{}",
+        "units": "{}",
     }
     return _row(USAGE_COLUMNS, values, named)
 

@@ -13,6 +13,7 @@ from budget.domain.allocations import Amounts, Held, Holding, Leg, State
 from budget.domain.balances import Balance, Posting
 from budget.domain.errors import Conflict, InvalidInput
 from budget.domain.pricing import Rates, hold_nanos, output_tokens_affordable
+from budget.domain.usage import Units
 
 Balances = Mapping[int, Balance]
 
@@ -132,6 +133,7 @@ def fit_output_tokens(
     balances: Iterable[Balance],
     *,
     priority: int,
+    units: Units = (),
     parent: Holding | None = None,
     by_head: Balances | None = None,
 ) -> int:
@@ -146,7 +148,7 @@ def fit_output_tokens(
         if unit == "usd":
             if rates is None:
                 return grant
-            return output_tokens_affordable(rates, input_tokens, room, requests)
+            return output_tokens_affordable(rates, input_tokens, room, requests, units)
         if unit == "tokens":
             return room - input_tokens
         if unit == "output_tokens":
@@ -173,10 +175,14 @@ def fit_output_tokens(
 
 
 def estimate(
-    rates: Rates | None, input_tokens: int, output_tokens: int, requests: int
+    rates: Rates | None,
+    input_tokens: int,
+    output_tokens: int,
+    requests: int,
+    units: Units = (),
 ) -> tuple[Amounts, Held]:
     """What a call of that size holds; an unpriced one holds no money."""
-    usd = 0 if rates is None else hold_nanos(rates, input_tokens, output_tokens, requests)
+    usd = 0 if rates is None else hold_nanos(rates, input_tokens, output_tokens, requests, units)
     tokens = input_tokens + output_tokens
     return (
         Amounts(usd, tokens, input_tokens, output_tokens, requests),

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from budget.domain.errors import InvalidInput
-from budget.domain.usage import Usage
+from budget.domain.usage import INPUT_UNITS, OTHER_UNITS, OUTPUT_UNITS, UNITS, Units, Usage
 
 Rate = int | tuple[tuple[int, int], ...]
 """Pico-USD per unit, or tiers ((from_input_tokens, pico), ...), ascending, the first from 0.
@@ -29,7 +29,8 @@ class Rates(NamedTuple):
     """What a model's units cost at one time, and on whose word. Free is an explicit 0.
 
     None falls back: cache reads and writes to `input` (an hour's write to `cache_write` first),
-    `reasoning` to `output`.
+    `reasoning` to `output`. So do units that are parts of tokens and have no rate in `units`
+    (cached audio falls back to `cache_read`); other units without a rate have no known price.
     """
 
     input: Rate
@@ -42,6 +43,8 @@ class Rates(NamedTuple):
     provider: str = ""
     model: str = ""
     basis: str = ""
+    units: tuple[tuple[str, Rate], ...] = ()
+    """(unit, rate), by name: those of `usage.UNITS` that have a rate of their own."""
 
 
 _CODES: Final = {
@@ -55,6 +58,7 @@ _CODES: Final = {
     "provider": "p",
     "model": "m",
     "basis": "b",
+    "units": "u",
 }
 _FIELDS: Final = {code: name for name, code in _CODES.items()}
 
@@ -73,7 +77,7 @@ def rate_at(rate: Rate, input_tokens: int) -> int:
 
 def cost_nanos(rates: Rates, usage: Usage) -> int:
     """The cost of one usage record, rounded up to a nano-USD. The usage must be `validated`."""
-    total, output, read, write, write_1h, reasoning, requests = usage
+    total, output, read, write, write_1h, reasoning, requests, units = usage
     input_pico = rate_at(rates.input, total)
     output_pico = rate_at(rates.output, total)
     pico = total * input_pico + output * output_pico + requests * rates.request
@@ -88,7 +92,37 @@ def cost_nanos(rates: Rates, usage: Usage) -> int:
             pico += write_1h * (rate_at(rate, total) - input_pico)
     if reasoning and rates.reasoning is not None:
         pico += reasoning * (rate_at(rates.reasoning, total) - output_pico)
+    if units and rates.units:
+        pico += _units_pico(rates, usage, input_pico, output_pico)
     return -(-pico // PICO_PER_NANO)
+
+
+def _units_pico(rates: Rates, usage: Usage, input_pico: int, output_pico: int) -> int:
+    """What units cost more (or less) than the tokens they are parts of, or by themselves."""
+    own = dict(rates.units)
+    total = usage.input_tokens
+    pico = 0
+    for name, count in usage.units:
+        rate = own.get(name)
+        if rate is None:
+            continue
+        part_of = 0
+        if name == "cache_read_audio_tokens":
+            part_of = input_pico if rates.cache_read is None else rate_at(rates.cache_read, total)
+        elif name in INPUT_UNITS:
+            part_of = input_pico
+        elif name in OUTPUT_UNITS:
+            part_of = output_pico
+        pico += count * (rate_at(rate, total) - part_of)
+    return pico
+
+
+def unpriced_units(rates: Rates, units: Units) -> tuple[str, ...]:
+    """Those of the units whose price is not known; their cost is in no figure."""
+    if not units:
+        return ()
+    own = dict(rates.units)
+    return tuple(name for name, _ in units if name in OTHER_UNITS and own.get(name) is None)
 
 
 def _dearest(kinds: tuple[Rate | None, ...], input_tokens: int) -> int:
@@ -119,14 +153,34 @@ def output_rate_dearest(rates: Rates, input_tokens: int) -> int:
     return _dearest((rates.output, rates.reasoning), input_tokens)
 
 
-def hold_nanos(rates: Rates, input_tokens: int, output_tokens: int, requests: int = 1) -> int:
-    """What an estimate holds: no less than the cost of any usage within these counts."""
-    pico = (
-        input_tokens * input_rate_dearest(rates, input_tokens)
-        + output_tokens * output_rate_dearest(rates, input_tokens)
-        + requests * rates.request
-    )
+def hold_nanos(
+    rates: Rates, input_tokens: int, output_tokens: int, requests: int = 1, units: Units = ()
+) -> int:
+    """What an estimate holds: no less than the cost of any usage within these counts and units.
+
+    Units that are not stated are taken not to be used: text is not held at the price of audio.
+    """
+    pico = output_tokens * output_rate_dearest(rates, input_tokens)
+    pico += _fixed_hold_pico(rates, input_tokens, requests, units)
     return -(-pico // PICO_PER_NANO)
+
+
+def _fixed_hold_pico(rates: Rates, input_tokens: int, requests: int, units: Units) -> int:
+    """What an estimate holds beside its output tokens at the dearest rate of text."""
+    dearest_input = input_rate_dearest(rates, input_tokens)
+    pico = input_tokens * dearest_input + requests * rates.request
+    own = dict(rates.units) if units else {}
+    for name, count in units:
+        rate = own.get(name)
+        if rate is None:
+            continue
+        part_of = 0
+        if name in INPUT_UNITS:
+            part_of = dearest_input
+        elif name in OUTPUT_UNITS:
+            part_of = output_rate_dearest(rates, input_tokens)
+        pico += count * max(0, _dearest((rate,), input_tokens) - part_of)
+    return pico
 
 
 def output_hold_nanos(
@@ -150,13 +204,13 @@ def token_hold_nanos(
 
 
 def output_tokens_affordable(
-    rates: Rates, input_tokens: int, room_nanos: int, requests: int = 1
+    rates: Rates, input_tokens: int, room_nanos: int, requests: int = 1, units: Units = ()
 ) -> int:
     """The most output tokens whose `hold_nanos` fits in the room; -1 when not even 0 fits.
 
     Never above `UNLIMITED_TOKENS`, which is also the answer when output is free.
     """
-    fixed_pico = input_tokens * input_rate_dearest(rates, input_tokens) + requests * rates.request
+    fixed_pico = _fixed_hold_pico(rates, input_tokens, requests, units)
     left_pico = room_nanos * PICO_PER_NANO - fixed_pico
     if left_pico < 0:
         return -1
@@ -199,9 +253,23 @@ def validated_rates(rates: Rates, prefix: str = "rates.") -> Rates:
                 raise InvalidInput(field, "must be a string.")
         elif name == "request":
             _check_pico(value, field)
+        elif name == "units":
+            _check_units(value, field)
         elif value is not None or name in ("input", "output"):
             _check_rate(value, field)
     return rates
+
+
+def _check_units(value: object, field: str) -> None:
+    if not isinstance(value, tuple):
+        raise InvalidInput(field, "must be (unit, rate) pairs.")
+    names = [pair[0] for pair in value if isinstance(pair, tuple) and len(pair) == 2]
+    if len(names) != len(value) or names != sorted(set(names)):
+        raise InvalidInput(field, "must be (unit, rate) pairs, by name, each unit once.")
+    for name, rate in value:
+        if name not in UNITS:
+            raise InvalidInput(f"{field}.{str(name)[:80]}", "is not a unit.", UNITS)
+        _check_rate(rate, f"{field}.{name}")
 
 
 def _check_pico(value: object, field: str) -> None:

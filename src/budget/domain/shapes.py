@@ -84,6 +84,7 @@ class UsageRecordShape(TypedDict):
     cache_write_tokens: int
     cache_write_1h_tokens: int
     reasoning_tokens: int
+    units: dict[str, int]
     requests: int
     cost: str | None
     reported_cost: str | None

@@ -3,6 +3,7 @@
 Not here: what it costs (`pricing`), and how each provider spells it (the gateway's wire formats).
 """
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from budget.domain.errors import InvalidInput
@@ -11,11 +12,28 @@ MAX_TOKENS: Final = 10**12
 MAX_REQUESTS: Final = 10**12
 
 
+INPUT_UNITS: Final = ("input_audio_tokens", "input_image_tokens", "cache_read_audio_tokens")
+"""Further parts of `input_tokens`. Cached audio is a part of `cache_read_tokens`, and no part of
+`input_audio_tokens`, which are those that were not cached."""
+OUTPUT_UNITS: Final = ("output_audio_tokens", "output_image_tokens")
+"""Further parts of `output_tokens`."""
+OTHER_UNITS: Final = (
+    "characters", "images", "milliseconds", "pages", "pixels", "searches",
+)  # fmt: skip
+"""What is counted beside tokens: milliseconds of audio, video or hired hardware; web searches."""
+UNITS: Final = tuple(sorted((*INPUT_UNITS, *OUTPUT_UNITS, *OTHER_UNITS)))
+"""What a call may have used beside what `Usage` has a field for."""
+
+Units = tuple[tuple[str, int], ...]
+"""(unit, count) of what was used, by name, without those of which nothing was."""
+
+
 class Usage(NamedTuple):
     """The counts of one call, or of a part of one.
 
     `input_tokens` includes what was read from the provider's cache and both kinds of write to it;
     `output_tokens` includes reasoning. So nothing is counted twice when input and output are added.
+    `units` are the rarer kinds, of tokens and of other things.
     """
 
     input_tokens: int
@@ -27,6 +45,7 @@ class Usage(NamedTuple):
     """Writes that it keeps for an hour; not part of `cache_write_tokens`."""
     reasoning_tokens: int = 0
     requests: int = 1
+    units: Units = ()
 
 
 ZERO: Final = Usage(0, 0, requests=0)
@@ -37,9 +56,18 @@ def validated(usage: Usage, prefix: str = "") -> Usage:
 
     `prefix` goes before the field's name, as in `usage.`.
     """
-    for name, count in zip(Usage._fields, usage, strict=True):
+    for name, count in zip(Usage._fields[:-1], usage[:-1], strict=True):
         _check_count(count, prefix + name, MAX_REQUESTS if name == "requests" else MAX_TOKENS)
+    for name, count in usage.units:
+        if name not in UNITS:
+            raise InvalidInput(f"{prefix}units.{name[:80]}", "is not a unit.", UNITS)
+        _check_count(count, f"{prefix}units.{name}", MAX_TOKENS)
     return consistent(usage, prefix)
+
+
+def units_of(counts: Mapping[str, int]) -> Units:
+    """Counts by unit as `Usage` keeps them."""
+    return tuple(sorted((name, count) for name, count in counts.items() if count))
 
 
 def consistent(usage: Usage, prefix: str = "") -> Usage:
@@ -61,7 +89,30 @@ def consistent(usage: Usage, prefix: str = "") -> Usage:
             f"must include the reasoning tokens ({usage.reasoning_tokens}), "
             f"but is {usage.output_tokens}.",
         )
+    if usage.units:
+        _check_parts(usage, cached, prefix)
     return usage
+
+
+def _check_parts(usage: Usage, cached: int, prefix: str) -> None:
+    """Units that are parts of tokens must not exceed what they are parts of."""
+    counts = dict(usage.units)
+    in_cache = counts.get("cache_read_audio_tokens", 0)
+    fresh = counts.get("input_audio_tokens", 0) + counts.get("input_image_tokens", 0)
+    if in_cache > usage.cache_read_tokens:
+        raise InvalidInput(
+            f"{prefix}cache_read_tokens", f"must include the cached audio tokens ({in_cache})."
+        )
+    if fresh + cached > usage.input_tokens:
+        raise InvalidInput(
+            f"{prefix}input_tokens",
+            f"must include the audio and image tokens ({fresh}) beside the cached ones ({cached}).",
+        )
+    made = counts.get("output_audio_tokens", 0) + counts.get("output_image_tokens", 0)
+    if made > usage.output_tokens:
+        raise InvalidInput(
+            f"{prefix}output_tokens", f"must include the audio and image tokens ({made})."
+        )
 
 
 def _check_count(count: object, field: str, most: int) -> None:
@@ -90,4 +141,5 @@ def amount_of(usage: Usage, unit: str) -> int:
 
 def negated(usage: Usage) -> Usage:
     """The usage of the record that reverses this one. It has no price: negate the booked cost."""
-    return Usage(*(-count for count in usage))
+    counts = {name: -getattr(usage, name) for name in Usage._fields[:-1]}
+    return Usage(**counts, units=tuple((name, -count) for name, count in usage.units))

@@ -34,6 +34,7 @@ def advised(answer: T, command: Place, prices: PriceBook) -> T:
             room_nanos,
             answer.at_us,
             requests=requests,
+            units=command.units,
         )
     elif command.usd_nanos is None:
         cheaper = cheaper_for_tokens(

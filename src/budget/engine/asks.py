@@ -33,6 +33,7 @@ class AllocationAsk(TypedDict, total=False):
     model: str
     input_tokens: int
     max_output_tokens: int
+    units: Mapping[str, int]
     usd: str | int | Decimal
     tokens: int
     requests: int
@@ -62,6 +63,7 @@ class UsageAsk(TypedDict, total=False):
     cache_write_tokens: int
     cache_write_1h_tokens: int
     reasoning_tokens: int
+    units: Mapping[str, int]
     requests: int
     cost: str | int | Decimal
     usage_id: str

@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from budget.domain.pricing import Rates
-from budget.domain.usage import Usage
+from budget.domain.usage import Units, Usage
 
 
 class Command(msgspec.Struct, gc=False):
@@ -42,6 +42,7 @@ class Place(Command, gc=False):
     usd_nanos: int | None
     tokens: int | None
     requests: int | None
+    units: Units
     fit: bool
     min_output_tokens: int
     priority: int

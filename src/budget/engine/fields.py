@@ -15,7 +15,7 @@ from budget.domain.allocations import MAX_TTL_SECONDS, NORMAL_PRIORITY
 from budget.domain.attributes import parse_attributes, parse_value
 from budget.domain.errors import Forbidden, InvalidInput
 from budget.domain.money import MAX_TOKENS, parse_count, parse_usd
-from budget.domain.usage import Usage, consistent
+from budget.domain.usage import UNITS, Units, Usage, consistent, units_of
 from budget.domain.windows import parse_rfc3339
 from budget.engine.asks import Caller
 from budget.prices.tiers import tier_of
@@ -91,9 +91,24 @@ def _merge(attributes: dict[str, str], key: str, value: str, field: str) -> None
 def usage_counts(ask: Mapping[str, Any]) -> Usage:
     counts = [count(ask, name) or 0 for name in USAGE_COUNTS]
     uncounted = ask.get("input_tokens") is None and ask.get("output_tokens") is None
-    if uncounted and (any(counts) or (ask.get("requests") is None and ask.get("cost") is None)):
+    said = ("requests", "cost", "units")
+    if uncounted and (any(counts) or all(ask.get(name) is None for name in said)):
         raise InvalidInput("input_tokens", "is required; 0 is fine.")
-    return consistent(Usage(*counts))
+    units = () if ask.get("units") is None else parse_units(ask["units"], "units")
+    return consistent(Usage._make((*counts, 1, units)))
+
+
+def parse_units(given: object, field: str) -> Units:
+    """What was used beside what has a field of its own, as an object of unit: count."""
+    if not isinstance(given, Mapping):
+        raise InvalidInput(field, "must be an object of unit: count.")
+    counts = {}
+    for name, value in given.items():
+        if name not in UNITS:
+            raise InvalidInput(f"{field}.{str(name)[:80]}", "is not a unit.", UNITS)
+        if value is not None:
+            counts[name] = parse_count(value, f"{field}.{name}")
+    return units_of(counts)
 
 
 def count(ask: Mapping[str, Any], name: str) -> int | None:

@@ -26,6 +26,7 @@ from budget.engine.fields import (
     parse_idempotency_key,
     parse_reason,
     parse_ttl_us,
+    parse_units,
     priority_of,
     request_hash,
     usage_counts,
@@ -34,7 +35,7 @@ from budget.engine.fields import (
 from budget.engine.ids import new_id
 from budget.prices.book import PriceBook
 
-_REPLACEMENT_FIELDS: Final = frozenset({*USAGE_COUNTS, "requests", "cost"})
+_REPLACEMENT_FIELDS: Final = frozenset({*USAGE_COUNTS, "requests", "cost", "units"})
 _PLACE_FIELDS: Final = frozenset(AllocationAsk.__annotations__)
 _USAGE_FIELDS: Final = frozenset(UsageAsk.__annotations__) | {"final"}
 _REPORT_FIELDS: Final = frozenset(ReportAsk.__annotations__) | frozenset(UsageAsk.__annotations__)
@@ -84,6 +85,7 @@ def placing(
         usd_nanos=usd,
         tokens=tokens,
         requests=requests,
+        units=() if ask.get("units") is None else parse_units(ask["units"], "units"),
         fit=parse_flag(ask, "fit"),
         min_output_tokens=DEFAULT_MIN_OUTPUT_TOKENS if minimum is None else minimum,
         priority=priority,
@@ -116,6 +118,8 @@ def _check_size(
         raise InvalidInput("parent_id", "an envelope cannot be inside another; there is one level.")
     if envelope and not estimated and tokens is None and usd is None and not ask.get("requests"):
         raise InvalidInput("envelope", "needs an amount: usd, tokens or requests.")
+    if ask.get("units") is not None and not estimated:
+        raise InvalidInput("units", "needs an estimate: input_tokens and max_output_tokens.")
     if ask.get("fit") and not estimated:
         raise InvalidInput("fit", "needs an estimate: input_tokens and max_output_tokens.")
 
@@ -238,13 +242,15 @@ def correcting(
         if not isinstance(replacement, Mapping):
             raise InvalidInput("replacement", "must be an object of counts, perhaps with a cost.")
         only_fields(replacement, _REPLACEMENT_FIELDS, "replacement.")
-        counts = {
-            name: parse_count(value, f"replacement.{name}")
-            for name, value in replacement.items()
-            if value is not None and name != "cost"
+        given = {name: value for name, value in replacement.items() if value is not None}
+        units = given.pop("units", None)
+        if "cost" in given:
+            cost_nanos = parse_usd(given.pop("cost"), "replacement.cost")
+        counts: dict[str, Any] = {
+            name: parse_count(value, f"replacement.{name}") for name, value in given.items()
         }
-        if replacement.get("cost") is not None:
-            cost_nanos = parse_usd(replacement["cost"], "replacement.cost")
+        if units is not None:
+            counts["units"] = parse_units(units, "replacement.units")
         usage = validated(booked._replace(**counts), "replacement.")
     ask = {"reason": reason, "replacement": replacement, "idempotency_key": idempotency_key}
     return Correct(

@@ -148,7 +148,7 @@ class Jobs:
         usage_id: str,
         *,
         reason: str,
-        replacement: Mapping[str, int | str] | None = None,
+        replacement: Mapping[str, int | str | Mapping[str, int]] | None = None,
         idempotency_key: str | None = None,
     ) -> Job[Correction]:
         """Reverse a usage record, and book a replacement that differs in the counts given.

@@ -15,7 +15,7 @@ from budget.domain.attributes import ROLLED_UP
 from budget.domain.balances import Balance, Cell
 from budget.domain.budgets import Policy
 from budget.domain.pricing import decode_rates, encode_rates
-from budget.domain.usage import Usage
+from budget.domain.usage import Units, Usage
 from budget.storage.unit import Row
 
 HOUR_US: Final = 3_600_000_000
@@ -28,6 +28,7 @@ decode_attributes = lru_cache(maxsize=4096)(msgspec.json.Decoder(dict[str, str])
 """Attributes from their JSON text; remembered, and not to be changed."""
 
 _decode_buckets = msgspec.json.Decoder(dict[int, tuple[int, int, int, int]]).decode
+_decode_units = msgspec.json.Decoder(dict[str, int]).decode
 _decode_postings = msgspec.json.Decoder(
     list[tuple[int, int, int, int, int, int, int, int | None]]
 ).decode
@@ -145,6 +146,16 @@ def postings_from_json(legs: str) -> list[tuple[int, int, int, int, int, int, in
 # --- Usage ---------------------------------------------------------------------------------------
 
 
+def units_to_json(units: Units) -> str:
+    """Units as they lie in a usage record: an object of unit: count."""
+    return to_json(dict(units)) if units else "{}"
+
+
+def units_from_json(text: str) -> Units:
+    """Units from a usage record."""
+    return () if text == "{}" else tuple(_decode_units(text).items())
+
+
 def usage_from_row(row: Row) -> UsageRecord:
     """A usage record from a USAGE_COLUMNS row."""
     (
@@ -152,7 +163,7 @@ def usage_from_row(row: Row) -> UsageRecord:
         provider, model, _session, _task,
         input_tokens, output_tokens, cache_read, cache_write, cache_write_1h, reasoning, requests,
         cost_nanos, reported_cost_nanos, rates, flags, final, reverses, replaces,
-        reason, _request_hash, metadata,
+        reason, _request_hash, metadata, units,
     ) = row  # fmt: skip
     return UsageRecord(
         usage_id=id_,
@@ -171,6 +182,7 @@ def usage_from_row(row: Row) -> UsageRecord:
             cache_write_1h,
             reasoning,
             requests,
+            units_from_json(units),
         ),
         cost_nanos=cost_nanos,
         reported_cost_nanos=reported_cost_nanos,

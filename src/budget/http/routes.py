@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypedDict
 
 from budget.domain import shapes, wire
 from budget.domain.budgets import POLICY_FIELDS
-from budget.domain.usage import Usage
+from budget.domain.usage import UNITS, Usage
 from budget.engine.asks import AllocationAsk, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.budgets import BudgetAsk
 from budget.engine.jobs import Jobs
@@ -42,7 +42,7 @@ class CorrectAsk(TypedDict, total=False):
     """Why a record was wrong, and the counts (of an unpriced model: the cost) that were right."""
 
     reason: str
-    replacement: Mapping[str, int | str]
+    replacement: Mapping[str, int | str | Mapping[str, int]]
     idempotency_key: str
 
 
@@ -69,6 +69,7 @@ class Nothing(TypedDict):
 NESTED: Final[Mapping[str, frozenset[str]]] = {
     "policies": frozenset(POLICY_FIELDS),
     "replacement": frozenset({*Usage._fields, "cost"}),
+    "units": frozenset(UNITS),
 }
 """Objects within a body whose fields are named by us; in other objects the caller names them."""
 

@@ -3,7 +3,14 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from budget.domain.pricing import Rates, hold_nanos, output_rate_dearest, token_hold_nanos
+from budget.domain.pricing import (
+    Rates,
+    hold_nanos,
+    output_rate_dearest,
+    token_hold_nanos,
+    unpriced_units,
+)
+from budget.domain.usage import Units
 from budget.prices.book import PriceBook
 
 MOST_NAMED: Final = 5
@@ -18,6 +25,7 @@ def cheaper_models(
     at_us: int,
     *,
     requests: int = 1,
+    units: Units = (),
 ) -> tuple[str, ...]:
     """Models of the same provider whose hold for such an estimate fits in the room, dearest first.
 
@@ -26,9 +34,10 @@ def cheaper_models(
     """
 
     def nanos_of(offer: Rates) -> int:
-        return hold_nanos(offer, input_tokens, output_tokens, requests)
+        return hold_nanos(offer, input_tokens, output_tokens, requests, units)
 
     offers = book.offers(rates.provider, at_us)
+    offers = tuple(offer for offer in offers if not unpriced_units(offer, units))
     if output_tokens:
         offers = _writing(offers, input_tokens)
     return _fitting(offers, nanos_of, nanos_of(rates), room_nanos)

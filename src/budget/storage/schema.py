@@ -259,6 +259,7 @@ usage = _table(
     _text("reason", null=True),
     _text("request_hash"),
     _text("metadata"),
+    _text("units"),
     _between("input_tokens", -MAX_AMOUNT, MAX_AMOUNT),
     _between("output_tokens", -MAX_AMOUNT, MAX_AMOUNT),
     _between("requests", -MAX_AMOUNT, MAX_AMOUNT),

@@ -55,7 +55,7 @@ USAGE_COLUMNS: Final = (
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
     "cache_write_1h_tokens", "reasoning_tokens", "requests",
     "cost_nanos", "reported_cost_nanos", "rates", "flags", "final", "reverses", "replaces",
-    "reason", "request_hash", "metadata",
+    "reason", "request_hash", "metadata", "units",
 )  # fmt: skip
 
 USAGE_TAG_COLUMNS: Final = ("name", "value", "usage_id")

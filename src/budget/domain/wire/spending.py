@@ -121,6 +121,7 @@ def usage_record(answer: UsageRecord) -> UsageRecordShape:
         "cache_write_tokens": usage.cache_write_tokens,
         "cache_write_1h_tokens": usage.cache_write_1h_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
+        "units": dict(usage.units),
         "requests": usage.requests,
         "cost": money(answer.cost_nanos),
         "reported_cost": money(answer.reported_cost_nanos),

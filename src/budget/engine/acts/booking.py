@@ -11,7 +11,7 @@ from budget.domain.answers import (
 )
 from budget.domain.errors import Conflict, InvalidInput, KeyReused
 from budget.domain.money import MAX_HOLD_NANOS, format_usd
-from budget.domain.pricing import Rates, cost_nanos, decode_rates, encode_rates
+from budget.domain.pricing import Rates, cost_nanos, decode_rates, encode_rates, unpriced_units
 from budget.domain.usage import Usage
 from budget.engine import rows
 from budget.engine.acts.before import seen
@@ -51,7 +51,7 @@ def cost_of(
 ) -> tuple[int | None, list[str]]:
     """The cost to book (ours if priced, else a trusted reporter's), and the flags it earns."""
     if rates is not None:
-        return priced(rates, usage), []
+        return priced(rates, usage), ["unpriced"] if unpriced_units(rates, usage.units) else []
     if not any(usage):
         return 0, []  # the call never happened: whatever the model, that is free
     if command.reported_cost_nanos is not None and command.manage:
@@ -115,9 +115,10 @@ def book(
     row: Row = (
         usage_id, allocation_id, entry_id, command.actor, batch.now_us, occurred_us,
         attributes_json, provider, model,
-        attributes.get("session"), attributes.get("task"), *usage, cost, reported,
+        attributes.get("session"), attributes.get("task"), *usage[:-1], cost, reported,
         None if rates is None else encode_rates(rates), " ".join(flags), int(final),
         reverses, replaces, reason, command.request_hash, metadata,
+        rows.units_to_json(usage.units),
     )  # fmt: skip
     batch.changes.usage.append(row)
     for name, value in rows.tags_of(attributes_json):
@@ -125,7 +126,9 @@ def book(
     batch.usage[usage_id] = row
     batch.roll_up(attributes_json, occurred_us, usage, cost, -1 if reverses else 1)
     if "unpriced" in flags:
-        batch.alert_subject("unpriced", model or "", {"model": model, "usage_id": usage_id})
+        units = () if rates is None else unpriced_units(rates, usage.units)
+        told = {"model": model, "usage_id": usage_id, "units": units}
+        batch.alert_subject("unpriced", model or "", told)
     if (
         reported is not None
         and cost is not None

@@ -9,7 +9,7 @@ from budget.domain.answers import (
     UsageRecord,
 )
 from budget.domain.errors import Conflict, NotFound
-from budget.domain.pricing import Rates, decode_rates
+from budget.domain.pricing import Rates, decode_rates, unpriced_units
 from budget.domain.usage import Usage, negated
 from budget.engine import rows
 from budget.engine.acts.before import claim, seen
@@ -98,6 +98,8 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
     flags = ["correction"]
     if decided.overran:
         flags.append("overrun")
+    if usage is not None and (cost is None or (rates and unpriced_units(rates, usage.units))):
+        flags.append("unpriced")
     legs = batch.apply(decided)
     detail = {"reason": command.reason, "corrects": command.usage_id}
     entry_id = batch.enter(
@@ -117,7 +119,7 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
     if usage is not None:
         assert command.replacement_id is not None
         book(
-            batch, command, entry_id, usage, cost, [*flags, "unpriced"] if cost is None else flags,
+            batch, command, entry_id, usage, cost, flags,
             usage_id=command.replacement_id, replaces=command.usage_id, reported=reported, **shared,
         )  # fmt: skip
     batch.reversed[command.usage_id] = command.reversal_id

@@ -14,7 +14,7 @@ from budget.domain.balances import Balance
 from budget.domain.decide import Refused
 from budget.domain.errors import Conflict, InvalidInput, KeyReused
 from budget.domain.money import MAX_HOLD_NANOS, MAX_TOKENS, format_usd
-from budget.domain.pricing import Rates, token_hold_nanos
+from budget.domain.pricing import Rates, token_hold_nanos, unpriced_units
 from budget.engine import rows
 from budget.engine.acts.before import claim, holding_of, seen
 from budget.engine.acts.refusing import refuse, refuse_unpriced
@@ -58,6 +58,8 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
         if match.unpriced == "refuse":
             return refuse_unpriced(batch, command, match)
         rates = match.unpriced if isinstance(match.unpriced, Rates) else None
+    if rates is not None and match.unpriced == "refuse" and unpriced_units(rates, command.units):
+        return refuse_unpriced(batch, command, match)
     balances = batch.balances_of(match)
     wanted, held, granted = _wanted(command, attributes, rates, balances, parent, batch.balances)
     check_within_bounds(held, "tokens" if command.input_tokens is None else "max_output_tokens")
@@ -163,10 +165,12 @@ def _wanted(
         if command.fit:
             fitting = decide.fit_output_tokens(
                 rates, command.input_tokens, output_tokens, requests, balances,
-                priority=command.priority, parent=parent, by_head=by_head,
+                priority=command.priority, units=command.units, parent=parent, by_head=by_head,
             )  # fmt: skip
             output_tokens = max(fitting, min(command.min_output_tokens, output_tokens))
-        wanted, held = decide.estimate(rates, command.input_tokens, output_tokens, requests)
+        wanted, held = decide.estimate(
+            rates, command.input_tokens, output_tokens, requests, command.units
+        )
         if rates is None:
             wanted = wanted._replace(usd=usd_unknown)
             held = held._replace(usd=usd_unknown)

@@ -94,7 +94,7 @@ def run_record(batch: Batch, command: Record) -> Receipt:
 
 def _same_as_settled(batch: Batch, holding: Holding, command: Record) -> Row:
     row = batch.settling.get(command.allocation_id)
-    booked = None if row is None else Usage(*row[11:18])
+    booked = None if row is None else Usage._make((*row[11:18], rows.units_from_json(row[28])))
     asked = command.usage
     if command.requests is not None:
         asked = asked._replace(requests=command.requests)

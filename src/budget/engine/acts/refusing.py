@@ -90,9 +90,12 @@ def refuse_unpriced(batch: Batch, command: Place, match: Match) -> Refusal:
             }  # fmt: skip
             policy_id = balance.policy.policy_id
             batch.refused.append(RefusedBy(policy_id, balance.partition, command.actor, detail))
+    what = f"The price of model {command.model!r}"
+    if command.rates is not None:
+        what = f"What model {command.model!r} asks for {', '.join(dict(command.units))}"
     return Refusal(
         code="model_unpriced",
-        detail=f"The price of model {command.model!r} is not known, and budget "
+        detail=f"{what} is not known, and budget "
         f"{strict[0].name!r} refuses unpriced models. Name a priced model, or set the budget's "
         '"unpriced" to "allow" or to {input, output} prices.',
         at_us=batch.now_us,

@@ -39,6 +39,7 @@ class Record(NamedTuple):
     cache_write_1h_tokens: int
     reasoning_tokens: int
     requests: int
+    units: str
     cost_nanos: int | None
     reported_cost_nanos: int | None
     rates: str | None
@@ -207,11 +208,11 @@ class Used:
         if row.reverses is not None:
             return  # the opposite of a cost, which may round the other way: see I15
         if row.rates is None:
-            free = cost == 0 and not any(row[3:10])
+            free = cost == 0 and not any(row[3:10]) and row.units == "{}"
             if cost is not None and cost != row.reported_cost_nanos and not free:
                 self._findings.add("I19", row.id, f"costs {cost}, but has no rates")
             return
-        ours = cost_of(row.rates, row[3:10])
+        ours = cost_of(row.rates, row[3:10], row.units)
         if cost != ours:
             self._findings.add("I19", row.id, f"costs {cost}, its tokens at its rates {ours}")
 
@@ -227,11 +228,12 @@ def _amounts(row: Record) -> tuple[int, int, int, int, int]:
     )
 
 
-def cost_of(rates: str, counts: Sequence[int]) -> int:
+def cost_of(rates: str, counts: Sequence[int], units: str = "{}") -> int:
     """The cost in nano-USD of counts in the order of `_COUNTS`: each kind of token at its own rate.
 
     Rates are pico-USD, flat or [[from input tokens, rate], ...]. A kind without a rate costs what
-    the kind it is a part of costs; an hour's cache write first what a short one costs.
+    the kind it is a part of costs; an hour's cache write first what a short one costs. Of `units`,
+    JSON, parts of tokens are taken out of what they are parts of.
     """
     input_tokens, output_tokens, read, write, write_1h, reasoning, requests = counts
     prices = _prices(rates)
@@ -239,9 +241,22 @@ def cost_of(rates: str, counts: Sequence[int]) -> int:
         prices = [_of_tier(price, input_tokens) for price in prices]
     per_input, per_output, per_read, per_write, per_write_1h, per_thought, per_request = prices
     pico: int = requests * per_request
-    pico += (input_tokens - read - write - write_1h) * per_input
-    pico += read * per_read + write * per_write + write_1h * per_write_1h
-    pico += (output_tokens - reasoning) * per_output + reasoning * per_thought
+    plain, made, cached = input_tokens - read - write - write_1h, output_tokens - reasoning, read
+    own = dict(json.loads(rates).get("u", ())) if units != "{}" else {}
+    for name, count in json.loads(units).items() if own else ():
+        if name not in own:
+            continue
+        price = own[name] if isinstance(own[name], int) else _of_tier(own[name], input_tokens)
+        pico += count * price
+        if name == "cache_read_audio_tokens":
+            cached -= count
+        elif name.startswith("input_"):
+            plain -= count
+        elif name.startswith("output_"):
+            made -= count
+    pico += plain * per_input + cached * per_read
+    pico += write * per_write + write_1h * per_write_1h
+    pico += made * per_output + reasoning * per_thought
     nanos, rest = divmod(pico, 1000)
     return nanos + (1 if rest else 0)
 
@@ -299,6 +314,9 @@ def _not_negated(row: Any) -> Iterator[str]:
         back, forth = getattr(row, f"reversal_{name}"), getattr(row, f"original_{name}")
         if back != (None if forth is None else -forth):
             yield name
+    back, forth = json.loads(row.reversal_units), json.loads(row.original_units)
+    if back != {name: -count for name, count in forth.items()}:
+        yield "units"
     for name in ("allocation_id", "occurred_us", "attributes", "provider", "model"):
         if getattr(row, f"reversal_{name}") != getattr(row, f"original_{name}"):
             yield name

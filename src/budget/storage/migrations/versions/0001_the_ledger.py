@@ -310,6 +310,7 @@ def _journal() -> None:
         _text("reason", null=True),
         _text("request_hash"),
         _text("metadata"),
+        _text("units"),
         sa.CheckConstraint(
             "input_tokens BETWEEN -4000000000000000000 AND 4000000000000000000",
             name=op.f("ck_usage_input_tokens_range"),
