@@ -51,10 +51,34 @@ def rates_of(book: PriceBook, provider: str | None, model: str, at_us: int = AT)
 def test_gpt_4o_has_the_rates_of_its_price_page(book: PriceBook) -> None:
     rates = rates_of(book, "openai", "gpt-4o")
     # 2.50 USD in, 10 out, 1.25 cached, per million
-    assert rates == Rates(
+    assert rates._replace(units=()) == Rates(
         2_500_000, 10_000_000, 1_250_000, provider="openai", model="gpt-4o", basis=book.basis
     )
     assert cost_nanos(rates, Usage(1_000, 500, 400)) == 7_000_000
+    # A thousand web searches are 10 USD.
+    assert cost_nanos(rates, Usage(0, 0, units=(("searches", 3),))) == 30_000_000
+
+
+def test_audio_and_images_have_the_rates_of_their_price_pages(book: PriceBook) -> None:
+    gemini = rates_of(book, "google", "gemini-2.5-flash")
+    # 0.30 USD a million of text in, 1.00 of audio: 600 x 0.3e-6 + 400 x 1e-6
+    heard = Usage(1_000, 0, units=(("input_audio_tokens", 400),))
+    assert cost_nanos(gemini, heard) == 580_000
+    image = dict(rates_of(book, "openai", "gpt-image-1").units)
+    assert image == {"cache_read_image_tokens": 2_500_000, "input_image_tokens": 10_000_000}
+    live = dict(rates_of(book, "openai", "gpt-4o-realtime-preview").units)
+    assert live["output_audio_tokens"] == 80_000_000
+
+
+def test_every_unit_of_the_bundled_prices_is_one_of_ours_and_sound(book: PriceBook) -> None:
+    priced = [
+        rates
+        for provider, model in bundled_prices().models()
+        if (rates := book.lookup(provider, model, AT)) is not None and rates.units
+    ]
+    assert len(priced) > 100
+    for rates in priced:
+        assert validated_rates(decode_rates(encode_rates(rates))) == rates
 
 
 def test_claude_has_both_kinds_of_cache_write(book: PriceBook) -> None:

@@ -8,7 +8,15 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from budget.domain.errors import InvalidInput
-from budget.domain.usage import INPUT_UNITS, OTHER_UNITS, OUTPUT_UNITS, UNITS, Units, Usage
+from budget.domain.usage import (
+    CACHE_UNITS,
+    INPUT_UNITS,
+    OTHER_UNITS,
+    OUTPUT_UNITS,
+    UNITS,
+    Units,
+    Usage,
+)
 
 Rate = int | tuple[tuple[int, int], ...]
 """Pico-USD per unit, or tiers ((from_input_tokens, pico), ...), ascending, the first from 0.
@@ -30,7 +38,7 @@ class Rates(NamedTuple):
 
     None falls back: cache reads and writes to `input` (an hour's write to `cache_write` first),
     `reasoning` to `output`. So do units that are parts of tokens and have no rate in `units`
-    (cached audio falls back to `cache_read`); other units without a rate have no known price.
+    (of cached ones to `cache_read`); other units without a rate have no known price.
     """
 
     input: Rate
@@ -107,7 +115,7 @@ def _units_pico(rates: Rates, usage: Usage, input_pico: int, output_pico: int) -
         if rate is None:
             continue
         part_of = 0
-        if name == "cache_read_audio_tokens":
+        if name in CACHE_UNITS:
             part_of = input_pico if rates.cache_read is None else rate_at(rates.cache_read, total)
         elif name in INPUT_UNITS:
             part_of = input_pico
@@ -175,7 +183,7 @@ def _fixed_hold_pico(rates: Rates, input_tokens: int, requests: int, units: Unit
         if rate is None:
             continue
         part_of = 0
-        if name in INPUT_UNITS:
+        if name in INPUT_UNITS or name in CACHE_UNITS:
             part_of = dearest_input
         elif name in OUTPUT_UNITS:
             part_of = output_rate_dearest(rates, input_tokens)

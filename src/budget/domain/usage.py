@@ -12,16 +12,17 @@ MAX_TOKENS: Final = 10**12
 MAX_REQUESTS: Final = 10**12
 
 
-INPUT_UNITS: Final = ("input_audio_tokens", "input_image_tokens", "cache_read_audio_tokens")
-"""Further parts of `input_tokens`. Cached audio is a part of `cache_read_tokens`, and no part of
-`input_audio_tokens`, which are those that were not cached."""
+CACHE_UNITS: Final = ("cache_read_audio_tokens", "cache_read_image_tokens")
+"""Further parts of `cache_read_tokens`."""
+INPUT_UNITS: Final = ("input_audio_tokens", "input_image_tokens")
+"""Further parts of `input_tokens`, beside those that were read from the cache or written to it."""
 OUTPUT_UNITS: Final = ("output_audio_tokens", "output_image_tokens")
 """Further parts of `output_tokens`."""
 OTHER_UNITS: Final = (
     "characters", "images", "milliseconds", "pages", "pixels", "searches",
 )  # fmt: skip
 """What is counted beside tokens: milliseconds of audio, video or hired hardware; web searches."""
-UNITS: Final = tuple(sorted((*INPUT_UNITS, *OUTPUT_UNITS, *OTHER_UNITS)))
+UNITS: Final = tuple(sorted((*CACHE_UNITS, *INPUT_UNITS, *OUTPUT_UNITS, *OTHER_UNITS)))
 """What a call may have used beside what `Usage` has a field for."""
 
 Units = tuple[tuple[str, int], ...]
@@ -97,18 +98,20 @@ def consistent(usage: Usage, prefix: str = "") -> Usage:
 def _check_parts(usage: Usage, cached: int, prefix: str) -> None:
     """Units that are parts of tokens must not exceed what they are parts of."""
     counts = dict(usage.units)
-    in_cache = counts.get("cache_read_audio_tokens", 0)
-    fresh = counts.get("input_audio_tokens", 0) + counts.get("input_image_tokens", 0)
+    in_cache, fresh, made = (
+        sum(counts.get(name, 0) for name in names)
+        for names in (CACHE_UNITS, INPUT_UNITS, OUTPUT_UNITS)
+    )
     if in_cache > usage.cache_read_tokens:
         raise InvalidInput(
-            f"{prefix}cache_read_tokens", f"must include the cached audio tokens ({in_cache})."
+            f"{prefix}cache_read_tokens",
+            f"must include the cached audio and image tokens ({in_cache}).",
         )
     if fresh + cached > usage.input_tokens:
         raise InvalidInput(
             f"{prefix}input_tokens",
             f"must include the audio and image tokens ({fresh}) beside the cached ones ({cached}).",
         )
-    made = counts.get("output_audio_tokens", 0) + counts.get("output_image_tokens", 0)
     if made > usage.output_tokens:
         raise InvalidInput(
             f"{prefix}output_tokens", f"must include the audio and image tokens ({made})."

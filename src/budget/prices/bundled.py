@@ -1,7 +1,7 @@
 """The adapter to genai-prices: its bundled snapshot, as schedules of integer rates. No network.
 
-Not here: caching, own prices (`book`), and what usage costs (`domain.pricing`). Kinds that `Usage`
-does not tell apart (audio, images, searches, service tiers) have no rates of their own yet.
+Not here: caching, own prices (`book`), and what usage costs (`domain.pricing`). Service tiers have
+no rates of their own yet, nor have models that are not sold by the token.
 """
 
 import hashlib
@@ -46,6 +46,24 @@ _SPELLINGS: Final[Mapping[str, str]] = {
 }
 """Spellings used by OpenTelemetry, LiteLLM and OpenRouter that genai-prices does not know, or, for
 Azure, takes for OpenAI itself."""
+
+_TOKEN_UNITS: Final[Mapping[str, str]] = {
+    "cache_read_audio_tokens": "cache_audio_read_mtok",
+    "cache_read_image_tokens": "cache_image_read_mtok",
+    "input_audio_tokens": "input_audio_mtok",
+    "input_image_tokens": "input_image_mtok",
+    "output_audio_tokens": "output_audio_mtok",
+    "output_image_tokens": "output_image_mtok",
+}
+"""Our units of tokens, and the price of a million of them in genai-prices."""
+
+_OTHER_UNITS: Final[Mapping[str, tuple[str, int]]] = {
+    "characters": ("input_mchars", 10**6),
+    "milliseconds": ("input_audio_hours", 3_600_000),
+    "pages": ("input_document_kpages", 1_000),
+    "searches": ("web_searches_kcount", 1_000),
+}
+"""Our other units, the price in genai-prices, and of how many of ours that is."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -181,7 +199,27 @@ def _converted(prices: "ModelPrice", provider_id: str, model_id: str, basis: str
         provider=provider_id,
         model=model_id,
         basis=basis,
+        units=_units(prices),
     )
+
+
+def _units(prices: "ModelPrice") -> tuple[tuple[str, Rate], ...]:
+    """The rates of units beside text, by name; of tokens in tiers or else of one price each."""
+    rates: dict[str, Rate] = {}
+    for unit, name in _TOKEN_UNITS.items():
+        rate = _token_rate(getattr(prices, name, None))
+        if rate is not None:
+            rates[unit] = rate
+    for unit, (name, per) in _OTHER_UNITS.items():
+        price = getattr(prices, name, None)
+        if price is not None:
+            rates[unit] = _pico(_dearest(price), per)
+    return tuple(sorted(rates.items()))
+
+
+def _dearest(price: "Decimal | TieredPrices") -> Decimal:
+    """The dearest tier of a price that ours have no tiers for (none exists yet)."""
+    return price if isinstance(price, Decimal) else max(price.base, *(t.price for t in price.tiers))
 
 
 def _has_any(prices: "ModelPrice") -> bool:
@@ -203,12 +241,7 @@ def _token_rate(price: "Decimal | TieredPrices | None") -> Rate | None:
 
 def _request_pico(price: "Decimal | TieredPrices | None") -> int:
     """USD per thousand requests as pico-USD per request; of tiers the dearest (none exist yet)."""
-    if price is None:
-        return 0
-    if isinstance(price, Decimal):
-        return _pico(price, REQUESTS_PER_PRICE)
-    dearest = max([price.base, *(tier.price for tier in price.tiers)])
-    return _pico(dearest, REQUESTS_PER_PRICE)
+    return 0 if price is None else _pico(_dearest(price), REQUESTS_PER_PRICE)
 
 
 def _pico(usd: Decimal, units: int) -> int:

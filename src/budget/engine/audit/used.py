@@ -248,7 +248,7 @@ def cost_of(rates: str, counts: Sequence[int], units: str = "{}") -> int:
             continue
         price = own[name] if isinstance(own[name], int) else _of_tier(own[name], input_tokens)
         pico += count * price
-        if name == "cache_read_audio_tokens":
+        if name.startswith("cache_read_"):
             cached -= count
         elif name.startswith("input_"):
             plain -= count
