@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -402,6 +403,17 @@ def bomb() -> bytes:
 def test_too_much_is_cut(script: Script) -> None:
     with serving(script) as server:
         assert refused(server) == "127.0.0.1 sent more than 100000 bytes."
+
+
+def test_a_bomb_does_not_unfold_in_memory() -> None:
+    with serving(answer(bomb(), "Content-Encoding: gzip")) as server:
+        tracemalloc.start()
+        try:
+            refused(server)
+            peak_bytes = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak_bytes < 5_000_000  # the body would have 20,000,000
 
 
 @pytest.mark.parametrize(
