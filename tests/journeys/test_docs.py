@@ -127,7 +127,9 @@ def test_the_reference_of_settings_names_every_variable() -> None:
     assert {name for name in told if name.startswith("BUDGET_")} == variables
 
 
-@pytest.mark.parametrize("command", ["serve", "status", "set-limit", "verify", "replay", "key"])
+@pytest.mark.parametrize(
+    "command", ["serve", "status", "set-limit", "verify", "calc-cost", "replay", "key"]
+)
 def test_the_reference_of_the_command_names_every_option(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

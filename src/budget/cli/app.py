@@ -20,6 +20,7 @@ _COMMANDS: Final = (
     ("status:status", "status", "Show every balance: spent, held, limit and what is left."),
     ("limits:set_limit", "set-limit", "Set how much may be spent in a period."),
     ("verify:verify", "verify", "Recompute the books and list whatever does not add up."),
+    ("costs:calc_cost", "calc-cost", "Say what usage of a model costs, line by line."),
     ("replay:replay", "replay", "Drive a recorded trace of calls through the service."),
     ("key:key", "key", "Print the key that the commands of this machine use."),
 )
@@ -42,6 +43,7 @@ def make_app() -> App:
     for order, (place, name, help_text) in enumerate(_COMMANDS):
         app.command(f"budget.cli.{place}", name=name, help=help_text, sort_key=order)
     app.command("budget.cli.limits:set_limit", name="set_limit", show=False)
+    app.command("budget.cli.costs:calc_cost", name="calc_cost", show=False)
     app.meta.suppress_keyboard_interrupt = False
     every = Group("With every command", sort_key=99)
 

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from budget.cli.face import Face
 from budget.cli.remote import Service, service_url
 from budget.domain.errors import InvalidInput, NotFound, Unavailable
-from budget.domain.shapes import BalanceShape, BudgetShape, PolicyShape, VerificationShape
+from budget.domain.shapes import (
+    BalanceShape,
+    BudgetShape,
+    CalculationShape,
+    PolicyShape,
+    VerificationShape,
+)
 
 if TYPE_CHECKING:
     from budget.engine.budget import Budget
@@ -59,10 +65,11 @@ class NoLedger(NotFound):
     """There is no database yet where one was to be read."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__("ledger", str(file))
-        self.detail = (
+        super().__init__(
+            "ledger",
+            str(file),
             f"There is no ledger at {file} yet. `budget serve` makes one, and so does "
-            "`budget set-limit`."
+            "`budget set-limit`.",
         )
 
 
@@ -121,6 +128,28 @@ class InProcess:
         from budget.engine.verify import verify
 
         return wire.verification(verify(self._budget.books.database, progress=tell))
+
+
+def calculate(face: Face, ask: Ask) -> CalculationShape:
+    """What usage costs: at the prices of the service if one is asked, else at those of this
+    machine, for which there need be no ledger.
+    """
+    from budget.engine.settings import Settings
+
+    settings = Settings.read(target=face.target)
+    check_target(settings.target)
+    url = _url(settings)
+    if url is not None:
+        with Service(url, find_key(settings, url, settings.target)) as service:
+            told: CalculationShape = service.call("POST", "/prices/calculate", ask)
+            return told
+    import time
+
+    from budget.domain import wire
+    from budget.engine.costing import calculate
+    from budget.prices.book import bundled_book
+
+    return wire.calculation(calculate(ask, bundled_book(), time.time_ns() // 1000))
 
 
 @contextmanager

@@ -13,11 +13,12 @@ class NoKey(NotFound):
     """No key is kept here for these books."""
 
     def __init__(self, books: str, file: str, *, left_aside: bool) -> None:
-        super().__init__("key for", books)
         aside = " BUDGET_KEY is left aside: --target says whose key is meant." if left_aside else ""
-        self.detail = (
+        super().__init__(
+            "key for",
+            books,
             f"There is no key for {books} in {file}.{aside} `budget serve` makes one at its first "
-            "start; `budget serve --new-admin-key` makes another."
+            "start; `budget serve --new-admin-key` makes another.",
         )
 
 

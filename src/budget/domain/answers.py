@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from budget.domain.allocations import Held
 from budget.domain.budgets import Policy
+from budget.domain.costs import Cost
 from budget.domain.usage import Usage
 from budget.domain.windows import Window
 
@@ -155,6 +156,17 @@ class Correction(NamedTuple):
     cost_nanos: int | None
     balances: tuple[BalanceView, ...]
     replayed: bool = False
+
+
+class Calculation(NamedTuple):
+    """What usage costs, by a price found under this provider's and model's own names."""
+
+    provider: str
+    model: str
+    basis: str
+    at_us: int
+    usage: Usage
+    cost: Cost
 
 
 class Event(NamedTuple):

@@ -46,10 +46,10 @@ class NotFound(BudgetError):
 
     code = "not_found"
 
-    def __init__(self, kind: str, id: str) -> None:
+    def __init__(self, kind: str, id: str, detail: str | None = None) -> None:
         self.kind = kind
         self.id = id
-        super().__init__(f"There is no {kind} {id!r}.")
+        super().__init__(detail or f"There is no {kind} {id!r}.")
 
 
 class Conflict(BudgetError):

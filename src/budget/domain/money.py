@@ -44,6 +44,16 @@ def format_usd(nanos: int) -> str:
     return text if nanos >= 0 else f"-{text}"
 
 
+def format_pico_usd(pico: int) -> str:
+    """Write pico-USD as the shortest exact decimal in USD that shows the cents."""
+    nanos, rest = divmod(abs(pico), PICOS_PER_NANO)
+    text = format_usd(nanos)
+    if rest:
+        whole, _, places = text.partition(".")
+        text = f"{whole}.{places:0<9}{rest:03d}".rstrip("0")
+    return text if pico >= 0 else f"-{text}"
+
+
 def parse_count(value: object, field: str, *, maximum: int = MAX_TOKENS) -> int:
     """Read a count of tokens or requests: a whole JSON number, never a string."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):

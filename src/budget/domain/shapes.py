@@ -138,6 +138,36 @@ class CheckShape(TypedDict):
     warnings: list[WarningShape]
 
 
+class CostLineShape(TypedDict):
+    """One kind of what was used. `rate` and `amount` are in USD, to the pico-USD.
+
+    `tier_from_tokens`: the rate is of the tier from so many input tokens on; null without tiers.
+    """
+
+    unit: str
+    quantity: int
+    rate: str
+    amount: str
+    tier_from_tokens: int | None
+
+
+class CalculationShape(TypedDict):
+    """What usage costs: `total_cost` as it would be booked, rounded up to a nano-USD.
+
+    `unpriced` lists units that were used and have no known price.
+    """
+
+    provider: str
+    model: str
+    basis: str
+    at: str
+    input_cost: str
+    output_cost: str
+    total_cost: str
+    lines: list[CostLineShape]
+    unpriced: list[str]
+
+
 class RefusalLineShape(TypedDict):
     """One limit that refuses. `policy` says in words what `policy_id` names."""
 

@@ -12,6 +12,7 @@ from typing import Any, Generic, Self, TypeVar, Unpack
 from budget.domain.answers import (
     Allocation,
     BalanceView,
+    Calculation,
     Check,
     Correction,
     Event,
@@ -21,12 +22,13 @@ from budget.domain.answers import (
 )
 from budget.domain.budgets import Budget, Policy, TopUp
 from budget.domain.usage import ZERO
-from budget.engine import budgets, intake, policies, reports, top_ups, verify
+from budget.engine import budgets, costing, intake, policies, reports, top_ups, verify
 from budget.engine.advice import advised
 from budget.engine.asks import LOCAL, AllocationAsk, Caller, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.budgets import BudgetAsk
 from budget.engine.catalogue_rows import load_catalogue
 from budget.engine.commands import Command, Place
+from budget.engine.costing import CostAsk
 from budget.engine.ledger import CatalogueChange, Ledger
 from budget.engine.policies import PolicyAsk
 from budget.engine.reports import Page
@@ -168,6 +170,11 @@ class Jobs:
         """Expire the holds that are due, now; how many."""
         due = reports.due(self.books.database)
         return Job(intake.sweeping(due))
+
+    def calculate(self, **ask: Unpack[CostAsk]) -> Job[Calculation]:
+        """Say what usage of a model costs, line by line. Nothing is booked."""
+        now_us = self.books.database.now_us()
+        return Job(read=lambda: costing.calculate(ask, self.books.prices, now_us))
 
     # --- Budgets and policies --------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from budget.domain.budgets import POLICY_FIELDS
 from budget.domain.usage import UNITS, Usage
 from budget.engine.asks import AllocationAsk, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.budgets import BudgetAsk
+from budget.engine.costing import CostAsk
 from budget.engine.jobs import Jobs
 from budget.engine.policies import PolicyAsk
 from budget.http import handlers
@@ -161,6 +162,8 @@ ROUTES: Final[tuple[Route, ...]] = (
           act(Jobs.archive_policy, wire.changed_policy), answer=shapes.ChangedPolicyShape),
     Route("POST", f"{V1}/policies/{{policy_id}}/top-ups", "admin", handlers.top_up,
           TopUpAsk, shapes.MadeTopUpShape, 201),
+    Route("POST", f"{V1}/prices/calculate", "read", act(Jobs.calculate, wire.calculation),
+          CostAsk, shapes.CalculationShape),
     Route("GET", f"{V1}/events", "read", act(Jobs.events, handlers.event_page),
           answer=shapes.PageShape, query={"after": text, "limit": count, "kind": text}),
     Route("GET", f"{V1}/verify", "read", verify,

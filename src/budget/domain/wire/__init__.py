@@ -13,6 +13,7 @@ from budget.domain.wire.budgets import (
     policy,
     top_up,
 )
+from budget.domain.wire.costs import calculation
 from budget.domain.wire.journal import event, verification
 from budget.domain.wire.parts import amount, amount_text, instant, page, policy_text
 from budget.domain.wire.refusals import refusal, refusal_line, retry_after_seconds
@@ -27,7 +28,7 @@ from budget.domain.wire.spending import (
 
 __all__ = [
     "allocation", "allocation_in_full", "amount", "amount_text", "balance", "budget",
-    "changed_budget", "changed_policy", "check", "correction", "event", "instant", "leg",
-    "made_top_up", "page", "policy", "policy_text", "receipt", "refusal", "refusal_line",
+    "calculation", "changed_budget", "changed_policy", "check", "correction", "event", "instant",
+    "leg", "made_top_up", "page", "policy", "policy_text", "receipt", "refusal", "refusal_line",
     "retry_after_seconds", "top_up", "usage_record", "verification", "warnings",
 ]  # fmt: skip

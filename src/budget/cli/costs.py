@@ -1,0 +1,110 @@
+"""`budget calc-cost`: what usage of a model costs, line by line. Nothing is booked."""
+
+from typing import Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from budget.cli import exits
+from budget.cli.books import calculate
+from budget.cli.face import Face
+from budget.cli.tables import Column, Row, show
+from budget.domain.errors import InvalidInput
+from budget.domain.shapes import CalculationShape
+
+_COLUMNS: Final = (
+    Column("What", folds=True),
+    Column("Quantity", "amount"),
+    Column("USD each", "amount", rank=1),
+    Column("USD", "amount"),
+    Column("Tier from", "amount", optional=True, rank=2),
+)
+
+
+def calc_cost(
+    *,
+    model: str,
+    provider: str | None = None,
+    input_tokens: int = 0,
+    output_tokens: int = 0,
+    cache_read_tokens: int = 0,
+    cache_write_tokens: int = 0,
+    cache_write_1h_tokens: int = 0,
+    reasoning_tokens: int = 0,
+    unit: tuple[str, ...] = (),
+    at: str | None = None,
+    face: Annotated[Face, Parameter(parse=False)],
+) -> int:
+    """Say what usage of a model costs, line by line; nothing is booked.
+
+    Parameters
+    ----------
+    model:
+        The model, such as gpt-4o or openai/gpt-4o.
+    provider:
+        Who sells it; without it the model's name decides.
+    input_tokens:
+        Input tokens, those of the cache included.
+    output_tokens:
+        Output tokens, reasoning included.
+    cache_read_tokens:
+        Of the input, read from the provider's cache.
+    cache_write_tokens:
+        Of the input, written to the cache for 5 minutes.
+    cache_write_1h_tokens:
+        Of the input, written to the cache for an hour.
+    reasoning_tokens:
+        Of the output, reasoning.
+    unit:
+        Anything else, such as searches=2 or input_audio_tokens=400; may be given several times.
+    at:
+        When, as in 2026-11-25T12:00:00Z; now unless given.
+    """
+    counts = {
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "cache_read_tokens": cache_read_tokens,
+        "cache_write_tokens": cache_write_tokens,
+        "cache_write_1h_tokens": cache_write_1h_tokens,
+        "reasoning_tokens": reasoning_tokens,
+    }
+    ask: dict[str, Any] = {"model": model, **counts}
+    if unit:
+        ask["units"] = dict(_parse_unit(word) for word in unit)
+    ask |= {name: value for name, value in (("provider", provider), ("at", at)) if value}
+    told = calculate(face, ask)
+    if face.json:
+        face.print_json(told)
+    else:
+        _show(face, told)
+    return exits.OK
+
+
+def _parse_unit(word: str) -> tuple[str, int]:
+    name, equals, number = word.partition("=")
+    if not equals or not number.isdecimal() or not number.isascii():
+        raise InvalidInput("unit", f"{word[:80]!r} is not a unit and a count, such as searches=2.")
+    return name.strip(), int(number)
+
+
+def _show(face: Face, told: CalculationShape) -> None:
+    face.print(f"{told['provider']} {told['model']}, prices of {told['basis']}")
+    rows = []
+    for line in told["lines"]:
+        tier = line["tier_from_tokens"]
+        rows.append(
+            Row(
+                (
+                    line["unit"].replace("_", " "),
+                    str(line["quantity"]),
+                    line["rate"],
+                    line["amount"],
+                    str(tier) if tier else "",
+                )
+            )
+        )
+    if rows:
+        show(face, _COLUMNS, rows)
+    face.print(f"Total {told['total_cost']} USD")
+    if told["unpriced"]:
+        names = ", ".join(told["unpriced"])
+        face.print(f"The price of {names} is not known: that is in no figure.")

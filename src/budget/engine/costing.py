@@ -1,0 +1,57 @@
+"""Costing: what usage of a model costs, for who asks before or beside the books. Nothing is booked.
+
+Not here: what a record costs (`acts.booking`), how lines come about (`domain.costs`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypedDict
+
+from budget.domain.answers import Calculation
+from budget.domain.costs import cost
+from budget.domain.errors import InvalidInput, NotFound
+from budget.engine.fields import count, instant_us, only_fields, usage_counts, who
+from budget.prices.book import PriceBook
+
+
+class CostAsk(TypedDict, total=False):
+    """What is used of which model, and when (now unless said)."""
+
+    provider: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cache_write_1h_tokens: int
+    reasoning_tokens: int
+    units: Mapping[str, int]
+    requests: int
+    at: str
+
+
+_FIELDS: Final = frozenset(CostAsk.__annotations__)
+
+
+class NoPrice(NotFound):
+    """The price of a model is not known, which is not free."""
+
+    def __init__(self, provider: str | None, model: str) -> None:
+        seller = "" if provider is None else f" from provider {provider!r}"
+        super().__init__("price", model, f"The price of model {model!r}{seller} is not known.")
+
+
+def calculate(ask: Mapping[str, Any], prices: PriceBook, now_us: int) -> Calculation:
+    """What usage costs at the prices of its time. NoPrice where they are not known."""
+    only_fields(ask, _FIELDS)
+    _, provider, model = who(ask)
+    if model is None:
+        raise InvalidInput("model", "is required.")
+    usage = usage_counts(ask)
+    requests = count(ask, "requests")
+    usage = usage._replace(requests=1 if requests is None else requests)
+    at_us = instant_us(ask, "at")
+    at_us = now_us if at_us is None else at_us
+    rates = prices.lookup(provider, model, at_us)
+    if rates is None:
+        raise NoPrice(provider, model)
+    return Calculation(rates.provider, rates.model, rates.basis, at_us, usage, cost(rates, usage))

@@ -1,0 +1,55 @@
+"""`budget calc-cost`: lines that add up, on the bundled prices, without a ledger."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_serve import heard
+
+
+def test_each_kind_has_a_line_and_the_total_is_theirs(tmp_path: Path) -> None:
+    said = heard(
+        tmp_path, "calc-cost", "--provider", "openai", "--model", "gpt-4o",
+        "--input-tokens", "1000", "--output-tokens", "500", "--cache-read-tokens", "400",
+        "--unit", "searches=2",
+    )  # fmt: skip
+    assert said.returncode == 0
+    lines = [line.split() for line in said.stdout.splitlines()]
+    # 600 x 2.5e-6, 400 x 1.25e-6, 500 x 10e-6, 2 x 0.01
+    assert [line[-1] for line in lines[2:-1]] == ["0.0015", "0.0005", "0.005", "0.02"]
+    assert lines[-1] == ["Total", "0.027", "USD"]
+    assert list(tmp_path.rglob("*.db")) == []
+
+
+def test_programs_get_the_shape_of_the_api(tmp_path: Path) -> None:
+    said = heard(tmp_path, "calc-cost", "--model", "gpt-4o", "--input-tokens", "7", "--json")
+    told = json.loads(said.stdout)
+    assert (told["total_cost"], told["input_cost"], told["output_cost"]) == (
+        "0.0000175", "0.0000175", "0.00",
+    )  # fmt: skip
+    assert told["lines"][0]["rate"] == "0.0000025"
+
+
+def test_units_whose_price_is_not_known_are_named(tmp_path: Path) -> None:
+    said = heard(tmp_path, "calc-cost", "--model", "gpt-4o", "--unit", "pages=3")
+    assert "The price of pages is not known: that is in no figure." in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        (["--model", "unheard-of"], 4, "The price of model 'unheard-of' is not known."),
+        ([], 2, "--model"),
+        (["--model", "gpt-4o", "--input-tokens", "-3"], 2, "must not be negative"),
+        (["--model", "gpt-4o", "--input-tokens", "many"], 2, "--input-tokens"),
+        (["--model", "gpt-4o", "--unit", "searches"], 2, "such as searches=2"),
+        (["--model", "gpt-4o", "--unit", "smells=2"], 2, "units.smells: is not a unit."),
+        (["--model", "gpt-4o", "--at", "noon"], 2, "at: "),
+    ],
+)
+def test_mistakes_are_one_sentence(tmp_path: Path, words: list[str], code: int, part: str) -> None:
+    said = heard(tmp_path, "calc-cost", *words)
+    assert said.returncode == code
+    assert part in said.stderr
+    assert said.stderr.count("\n") == 1
