@@ -366,7 +366,6 @@ class Record:
     payload: object
     attributes: Mapping[str, str] = field(default_factory=dict)
     occurred_us: int = 0
-    stated_requests: int | None = None
     reversed: bool = False
     reverses: bool = False
 
@@ -926,10 +925,7 @@ class Ledger:
             return Fault("NotFound")
         settled = allocation.settled_by
         if settled is not None:
-            same = ask["usage"] == settled.usage and ask.get("requests") in (
-                settled.stated_requests,
-                settled.requests,
-            )
+            same = ask["usage"] == settled.usage and ask.get("requests") in (None, settled.requests)
             return Booked(settled, allocation, replayed=True) if same else Fault("Conflict")
         usage: Usage = ask["usage"]
         requests = ask.get("requests", 0 if allocation.records else 1)
@@ -954,7 +950,6 @@ class Ledger:
             self._keep(now_us, "record", ask, usage_id),
             allocation.attributes,
             min(ask.get("occurred_us", now_us), now_us),
-            ask.get("requests"),
         )
         self.records[usage_id] = record
         allocation.records.append(record)
