@@ -45,6 +45,8 @@ def _kinds() -> dict[str, Callable[[random.Random], str]]:
         "hex": lambda rng: rng.randbytes(rng.choice(LENGTHS)).hex(),
         "uuids": lambda rng: "\n".join(_uuid(rng) for _ in range(rng.randrange(1, 20))),
         "numbers": _numbers,
+        "codes": lambda rng: " ".join(_code(rng) for _ in range(rng.randrange(1, 40))),
+        "columns": _columns,
         "csv": _table,
         "log": _log,
         "urls": lambda rng: "\n".join(_url(rng) for _ in range(rng.randrange(1, 10))),
@@ -118,6 +120,17 @@ def _numbers(rng: random.Random) -> str:
     count = rng.randrange(1, 60)
     return rng.choice((" ", ", ", "\n", "")).join(
         str(rng.randrange(10 ** rng.randrange(1, 30))) for _ in range(count)
+    )
+
+
+def _code(rng: random.Random) -> str:
+    return "".join(rng.choices(string.ascii_uppercase + string.digits, k=rng.randrange(4, 30)))
+
+
+def _columns(rng: random.Random) -> str:
+    return "\n".join(
+        f"{rng.choice(KEYS):16}{rng.randrange(10**6):>10}  {rng.random():8.3f}"
+        for _ in range(rng.randrange(1, 30))
     )
 
 

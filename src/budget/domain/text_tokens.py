@@ -117,7 +117,7 @@ def text_tokens_bound(text: str, family: str) -> int:
 def texts_tokens_bound(texts: Iterable[str], family: str) -> int:
     """The same for texts that are sent as one input."""
     look = FAMILIES.get(family, FAMILIES["unknown"])
-    cost_milli = beyond = left = 0
+    cost_milli = beyond = 0
     left = LOOKED_AT
     empty = True
     for text in texts:
@@ -145,6 +145,8 @@ _PIECES: Final = re.compile(
 )
 
 
+# Digits take no blank into their token, so the last of several is one of its own.
+_BLANKS_BEFORE_DIGITS: Final = re.compile(r"(?<![ \t])[ \t]{2,}+(?=[0-9])")
 _JOINED_SPACES: Final = re.compile(r"(?<![ \t]) (?=[\u00c0-\u1fff])")
 
 
@@ -162,6 +164,7 @@ def _cost_milli(text: str, look: Family) -> int:
                 letters_beyond += times * max(0, len(word) - 3)
         else:
             cost += times * _piece_milli(piece, look)
+    cost += 1000 * len(_BLANKS_BEFORE_DIGITS.findall(text))
     # Where hardly a word is a common one, the text is in another language or in none.
     if known * 10 > words * 3:
         cost += 120 * letters_beyond
@@ -219,30 +222,30 @@ def _piece_milli(piece: str, look: Family) -> int:
     marks = piece.strip(" \t\r\n")
     if not marks or marks < " ":
         return 1000 + _run_milli(piece)
-    if len(set(marks)) == 1:
-        cost = 1000 + _run_milli(marks)
-    else:
-        cost = 1000 + 700 * (len(marks) - 1)
-    return cost + 300 + _run_milli(piece[piece.rindex(marks[-1]):]) if last in "\r\n" else cost
+    beyond = _run_milli(marks)
+    if last in "\r\n":  # ends of line share the token of a mark, mostly
+        beyond += 300 + _run_milli(piece[piece.rindex(marks[-1]) :])
+    return 1000 + beyond
 
 
 def _run_milli(run: str) -> int:
     """What a run of one character costs beyond its first: some have tokens for long ones."""
-    each = 60 if run[0] in " -=*#_./~" else 300 if run[0] != "\r" else 600
+    if len(set(run)) > 1:
+        return 700 * (len(run) - 1)
+    each = 60 if run[0] in " -=*#_./~" else 1000 if run[0] == "\r" else 300
     return each * (len(run) - 1)
 
 
 def _word_milli(word: str) -> int:
     """What a word costs, but for how long it is."""
-    if len(word) > 1 and word[1].isupper():
-        return 1100 + 250 * (len(word) - 2)
     rare = sum(b not in _FOLLOWERS[a] for a, b in pairwise(word.lower()))
+    if len(word) > 1 and word[1].isupper():
+        return 1150 + 270 * (len(word) - 2) + 150 * rare
     return 1100 + 400 * rare + (150 * (len(word) - 2) if rare > 1 else 0)
 
 
 # Words of English and of code that are so common that every encoding has them whole.
-_KNOWN: Final = frozenset(
-    """
+_WORDS: Final = """
     a about above account action add after again all also always am amount an and another any api
     are args argument array as ask assert async at await back balance based be because been before
     being below between body bool both budget build but by bytes call called can case change char
@@ -265,9 +268,8 @@ _KNOWN: Final = frozenset(
     tool total true try tuple two type under unit until up update url us usage use used user using
     value values version very view void want was way we week well were what when where which while
     who whose why will window with without word words work would write year yes yield you your
-    """.split()
-)
-
+"""
+_KNOWN: Final = frozenset(_WORDS.split())
 
 # From which code point on, and what one character costs then in cl100k and in o200k.
 _CHARS: Final = (

@@ -1,0 +1,65 @@
+"""Exact counts of text for OpenAI's encodings, with the extra `tokens`; for others the bound.
+
+Not here: the bound (`domain.estimating`). The encodings come inside the package, toktok-rs (MIT;
+its vocabularies are those of OpenAI's tiktoken, MIT): nothing is downloaded.
+"""
+
+import re
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final, Protocol, cast
+
+from budget.domain.errors import BudgetError
+from budget.domain.estimating import input_tokens_bound, parts_of
+from budget.domain.text_tokens import family_of, text_tokens_bound
+
+# Half a pair is no text, and cannot be sent as UTF-8: what goes out is the sign for what is broken.
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+_ENCODINGS: Final = {"o200k": "o200k_base", "cl100k": "cl100k_base"}
+
+
+class _Toktok(Protocol):
+    def batch_count(self, texts: Iterable[str], encoding: str, threads: int) -> list[int]: ...
+
+
+def is_exact(provider: str, model: str) -> bool:
+    """Whether texts for the model are counted exactly here."""
+    return family_of(provider, model) in _ENCODINGS and find_spec("toktok") is not None
+
+
+def text_tokens(text: str, *, provider: str, model: str) -> int:
+    """The tokens of a text for an OpenAI model, exactly; for others the bound.
+
+    Raises BudgetError with the code `extra_missing` where the count would be exact but the extra
+    `tokens` is not installed.
+    """
+    family = family_of(provider, model)
+    encoding = _ENCODINGS.get(family)
+    if encoding is None:
+        return text_tokens_bound(text, family)
+    return sum(_counts((text,), encoding))
+
+
+def input_tokens(request: object, *, provider: str, model: str) -> int:
+    """Like `domain.estimating.input_tokens_bound`, with each text of an OpenAI request exact.
+
+    What is around the texts, and images, stays a bound. It raises what the two functions do.
+    """
+    encoding = _ENCODINGS.get(family_of(provider, model))
+    if encoding is None:
+        return input_tokens_bound(request, provider=provider, model=model)
+    parts = parts_of(request, provider=provider, model=model)
+    return sum(_counts(parts.texts, encoding)) + parts.other_tokens
+
+
+def _counts(texts: Iterable[str], encoding: str) -> list[int]:
+    try:
+        toktok = cast(_Toktok, import_module("toktok"))
+    except ImportError as error:
+        raise BudgetError(
+            "Exact counts need the extra `tokens`: pip install 'budgetd[tokens]'.",
+            code="extra_missing",
+        ) from error
+    sound = (_SURROGATES.sub("\ufffd", text) for text in texts)
+    return toktok.batch_count(sound, encoding, 1)
