@@ -10,7 +10,7 @@ import pytest
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rates
 from budget.prices import book as book_module
-from budget.prices.book import DAY_US, Piece, PriceBook, Schedule, bundled_book
+from budget.prices.book import DAY_US, Context, Piece, PriceBook, Schedule, bundled_book
 
 HOUR_US = 3_600_000_000
 NIGHT, DAY, LATER = Rates(1, 1), Rates(2, 2), Rates(3, 3)
@@ -35,7 +35,8 @@ class CountingSource:
     def models(self) -> Iterator[tuple[str, str]]:
         yield "maker", "m"
 
-    def schedule(self, provider: str | None, model: str) -> Schedule | None:
+    def schedule(self, provider: str | None, model: str, context: Context = ()) -> Schedule | None:
+        del context
         self.asked.append((provider, model))
         if model != "m" or provider not in (None, "maker"):
             return None

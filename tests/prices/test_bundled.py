@@ -363,3 +363,57 @@ def test_names_resolve_to_what_genai_prices_resolves_them_to(book: PriceBook) ->
         elif (rates.provider, rates.model) != (provider.id, model.id):
             differing.append((provider_id, model_id, rates.model, model.id))
     assert differing == []
+
+
+# --- Price contexts ------------------------------------------------------------------------------
+
+AUTUMN = us(2026, 11, 1)
+
+
+def test_a_batch_costs_half_and_a_fast_answer_double(book: PriceBook) -> None:
+    # 1 USD in and 5 out a million; in a batch half of that
+    batch = book.lookup("anthropic", "claude-haiku-4-5", AUTUMN, (("processing", "batch"),))
+    assert batch is not None
+    assert (batch.input, batch.output) == (500_000, 2_500_000)
+    assert (batch.cache_read, batch.cache_write_1h) == (50_000, 1_000_000)
+    assert batch.context == "processing=batch"
+    # What the variant does not price is priced as ever: 0.01 USD a search.
+    usual = book.lookup("anthropic", "claude-haiku-4-5", AUTUMN)
+    assert usual is not None
+    assert (usual.context, dict(batch.units)) == ("", dict(usual.units))
+    gpt_5 = book.lookup("openai", "gpt-5", AUTUMN, (("service_tier", "priority"),))
+    assert gpt_5 is not None
+    assert (gpt_5.input, gpt_5.output) == (2_500_000, 20_000_000)
+
+
+def test_a_context_that_a_model_has_no_price_for_changes_nothing(book: PriceBook) -> None:
+    for context in ((), (("speed", "fast"),), (("processing", "batch"), ("region", "eu"))):
+        found = book.lookup("anthropic", "claude-haiku-4-5", us(2026, 1, 1), context)
+        assert found is not None
+        # Before October 2026 the bundled prices know of no batch, either.
+        assert (found.input, found.output) == (1_000_000, 5_000_000)
+
+
+def test_every_variant_costs_what_genai_prices_says_whenever(book: PriceBook) -> None:
+    chance = random.Random(8013)
+    compared = 0
+    for provider in data_snapshot.get_snapshot().providers:
+        for model in provider.models:
+            for variant in model.price_variants or ():
+                context = tuple(sorted(variant.when.items()))
+                for _ in range(3):
+                    at_us = us(2026, 1, 1) + chance.randrange(400) * 86_400_000_000
+                    found = bundled_prices().schedule(provider.id, model.id, context)
+                    if found is None:
+                        continue
+                    rates, from_us, until_us = found.at(at_us)
+                    assert from_us <= at_us < until_us
+                    if rates is None or not isinstance(rates.input, int):
+                        continue
+                    moment = datetime.fromtimestamp(at_us // 1_000_000, UTC)
+                    price = model.get_prices(moment, variant.when).input_mtok
+                    assert isinstance(price, Decimal)
+                    exact = price * 1_000_000
+                    assert rates.input == int(exact.to_integral_value(ROUND_CEILING))
+                    compared += 1
+    assert compared > 300

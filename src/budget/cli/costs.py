@@ -31,6 +31,7 @@ def calc_cost(
     cache_write_1h_tokens: int = 0,
     reasoning_tokens: int = 0,
     unit: tuple[str, ...] = (),
+    context: tuple[str, ...] = (),
     at: str | None = None,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
@@ -56,6 +57,8 @@ def calc_cost(
         Of the output, reasoning.
     unit:
         Anything else, such as searches=2 or input_audio_tokens=400; may be given several times.
+    context:
+        What else decides the price, such as processing=batch or service_tier=priority.
     at:
         When, as in 2026-11-25T12:00:00Z; now unless given.
     """
@@ -70,6 +73,8 @@ def calc_cost(
     ask: dict[str, Any] = {"model": model, **counts}
     if unit:
         ask["units"] = dict(_parse_unit(word) for word in unit)
+    if context:
+        ask["price_context"] = dict(_parse_context(word) for word in context)
     ask |= {name: value for name, value in (("provider", provider), ("at", at)) if value}
     told = calculate(face, ask)
     if face.json:
@@ -86,8 +91,16 @@ def _parse_unit(word: str) -> tuple[str, int]:
     return name.strip(), int(number)
 
 
+def _parse_context(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise InvalidInput("context", f"{word[:80]!r} is not a name and a value.", ())
+    return name.strip(), value.strip()
+
+
 def _show(face: Face, told: CalculationShape) -> None:
-    face.print(f"{told['provider']} {told['model']}, prices of {told['basis']}")
+    context = "" if told["price_context"] is None else f", {told['price_context']}"
+    face.print(f"{told['provider']} {told['model']}{context}, prices of {told['basis']}")
     rows = []
     for line in told["lines"]:
         tier = line["tier_from_tokens"]

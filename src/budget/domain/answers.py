@@ -164,6 +164,7 @@ class Calculation(NamedTuple):
     provider: str
     model: str
     basis: str
+    context: str
     at_us: int
     usage: Usage
     cost: Cost

@@ -53,6 +53,8 @@ class Rates(NamedTuple):
     basis: str = ""
     units: tuple[tuple[str, Rate], ...] = ()
     """(unit, rate), by name: those of `usage.UNITS` that have a rate of their own."""
+    context: str = ""
+    """The price context that these rates are of, such as `processing=batch`; empty: the usual."""
 
 
 _CODES: Final = {
@@ -67,6 +69,7 @@ _CODES: Final = {
     "model": "m",
     "basis": "b",
     "units": "u",
+    "context": "c",
 }
 _FIELDS: Final = {code: name for name, code in _CODES.items()}
 
@@ -256,7 +259,7 @@ def validated_rates(rates: Rates, prefix: str = "rates.") -> Rates:
     """The same rates if they are well formed, else InvalidInput naming the field."""
     for name, value in zip(Rates._fields, rates, strict=True):
         field = prefix + name
-        if name in ("provider", "model", "basis"):
+        if name in ("provider", "model", "basis", "context"):
             if not isinstance(value, str):
                 raise InvalidInput(field, "must be a string.")
         elif name == "request":

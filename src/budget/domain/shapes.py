@@ -154,12 +154,14 @@ class CostLineShape(TypedDict):
 class CalculationShape(TypedDict):
     """What usage costs: `total_cost` as it would be booked, rounded up to a nano-USD.
 
+    `price_context` is that of the price, such as `processing=batch`; null: the usual one.
     `unpriced` lists units that were used and have no known price.
     """
 
     provider: str
     model: str
     basis: str
+    price_context: str | None
     at: str
     input_cost: str
     output_cost: str

@@ -34,6 +34,7 @@ class AllocationAsk(TypedDict, total=False):
     input_tokens: int
     max_output_tokens: int
     units: Mapping[str, int]
+    price_context: Mapping[str, str]
     usd: str | int | Decimal
     tokens: int
     requests: int
@@ -64,6 +65,7 @@ class UsageAsk(TypedDict, total=False):
     cache_write_1h_tokens: int
     reasoning_tokens: int
     units: Mapping[str, int]
+    price_context: Mapping[str, str]
     requests: int
     cost: str | int | Decimal
     usage_id: str

@@ -73,6 +73,8 @@ class Record(Command, gc=False):
     attributes: Mapping[str, str]
     provider: str | None
     model: str | None
+    in_context: bool
+    """Whether the price context was told with the usage, and so decides."""
     rates: Rates | None
     metadata: str
 

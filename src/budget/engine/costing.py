@@ -9,7 +9,14 @@ from typing import Any, Final, TypedDict
 from budget.domain.answers import Calculation
 from budget.domain.costs import cost
 from budget.domain.errors import InvalidInput, NotFound
-from budget.engine.fields import count, instant_us, only_fields, usage_counts, who
+from budget.engine.fields import (
+    count,
+    instant_us,
+    only_fields,
+    price_context,
+    usage_counts,
+    who,
+)
 from budget.prices.book import PriceBook
 
 
@@ -26,6 +33,7 @@ class CostAsk(TypedDict, total=False):
     reasoning_tokens: int
     units: Mapping[str, int]
     requests: int
+    price_context: Mapping[str, str]
     at: str
 
 
@@ -51,7 +59,9 @@ def calculate(ask: Mapping[str, Any], prices: PriceBook, now_us: int) -> Calcula
     usage = usage._replace(requests=1 if requests is None else requests)
     at_us = instant_us(ask, "at")
     at_us = now_us if at_us is None else at_us
-    rates = prices.lookup(provider, model, at_us)
+    rates = prices.lookup(provider, model, at_us, price_context(ask))
     if rates is None:
         raise NoPrice(provider, model)
-    return Calculation(rates.provider, rates.model, rates.basis, at_us, usage, cost(rates, usage))
+    return Calculation(
+        rates.provider, rates.model, rates.basis, rates.context, at_us, usage, cost(rates, usage)
+    )

@@ -18,6 +18,7 @@ from budget.domain.money import MAX_TOKENS, parse_count, parse_usd
 from budget.domain.usage import UNITS, Units, Usage, consistent, units_of
 from budget.domain.windows import parse_rfc3339
 from budget.engine.asks import Caller
+from budget.prices.book import CONTEXT_NAMES, Context
 from budget.prices.tiers import tier_of
 
 MAX_METADATA_BYTES: Final = 4096
@@ -109,6 +110,25 @@ def parse_units(given: object, field: str) -> Units:
         if value is not None:
             counts[name] = parse_count(value, f"{field}.{name}")
     return units_of(counts)
+
+
+def price_context(ask: Mapping[str, Any]) -> Context:
+    """What of a call decides its price beside model and time."""
+    given = ask.get("price_context")
+    if given is None:
+        return ()
+    if not isinstance(given, Mapping):
+        raise InvalidInput("price_context", "must be an object of name: value.", CONTEXT_NAMES)
+    if ask.get("model") is None:
+        raise InvalidInput("price_context", "needs a model.")
+    found = {}
+    for name, value in given.items():
+        field = f"price_context.{str(name)[:80]}"
+        if name not in CONTEXT_NAMES:
+            raise InvalidInput(field, "decides no price.", CONTEXT_NAMES)
+        if value is not None:
+            found[name] = parse_value(value, field)
+    return tuple(sorted(found.items()))
 
 
 def count(ask: Mapping[str, Any], name: str) -> int | None:

@@ -27,6 +27,7 @@ from budget.engine.fields import (
     parse_reason,
     parse_ttl_us,
     parse_units,
+    price_context,
     priority_of,
     request_hash,
     usage_counts,
@@ -53,6 +54,7 @@ def placing(
     """The command of `allocate` (`dry`: of `check`)."""
     only_fields(ask, _PLACE_FIELDS)
     attributes, provider, model = who(ask)
+    context = price_context(ask)
     priority = priority_of(ask.get("priority"), caller)
     envelope = parse_flag(ask, "envelope")
     parent_id = chosen_id(ask, "parent_id")
@@ -79,7 +81,7 @@ def placing(
         attributes=attributes,
         provider=provider,
         model=model,
-        rates=None if model is None else prices.lookup(provider, model, now_us),
+        rates=None if model is None else prices.lookup(provider, model, now_us, context),
         input_tokens=input_tokens,
         max_output_tokens=max_output_tokens,
         usd_nanos=usd,
@@ -134,6 +136,7 @@ def recording(
     """The command of `record`; `final` is true unless the ask says otherwise (that is `settle`)."""
     only_fields(ask, _USAGE_FIELDS)
     usage_id = chosen_id(ask, "usage_id")
+    context = price_context(ask)
     attributes: Mapping[str, str] = {}
     provider = model = None
     if ask.get("model") is not None or ask.get("provider") is not None:
@@ -154,7 +157,8 @@ def recording(
         attributes=attributes,
         provider=provider,
         model=model,
-        rates=None if model is None else prices.lookup(provider, model, now_us),
+        in_context=bool(context),
+        rates=None if model is None else prices.lookup(provider, model, now_us, context),
         metadata=metadata_of(ask),
     )
 
@@ -163,6 +167,7 @@ def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us:
     """The command of `record_usage`."""
     only_fields(ask, _REPORT_FIELDS)
     attributes, provider, model = who(ask)
+    context = price_context(ask)
     usage_id = chosen_id(ask, "usage_id")
     occurred_us = instant_us(ask, "occurred_at")
     requests = count(ask, "requests")
@@ -177,7 +182,7 @@ def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us:
         attributes=attributes,
         provider=provider,
         model=model,
-        rates=None if model is None else prices.lookup(provider, model, at_us),
+        rates=None if model is None else prices.lookup(provider, model, at_us, context),
         usage=usage_counts(ask)._replace(requests=1 if requests is None else requests),
         reported_cost_nanos=parse_cost_nanos(ask),
         occurred_us=occurred_us,

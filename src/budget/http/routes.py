@@ -19,6 +19,7 @@ from budget.engine.policies import PolicyAsk
 from budget.http import handlers
 from budget.http.calls import Handler, act, act_of_key
 from budget.http.queries import Parameter, count, flag, text
+from budget.prices.book import CONTEXT_NAMES
 
 Scope = Literal["open", "read", "spend", "admin"]
 """The right a route needs: `open` none, not even a key; `admin` is for who manages budgets."""
@@ -71,6 +72,7 @@ NESTED: Final[Mapping[str, frozenset[str]]] = {
     "policies": frozenset(POLICY_FIELDS),
     "replacement": frozenset({*Usage._fields, "cost"}),
     "units": frozenset(UNITS),
+    "price_context": frozenset(CONTEXT_NAMES),
 }
 """Objects within a body whose fields are named by us; in other objects the caller names them."""
 

@@ -75,6 +75,21 @@ def _edges_us(piece: Piece, midnight_us: int) -> list[int]:
     return edges_us
 
 
+CONTEXT_NAMES: Final = ("processing", "region", "route", "search_type", "service_tier", "speed")
+"""`processing=batch`, `service_tier=flex` or `=priority`, `speed=fast`, a `region` or a `route`."""
+
+Context = tuple[tuple[str, str], ...]
+"""What of a call decides its price beside model and time: (name, value), by name."""
+
+
+class Scheduled(Protocol):
+    """Prices over time."""
+
+    def at(self, at_us: int) -> tuple[Rates | None, int, int]:
+        """The rates at an instant, and an interval [from, until) around it in which they stay."""
+        ...
+
+
 class PriceSource(Protocol):
     """What a book draws on: prices under one basis, and that source's way of matching names."""
 
@@ -87,8 +102,10 @@ class PriceSource(Protocol):
         """The source's own name of a provider, however it is spelled; None if unknown."""
         ...
 
-    def schedule(self, provider: str | None, model: str) -> Schedule | None:
-        """The prices of a model, None if unknown. Without a provider the model's name decides."""
+    def schedule(self, provider: str | None, model: str, context: Context = ()) -> Scheduled | None:
+        """The prices of a model in a context, None if unknown. Without a provider the model's name
+        decides; a context that the model has no price for changes nothing.
+        """
         ...
 
     def models(self) -> Iterator[tuple[str, str]]:
@@ -102,7 +119,10 @@ class _Held(NamedTuple):
     from_us: int
     until_us: int
     rates: Rates | None
-    schedule: Schedule | None
+    schedule: Scheduled | None
+
+
+Name = tuple[str | None, str, Context]
 
 
 class PriceBook:
@@ -134,8 +154,8 @@ class PriceBook:
             if provider is not None:
                 self._overrides.setdefault((self._known(provider), model), rates)
         # Two generations: made-up names push out each other, not the names in daily use.
-        self._recent: dict[tuple[str | None, str], _Held] = {}
-        self._older: dict[tuple[str | None, str], _Held] = {}
+        self._recent: dict[Name, _Held] = {}
+        self._older: dict[Name, _Held] = {}
         self._offers: dict[tuple[str, int], tuple[Rates, ...]] = {}
 
     @property
@@ -143,16 +163,19 @@ class PriceBook:
         """The id of this snapshot; a record keeps its rates' own basis, which is a part of it."""
         return self._basis
 
-    def lookup(self, provider: str | None, model: str, at_us: int) -> Rates | None:
+    def lookup(
+        self, provider: str | None, model: str, at_us: int, context: Context = ()
+    ) -> Rates | None:
         """The rates of a model at an instant; None when it has no known price, which is not free.
 
         Without a provider, one that stands before a slash in the model's name is taken, else the
-        model's name decides.
+        model's name decides. A `context` that the model has no price of its own for, or an own
+        price, changes nothing.
         """
-        held = self._recent.get((provider, model))
+        held = self._recent.get((provider, model, context))
         if held is not None and held[0] <= at_us < held[1]:  # quicker than by name
             return held[2]
-        return self._look_up_again(provider, model, at_us)
+        return self._look_up_again(provider, model, at_us, context)
 
     def offers(self, provider: str, at_us: int) -> tuple[Rates, ...]:
         """What a provider, by the name its `Rates` carry, sells on the day of an instant."""
@@ -169,13 +192,15 @@ class PriceBook:
             self._offers[provider, day_us] = found
         return found
 
-    def _look_up_again(self, provider: str | None, model: str, at_us: int) -> Rates | None:
+    def _look_up_again(
+        self, provider: str | None, model: str, at_us: int, context: Context
+    ) -> Rates | None:
         if len(model) > MAX_NAME_CHARS or (provider and len(provider) > MAX_NAME_CHARS):
             return None
-        key = (provider, model)
+        key = (provider, model, context)
         held = self._recent.get(key) or self._older.get(key)
         if held is None:
-            schedule = self._find(provider, model)
+            schedule = self._find(provider, model, context)
         elif held.from_us <= at_us < held.until_us:
             self._keep(key, held)
             return held.rates
@@ -189,12 +214,12 @@ class PriceBook:
         self._keep(key, held)
         return held.rates
 
-    def _keep(self, key: tuple[str | None, str], held: _Held) -> None:
+    def _keep(self, key: Name, held: _Held) -> None:
         if key not in self._recent and len(self._recent) >= MAX_CACHED_NAMES // 2:
             self._older, self._recent = self._recent, {}
         self._recent[key] = held
 
-    def _find(self, provider: str | None, model: str) -> Schedule | None:
+    def _find(self, provider: str | None, model: str, context: Context) -> Scheduled | None:
         """The schedule of a name as it was given; slow."""
         given = (provider or "").strip().lower() or None
         name = model.strip().lower()
@@ -212,9 +237,9 @@ class PriceBook:
                 return Schedule((Piece(rates),))
         if self._source is None or (seller is None and given not in (None, _LITELLM)):
             return None
-        found = self._source.schedule(seller, bare)
+        found = self._source.schedule(seller, bare, context)
         if found is None and bare != name:
-            found = self._source.schedule(seller, name)
+            found = self._source.schedule(seller, name, context)
         return found
 
     def _known(self, provider: str) -> str | None:

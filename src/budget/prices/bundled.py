@@ -1,7 +1,7 @@
 """The adapter to genai-prices: its bundled snapshot, as schedules of integer rates. No network.
 
-Not here: caching, own prices (`book`), and what usage costs (`domain.pricing`). Service tiers have
-no rates of their own yet, nor have models that are not sold by the token.
+Not here: caching, own prices (`book`), and what usage costs (`domain.pricing`). Models that are
+not sold by the token have no rates here.
 """
 
 import hashlib
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rate, Rates, validated_rates
-from budget.prices.book import Piece, Schedule
+from budget.prices.book import Context, Piece, Schedule, Scheduled
 
 if TYPE_CHECKING:
     from genai_prices.types import (
         ModelInfo,
         ModelPrice,
+        PriceVariant,
         Provider,
         StartDateConstraint,
         TieredPrices,
@@ -90,7 +91,7 @@ class BundledPrices:
         found = find_provider_by_id(self._providers, _SPELLINGS.get(spelled, spelled))
         return None if found is None else found.id
 
-    def schedule(self, provider: str | None, model: str) -> Schedule | None:
+    def schedule(self, provider: str | None, model: str, context: Context = ()) -> Scheduled | None:
         """A model's prices over time, matched as genai-prices matches; None if it knows none."""
         from genai_prices.data_snapshot import DataSnapshot
 
@@ -101,7 +102,12 @@ class BundledPrices:
             seller, found = snapshot.find_provider_model(model, None, spelled, None)
         except LookupError:
             return None
-        return schedule_of(found, seller.id, self._basis)
+        usual = schedule_of(found, seller.id, self._basis)
+        told = dict(context)
+        variants = [v for v in found.price_variants or () if v.when.items() <= told.items()]
+        if usual is None or not variants:
+            return usual
+        return InContext(found, variants, seller.id, self._basis)
 
     def models(self) -> Iterator[tuple[str, str]]:
         """Every (provider, model) listed, priced or not."""
@@ -139,6 +145,32 @@ def schedule_of(model: "ModelInfo", provider_id: str, basis: str) -> Schedule | 
     if all(piece.rates is None for piece in pieces):
         return None
     return Schedule(pieces)
+
+
+class InContext:
+    """A model's prices over time in a context that it has prices of its own for."""
+
+    __slots__ = ("_basis", "_context", "_model", "_name", "_provider_id", "_times")
+
+    def __init__(
+        self, model: "ModelInfo", variants: Sequence["PriceVariant"], provider_id: str, basis: str
+    ) -> None:
+        self._model = model
+        self._provider_id = provider_id
+        self._basis = basis
+        self._context = {name: value for v in variants for name, value in v.when.items()}
+        self._name = ",".join(f"{name}={value}" for name, value in sorted(self._context.items()))
+        usual = model.prices if isinstance(model.prices, list) else []
+        constraints = [*(priced.constraint for priced in usual), *(v.constraint for v in variants)]
+        self._times = Schedule(tuple(_piece(None, constraint) for constraint in constraints))
+
+    def at(self, at_us: int) -> tuple[Rates | None, int, int]:
+        """The rates at an instant, and an interval around it in which they stay."""
+        moment = _EPOCH + timedelta(microseconds=at_us)
+        prices = self._model.get_prices(moment, self._context)
+        rates = rates_of(prices, self._provider_id, self._model.id, self._basis)
+        _, from_us, until_us = self._times.at(at_us)
+        return rates and rates._replace(context=self._name), from_us, until_us
 
 
 def _piece(

@@ -20,6 +20,7 @@ def calculation(answer: Calculation) -> CalculationShape:
         "provider": answer.provider,
         "model": answer.model,
         "basis": answer.basis,
+        "price_context": answer.context or None,
         "at": to_rfc3339(answer.at_us),
         "input_cost": _sum(of_input),
         "output_cost": _sum(of_output),

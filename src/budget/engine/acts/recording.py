@@ -45,7 +45,7 @@ def run_record(batch: Batch, command: Record) -> Receipt:
     occurred_us = occurred(command.occurred_us, batch.now_us)
     terms = holding.terms
     rates = terms.rates
-    other = _is_another_model(command, terms.model, rates)
+    other = _is_priced_otherwise(command, terms.model, rates)
     if other:
         rates = command.rates or rates or stand_in(batch, command.model, terms.attributes)
     told = command if other else terms
@@ -113,19 +113,21 @@ def _tells_otherwise(command: Record, row: Row) -> bool:
     """Whether usage of the same counts tells another cost or model than was booked."""
     cost = command.reported_cost_nanos
     rates = None if row[20] is None else decode_rates(row[20])
-    return (cost is not None and cost != row[19]) or _is_another_model(command, row[8], rates)
+    return (cost is not None and cost != row[19]) or _is_priced_otherwise(command, row[8], rates)
 
 
-def _is_another_model(command: Record, model: str | None, rates: Rates | None) -> bool:
-    """Whether usage is of another model than that of the hold: then it has that one's price.
+def _is_priced_otherwise(command: Record, model: str | None, rates: Rates | None) -> bool:
+    """Whether usage is of another model or price context than the hold: then that price is its.
 
     A name of the same price, or one that nobody knows, is only another name (a dated id, say).
     """
+    new = command.rates
+    if command.in_context and new is not None and (rates is None or new.context != rates.context):
+        return True
     if command.model is None or command.model == model:
         return False
     if model is None:
         return True
-    new = command.rates
     if new is None:
         return False
     if rates is None or new.model != rates.model:
