@@ -175,7 +175,8 @@ def test_a_hundred_thousand_calls_are_off_by_less_than_a_nano_each() -> None:
     chance = random.Random(8013)
     exact, booked, calls = Fraction(0), 0, 100_000
     for _ in range(calls):
-        rates = Rates(*chance.choices(range(20_000_000), k=6))
+        chosen = chance.choices(range(20_000_000), k=6)
+        rates = Rates(**dict(zip(Rates._fields, chosen, strict=False)))  # type: ignore[arg-type]
         total, output = chance.randrange(400_000), chance.randrange(64_000)
         read, write = chance.randrange(total // 3 + 1), chance.randrange(total // 3 + 1)
         usage = Usage(
