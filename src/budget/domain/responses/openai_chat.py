@@ -1,0 +1,137 @@
+"""OpenAI's chat shape: `usage` with `prompt_tokens`, as most providers spell it.
+
+Chat, completions and embeddings of OpenAI, Azure, Groq, xAI, DeepSeek, Mistral, OpenRouter and
+whoever copied them. The prompt includes what was cached; the completion includes reasoning, but
+for xAI's. Source: the providers' API references, and genai-prices' extractors.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from budget.domain.responses.parts import Heard, Parts, Shape
+from budget.domain.responses.reading import (
+    Counts,
+    Fields,
+    cost_nanos_of,
+    counts_of,
+    object_at,
+    objects_at,
+    word_at,
+)
+
+_FIELDS: Final[Fields] = (
+    ("input", ("prompt_tokens",)),
+    ("output", ("completion_tokens",)),
+    ("total", ("total_tokens",)),
+    ("cache_read", ("prompt_tokens_details", "cached_tokens")),
+    ("cache_read", ("prompt_cache_hit_tokens",)),  # DeepSeek
+    ("cache_read", ("cached_tokens",)),  # Moonshot, and Anthropic's chat endpoint
+    ("cache_read", ("cache_read_input_tokens",)),  # Databricks
+    ("cache_write", ("prompt_tokens_details", "cache_write_tokens")),
+    ("reasoning", ("completion_tokens_details", "reasoning_tokens")),
+    ("fresh_audio", ("prompt_tokens_details", "audio_tokens")),
+    ("fresh_image", ("prompt_tokens_details", "image_tokens")),
+    ("made_audio", ("completion_tokens_details", "audio_tokens")),
+    ("made_image", ("completion_tokens_details", "image_tokens")),
+    ("seconds", ("prompt_audio_seconds",)),  # Mistral's Voxtral
+)
+_PAGES: Final[Fields] = (("pages", ("usage_info", "pages_processed")),)  # Mistral's OCR
+_REASONING_APART: Final = ("grok", "x-ai", "xai")
+_THOUGHTS_UNSAID: Final = ("gemini", "google", "vertex")
+
+
+def read(chunk: Mapping[str, Any], provider: str) -> Heard:
+    """What a response or a chunk of a stream tells."""
+    usage = object_at(chunk, "usage") or object_at(chunk, "x_groq", "usage")
+    known, bad = counts_of(usage, _FIELDS)
+    pages = counts_of(chunk, _PAGES)
+    if ("usage" in chunk and not isinstance(chunk["usage"], Mapping | None)) or pages.bad:
+        bad |= {"usage"}
+    counts = Counts({**known, **pages.known}, bad | pages.bad)
+    if counts.known and "choices" not in chunk:
+        counts = Counts({"output": 0, **counts.known}, counts.bad)  # embeddings make no text
+        if not counts.known.get("input") and "input" not in counts.bad:
+            # some say only the total, which is then the input
+            counts = Counts({**counts.known, "input": known.get("total", 0)}, counts.bad)
+    return Heard(
+        counts,
+        word_at(chunk, "model"),
+        word_at(chunk, "id") or word_at(chunk, "x_groq", "id"),
+        _cost_nanos(usage) if provider in ("", "openrouter") else None,
+        word_at(chunk, "service_tier"),
+        final=_final(chunk, counts.known),
+    )
+
+
+def parts_of(counts: Mapping[str, int], provider: str) -> Parts:
+    """The counts, where the prompt includes its cached tokens."""
+    apart, agree = _made_apart(counts, provider)
+    output = counts.get("output")
+    others = (("pages", counts.get("pages", 0)), ("milliseconds", counts.get("seconds", 0) * 1000))
+    return Parts(
+        counts.get("input"),
+        None if output is None else output + apart,
+        cache_read=counts.get("cache_read", 0),
+        cache_write=counts.get("cache_write", 0),
+        reasoning=max(counts.get("reasoning", 0), apart),
+        fresh_audio=counts.get("fresh_audio", 0),
+        fresh_image=counts.get("fresh_image", 0),
+        made_audio=counts.get("made_audio", 0),
+        made_image=counts.get("made_image", 0),
+        others=others,
+        # Without the prompt's tokens it is not the truth, whatever is called final.
+        agree=agree and bool(counts.get("input") or counts.get("pages")),
+    )
+
+
+def _made_apart(counts: Mapping[str, int], provider: str) -> tuple[int, bool]:
+    """Tokens billed as output beside the completion; and whether the figures add up.
+
+    The total shows who counts reasoning so (xAI), and Gemini's thoughts, of which its OpenAI
+    endpoint says nothing else. Otherwise the total is not needed, but one that is larger than the
+    figures explain means that something is missing. Voxtral's includes audio, billed by time.
+    """
+    reasoning = counts.get("reasoning", 0)
+    total, output = counts.get("total", 0), counts.get("output", 0)
+    gap = total - counts.get("input", 0) - output
+    if reasoning and gap == reasoning:
+        return reasoning, True
+    if gap > 0 and provider in _THOUGHTS_UNSAID:
+        return gap, True
+    if total and gap <= 0:
+        return 0, True
+    if provider in _REASONING_APART:
+        return reasoning, gap <= 0
+    # More than the whole cannot be a part of it: it is taken for billed beside, to be safe.
+    guess = reasoning if reasoning > output else 0
+    return guess, not guess and (gap <= 0 or bool(counts.get("seconds")))
+
+
+def _final(chunk: Mapping[str, Any], known: Mapping[str, int]) -> bool | None:
+    """Figures are final in a whole response and with the end of a stream or after it.
+
+    Some providers send running figures with every chunk; those that come with more text, and no
+    reason why it ends, are not the last.
+    """
+    told = any(known.values())
+    if "choices" not in chunk:
+        return told or None
+    choices = objects_at(chunk, "choices")
+    if not choices:
+        # After the end comes a chunk without choices; some send one before the beginning too.
+        return True if known.get("output") else None
+    if all("message" in one or one.get("finish_reason") is not None for one in choices):
+        return told or None
+    return False
+
+
+def _cost_nanos(usage: Mapping[str, Any]) -> int | None:
+    """OpenRouter's own figure; with a key of the caller's, a fee beside the provider's price."""
+    cost = cost_nanos_of(usage.get("cost"))
+    if cost is None or usage.get("is_byok") is not True:
+        return cost
+    upstream = object_at(usage, "cost_details").get("upstream_inference_cost")
+    return cost + (cost_nanos_of(upstream) or 0)
+
+
+SHAPE: Final = Shape("openai_chat", read, parts_of)
