@@ -69,6 +69,15 @@ def test_the_last_figures_of_a_stream_win_and_what_they_leave_out_stays() -> Non
     assert stream.told().usage == Usage(30, 25, reasoning_tokens=20)
 
 
+def test_figures_may_follow_the_reason_why_it_ended() -> None:
+    end = {"candidates": [{"finishReason": "STOP"}]}
+    last = {"usageMetadata": {"promptTokenCount": 30, "candidatesTokenCount": 6}}
+    assert not usage_of([GEMINI_STREAM[0], end]).complete  # those of the first chunk are not final
+    told = usage_of([GEMINI_STREAM[0], end, last])
+    assert told.usage == Usage(30, 26, reasoning_tokens=20)
+    assert told.complete
+
+
 def test_a_stream_may_come_as_one_list() -> None:
     assert usage_of(GEMINI_STREAM, provider="google").complete
     assert not usage_of(GEMINI_STREAM[:2], provider="google").complete

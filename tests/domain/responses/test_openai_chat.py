@@ -188,6 +188,19 @@ def test_running_figures_count_up_and_are_final_only_with_the_end() -> None:
     assert stream.told() == Told(Usage(9, 5))
 
 
+def test_openrouters_last_chunk_may_have_a_choice_with_nothing_in_it() -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 4, "cost": 0.5}
+    text = {"choices": [{"delta": {"content": "Yes."}, "finish_reason": None}]}
+    end = {"choices": [{"delta": {"content": ""}, "finish_reason": "stop"}]}
+    last = {
+        "choices": [{"delta": {"role": "assistant", "content": ""}, "finish_reason": None}],
+        "usage": usage,
+    }
+    told = usage_of([text, end, last], provider="openrouter")
+    assert told == Told(Usage(9, 4), reported_cost_nanos=500_000_000, complete=True)
+    assert not usage_of([text, last]).complete  # the end has not come
+
+
 def test_zeros_that_hold_a_place_never_win() -> None:
     zeros = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
     first = {"choices": [], "usage": zeros}

@@ -70,6 +70,22 @@ def test_the_responses_of_one_realtime_connection_add_up() -> None:
     assert again.complete
 
 
+def test_a_realtime_response_that_has_begun_leaves_the_answer_incomplete() -> None:
+    begun = {
+        "type": "response.created",
+        "response": {"id": "resp_r2", "object": "realtime.response", "usage": None},
+    }
+    done = {**REALTIME, "response": {**REALTIME["response"], "id": "resp_r2"}}
+    stream = Stream(provider="openai", api="realtime")
+    counted = []
+    for event in (REALTIME, begun, done):
+        stream.take(event)
+        told = stream.told()
+        assert told.usage is not None
+        counted.append((told.usage.input_tokens, told.response_id, told.complete))
+    assert counted == [(300, "resp_r1", True), (300, "resp_r1", False), (600, "resp_r2", True)]
+
+
 def test_images_are_tokens_where_tokens_are_told() -> None:
     units = (("input_image_tokens", 40), ("output_image_tokens", 272))
     assert usage_of(IMAGES) == Told(Usage(60, 272, units=units), complete=True)

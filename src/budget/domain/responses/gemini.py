@@ -41,6 +41,7 @@ _MODALITIES: Final = {"AUDIO": "audio", "IMAGE": "image", "DOCUMENT": "image"}
 def read(chunk: Mapping[str, Any], _provider: str) -> Heard:
     """What a response or a chunk tells. Figures may come with each chunk, the last are final."""
     usage = object_at(chunk, "usageMetadata")
+    candidates = objects_at(chunk, "candidates")
     known, bad = counts_of(usage, _FIELDS)
     details = joined(_details(usage, kind, name) for kind, name in _DETAILS)
     if chunk.get("usageMetadata") is not None and not isinstance(chunk["usageMetadata"], Mapping):
@@ -50,6 +51,8 @@ def read(chunk: Mapping[str, Any], _provider: str) -> Heard:
         word_at(chunk, "modelVersion"),
         word_at(chunk, "responseId"),
         final=_final(chunk, any(known.values())),
+        ended=any(one.get("finishReason") is not None for one in candidates),
+        closing=any(known.values()) and not candidates,
     )
 
 
@@ -93,7 +96,7 @@ def _final(chunk: Mapping[str, Any], told: bool) -> bool | None:
     """The end is a reason to finish, or to have blocked the prompt; an embedding has neither."""
     candidates = objects_at(chunk, "candidates")
     if candidates:
-        return all(one.get("finishReason") is not None for one in candidates) or False
+        return told and all(one.get("finishReason") is not None for one in candidates)
     blocked = object_at(chunk, "promptFeedback").get("blockReason") is not None
     embedded = "embedding" in chunk or "embeddings" in chunk
     live = object_at(chunk, "serverContent").get("turnComplete") is True

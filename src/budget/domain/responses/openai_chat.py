@@ -43,6 +43,7 @@ _THOUGHTS_UNSAID: Final = ("gemini", "google", "vertex")
 def read(chunk: Mapping[str, Any], provider: str) -> Heard:
     """What a response or a chunk of a stream tells."""
     usage = object_at(chunk, "usage") or object_at(chunk, "x_groq", "usage")
+    choices = objects_at(chunk, "choices")
     known, bad = counts_of(usage, _FIELDS)
     pages = counts_of(chunk, _PAGES)
     if ("usage" in chunk and not isinstance(chunk["usage"], Mapping | None)) or pages.bad:
@@ -50,7 +51,7 @@ def read(chunk: Mapping[str, Any], provider: str) -> Heard:
     counts = Counts({**known, **pages.known}, bad | pages.bad)
     if counts.known and "choices" not in chunk:
         counts = Counts({"output": 0, **counts.known}, counts.bad)  # embeddings make no text
-        if not counts.known.get("input") and "input" not in counts.bad:
+        if not known.get("input") and not known.get("output") and "input" not in counts.bad:
             # some say only the total, which is then the input
             counts = Counts({**counts.known, "input": known.get("total", 0)}, counts.bad)
     return Heard(
@@ -60,6 +61,8 @@ def read(chunk: Mapping[str, Any], provider: str) -> Heard:
         _cost_nanos(usage) if provider in ("", "openrouter") else None,
         word_at(chunk, "service_tier"),
         final=_final(chunk, counts.known),
+        ended=any(one.get("finish_reason") is not None for one in choices),
+        closing=any(counts.known.values()) and not any(_adds(one) for one in choices),
     )
 
 
@@ -122,7 +125,14 @@ def _final(chunk: Mapping[str, Any], known: Mapping[str, int]) -> bool | None:
         return True if known.get("output") else None
     if all("message" in one or one.get("finish_reason") is not None for one in choices):
         return told or None
-    return False
+    # OpenRouter's last chunk has a choice in which there is nothing.
+    return False if any(_adds(one) for one in choices) else None
+
+
+def _adds(choice: Mapping[str, Any]) -> bool:
+    """Whether a choice of a chunk brings something that was made."""
+    delta = object_at(choice, "delta")
+    return bool(choice.get("text")) or any(delta[name] for name in delta if name != "role")
 
 
 def _cost_nanos(usage: Mapping[str, Any]) -> int | None:

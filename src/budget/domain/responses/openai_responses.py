@@ -61,16 +61,19 @@ def read(chunk: Mapping[str, Any], provider: str) -> Heard:
     if images:
         counts = Counts({"images": images}, counts.bad)
     realtime = body.get("object") == "realtime.response"
-    if realtime and known:
-        counts = Counts({**counts.known, "requests": 1}, counts.bad)
     told = any(known.values()) or bool(seconds.known) or bool(images)
+    if realtime and told:
+        counts = Counts({**counts.known, "requests": 1}, counts.bad)
+    # Another response of the connection has begun: its id comes with its figures, lest they be
+    # taken for those of the one before.
+    begun = realtime and not told and event not in _ENDS
     return Heard(
         counts,
         word_at(body, "model"),
-        word_at(body, "id"),
+        None if begun else word_at(body, "id"),
         cost_nanos_of(usage.get("cost")) if provider in ("", "openrouter") else None,
         word_at(body, "service_tier"),
-        final=_final(event, body) if told else None,
+        final=_final(event, body) if told else (False if begun else None),
         apart=realtime and told,
     )
 

@@ -24,6 +24,10 @@ class Heard(NamedTuple):
     inference_geo: str | None = None
     final: bool | None = None
     """The provider says that these figures are the last, or that they are not; None: neither."""
+    ended: bool = False
+    """The provider said that no more is made; its figures may still come."""
+    closing: bool = False
+    """Figures that came with nothing that was made: after the end, they are the last."""
     apart: bool = False
     """It is about one of several responses that the connection has; theirs add up."""
     earlier: Counts = Counts()
@@ -71,10 +75,11 @@ def merged(old: Heard, new: Heard) -> Heard:
     does not: they are placeholders. So a figure that was bad is forgiven when a good one comes.
     """
     counts, earlier = _merged_counts(old.counts, new.counts), old.earlier
-    if new.apart and old.apart and new.response_id != old.response_id:
+    if new.apart and old.apart and (not new.response_id or new.response_id != old.response_id):
         counts = new.counts
         known = added(old.earlier.known, old.counts.known)
         earlier = Counts(known, old.earlier.bad | old.counts.bad)
+    final = old.final if new.final is None else new.final
     cost = new.reported_cost_nanos or old.reported_cost_nanos
     if cost is None:  # or it is free
         cost = new.reported_cost_nanos
@@ -86,7 +91,9 @@ def merged(old: Heard, new: Heard) -> Heard:
         new.service_tier or old.service_tier,
         new.speed or old.speed,
         new.inference_geo or old.inference_geo,
-        old.final if new.final is None else new.final,
+        final or (new.closing and old.ended),
+        old.ended or new.ended,
+        new.closing,
         new.apart or old.apart,
         earlier,
     )
@@ -166,5 +173,6 @@ def agreed(parts: Parts) -> tuple[Usage | None, bool]:
         and parts.fresh_audio <= most_input and parts.fresh_image <= most_input
     )  # fmt: skip
     # Where something else than tokens is counted, there need not be tokens.
-    whole = bool(others) or (parts.input is not None and parts.output is not None)
+    told = parts.input is not None and parts.output is not None
+    whole = told or (bool(others) and parts.input is None and not parts.output)
     return usage, fits and whole and parts.agree
