@@ -86,6 +86,14 @@ def test_a_realtime_response_that_has_begun_leaves_the_answer_incomplete() -> No
     assert counted == [(300, "resp_r1", True), (300, "resp_r1", False), (600, "resp_r2", True)]
 
 
+def test_a_transcription_inside_a_realtime_connection_is_another_models() -> None:
+    heard = {
+        "type": "conversation.item.input_audio_transcription.completed",
+        "usage": {"type": "tokens", "input_tokens": 14, "output_tokens": 3},
+    }
+    assert usage_of([REALTIME, heard]) == usage_of(REALTIME)
+
+
 def test_images_are_tokens_where_tokens_are_told() -> None:
     units = (("input_image_tokens", 40), ("output_image_tokens", 272))
     assert usage_of(IMAGES) == Told(Usage(60, 272, units=units), complete=True)

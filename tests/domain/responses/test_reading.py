@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from budget.domain.errors import InvalidInput
-from budget.domain.responses import Stream, Told, usage_of
+from budget.domain.responses import Stream, Told, parts, usage_of
 from budget.domain.usage import Usage, validated
 from tests.domain.responses.samples import CHAT, GEMINI, STREAMS, WHOLE
 
@@ -94,6 +94,17 @@ def test_of_ten_thousand_broken_responses_none_does_harm() -> None:
     assert 1_000 < complete < 9_000  # both kinds were among them
 
 
+def test_the_ten_thousand_would_do_harm_if_parts_were_not_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def believed(heard: parts.Parts) -> tuple[Usage, bool]:
+        return Usage(heard.input or 0, heard.output or 0, *heard[2:6]), True
+
+    monkeypatch.setattr(parts, "agreed", believed)
+    with pytest.raises(InvalidInput):
+        test_of_ten_thousand_broken_responses_none_does_harm()
+
+
 @pytest.mark.parametrize("odd", [*_ODD, _DEEP], ids=lambda odd: str(type(odd).__name__))
 def test_any_value_in_any_place_does_no_harm(odd: Any) -> None:
     goods: list[Any] = [*WHOLE, *STREAMS]
@@ -157,6 +168,12 @@ def test_what_is_no_object_in_a_stream_leaves_the_answer_incomplete() -> None:
     told = usage_of(odd)
     assert told.usage == Usage(1000, 300, 600, 100, 0, 250)
     assert not told.complete
+
+
+def test_a_usage_that_is_none_at_all_is_forgiven_when_a_good_one_follows() -> None:
+    first = {"choices": [], "usage": "none yet"}
+    assert usage_of([first, STREAMS[0][-1]]).complete
+    assert not usage_of([STREAMS[0][-1], first]).complete
 
 
 def test_sums_beyond_what_a_record_may_have_are_not_believed() -> None:

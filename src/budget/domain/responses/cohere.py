@@ -31,7 +31,7 @@ def read(chunk: Mapping[str, Any], _provider: str) -> Heard:
     name = "usage" if "usage" in body else "meta"
     counts = counts_of(object_at(body, name), _FIELDS)
     if body.get(name) is not None and not isinstance(body[name], Mapping):
-        counts = Counts(counts.known, counts.bad | {name})
+        counts = Counts(counts.known, counts.bad | {"usage"})
     generated = "message" in body or "text" in body or event in _ENDS
     if counts.known and not generated:
         # embeddings and rankings make no text

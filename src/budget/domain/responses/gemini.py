@@ -45,7 +45,7 @@ def read(chunk: Mapping[str, Any], _provider: str) -> Heard:
     known, bad = counts_of(usage, _FIELDS)
     details = joined(_details(usage, kind, name) for kind, name in _DETAILS)
     if chunk.get("usageMetadata") is not None and not isinstance(chunk["usageMetadata"], Mapping):
-        bad |= {"usageMetadata"}
+        bad |= {"usage"}
     return Heard(
         Counts({**known, **details.known}, bad | details.bad),
         word_at(chunk, "modelVersion"),

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from budget.domain.responses.parts import Heard, Parts, Shape
 from budget.domain.responses.reading import (
+    EMPTY,
     Counts,
     Fields,
     cost_nanos_of,
@@ -51,7 +52,9 @@ def read(chunk: Mapping[str, Any], provider: str) -> Heard:
     event = chunk.get("type")
     inner = object_at(chunk, "response") if isinstance(event, str) else {}
     body = inner or chunk
-    usage = object_at(body, "usage")
+    # Other events tell of other models: a transcription of what was said in a realtime connection.
+    ours = not isinstance(event, str) or bool(inner) or event in _ENDS
+    usage = object_at(body, "usage") if ours else EMPTY
     known, bad = counts_of(usage, _FIELDS)
     seconds = counts_of(usage, _SECONDS) if usage.get("type") == "duration" else Counts()
     if body.get("usage") is not None and not isinstance(body["usage"], Mapping):

@@ -107,6 +107,8 @@ def _merged_counts(old: Counts, new: Counts) -> Counts:
         if count or name not in known:
             known[name] = count
     good = {name for name, count in new.known.items() if count}
+    if good:
+        good.add("usage")  # the name for a usage that was none at all
     return Counts(known, (old.bad - good) | new.bad)
 
 
