@@ -1,11 +1,13 @@
 """`budget calc-cost`: lines that add up, on the bundled prices, without a ledger."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.cli.test_serve import heard
+from tests.support.command import COMMAND, clean_environ, start_service, stop_service
 
 
 def test_each_kind_has_a_line_and_the_total_is_theirs(tmp_path: Path) -> None:
@@ -29,6 +31,36 @@ def test_programs_get_the_shape_of_the_api(tmp_path: Path) -> None:
         "0.0000175", "0.0000175", "0.00",
     )  # fmt: skip
     assert told["lines"][0]["rate"] == "0.0000025"
+
+
+def test_a_price_file_wins_over_the_bundled_prices_here_and_in_the_service(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text("model,input,output\ngpt-4o,7,9\n")
+    asked = ["calc-cost", "--model", "gpt-4o", "--input-tokens", "1000000", "--json"]
+    environ = clean_environ(tmp_path) | {"BUDGET_PRICES": str(file)}
+    here = subprocess.run(
+        [*COMMAND, *asked], capture_output=True, text=True, env=environ, check=True
+    )
+    served = start_service(tmp_path, "--prices", str(file))
+    there = heard(served.home, *asked, "--target", served.target)
+    assert stop_service(served) == 0
+    for said in (here.stdout, there.stdout):
+        told = json.loads(said)
+        assert told["total_cost"] == "7.00"
+        assert told["basis"].startswith("own/")
+
+
+def test_a_mistake_in_a_price_file_ends_the_start_before_there_is_a_ledger(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("prices: [{model: gpt-4o, input: -7, output: 9}]")
+    target = f"sqlite:///{tmp_path / 'b.db'}"
+    said = heard(tmp_path, "serve", "--port", "0", "--target", target, "--prices", str(file))
+    assert said.returncode == 2
+    assert "own.yaml: price 1, input: must be a price in USD of 0 or more" in said.stderr
+    assert said.stderr.count("\n") == 1
+    assert list(tmp_path.rglob("*.db")) == []
 
 
 def test_units_whose_price_is_not_known_are_named(tmp_path: Path) -> None:

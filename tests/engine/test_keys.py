@@ -452,6 +452,16 @@ def test_another_status_of_refusals_is_refused_by_name() -> None:
     assert caught.value.allowed == ("auto", "402", "429")
 
 
+def test_the_price_file_is_that_of_the_flag_else_of_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    env = {"BUDGET_PRICES": "~/env.yaml"}
+    assert Settings.read(env).prices == tmp_path / "env.yaml"
+    assert Settings.read(env, prices="flag.csv").prices == Path("flag.csv")
+    assert Settings.read({"BUDGET_PRICES": ""}).prices is None
+
+
 @pytest.mark.parametrize("port", ["-1", "65536", "http", "8013 ", "1" * 5_000, "٨٠", True, 1.5])
 def test_what_is_no_port_is_refused_by_name(port: object) -> None:
     with pytest.raises(InvalidInput) as caught:

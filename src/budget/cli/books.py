@@ -132,7 +132,7 @@ class InProcess:
 
 def calculate(face: Face, ask: Ask) -> CalculationShape:
     """What usage costs: at the prices of the service if one is asked, else at those of this
-    machine, for which there need be no ledger.
+    machine and BUDGET_PRICES, for which there need be no ledger.
     """
     from budget.engine.settings import Settings
 
@@ -147,9 +147,10 @@ def calculate(face: Face, ask: Ask) -> CalculationShape:
 
     from budget.domain import wire
     from budget.engine.costing import calculate
-    from budget.prices.book import bundled_book
+    from budget.prices.own import book_with
 
-    return wire.calculation(calculate(ask, bundled_book(), time.time_ns() // 1000))
+    prices = book_with(settings.prices)
+    return wire.calculation(calculate(ask, prices, time.time_ns() // 1000))
 
 
 @contextmanager

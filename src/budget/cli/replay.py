@@ -131,14 +131,16 @@ class _Run:
         """Make the calls, report, and say how it went as an exit code."""
         from budget.cli import outcome as outcomes
         from budget.cli.driver import Plan, Tally
-        from budget.prices.book import bundled_book
+        from budget.engine.settings import Settings
+        from budget.prices.own import book_with
 
+        prices = book_with(Settings.read(target=face.target).prices)
         service = find_service(face, url)
         with service:
             list(service.budgets())  # is it there, and may we?
             plan = Plan(
                 service.where, service.key, self.calls, self.caps, self.name, self.session,
-                self.attributes, self.speed, self.concurrency, bundled_book(),
+                self.attributes, self.speed, self.concurrency, prices,
             )  # fmt: skip
             tally = Tally()
             failure: BudgetError | None = None

@@ -21,6 +21,7 @@ def serve(
     port: str | None = None,
     insecure_behind_proxy: bool = False,
     new_admin_key: bool = False,
+    prices: str | None = None,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
     """Start the service; it answers until Ctrl-C or SIGTERM.
@@ -37,11 +38,13 @@ def serve(
         Listen where other machines can reach it: a proxy before it keeps the traffic private.
     new_admin_key:
         Make a further admin key and keep it in this user's key file.
+    prices:
+        A file of your own prices and discounts: YAML, JSON or CSV; also BUDGET_PRICES.
     """
     from budget.engine.settings import Settings
     from budget.http.serve import serve as run
 
-    settings = Settings.read(target=face.target, host=host, port=port)
+    settings = Settings.read(target=face.target, host=host, port=port, prices=prices)
     run(
         settings,
         on_start=lambda started: _tell(face, started),

@@ -1,6 +1,6 @@
 """Settings: where the books lie and where the service listens, from the environment and flags.
 
-Five variables, read by hand: pydantic-settings would add 160 ms to every start of the command and
+Six variables, read by hand: pydantic-settings would add 160 ms to every start of the command and
 25 MB to the service. Not here: what can be changed while Budget runs (budgets and policies).
 """
 
@@ -28,7 +28,7 @@ class Settings:
     """What a process is told at its start.
 
     Port 0 takes any that is free. `refusal_status` is that of every refusal on HTTP; None: by the
-    limit that refuses.
+    limit that refuses. `prices` is the operator's own price file.
     """
 
     target: str
@@ -36,6 +36,7 @@ class Settings:
     port: int
     config_dir: Path
     refusal_status: int | None = None
+    prices: Path | None = None
 
     @classmethod
     def read(
@@ -46,19 +47,22 @@ class Settings:
         host: str | None = None,
         port: int | str | None = None,
         config_dir: Path | None = None,
+        prices: str | None = None,
     ) -> Self:
         """Settings from flags, where given, else BUDGET_TARGET, BUDGET_HOST, BUDGET_PORT,
-        BUDGET_CONFIG_DIR and BUDGET_REFUSAL_STATUS, else the defaults. An empty variable is an
-        absent one.
+        BUDGET_CONFIG_DIR, BUDGET_REFUSAL_STATUS and BUDGET_PRICES, else the defaults. An empty
+        variable is an absent one.
         """
         env = os.environ if environ is None else environ
         asked_port = port if port is not None else env.get("BUDGET_PORT") or DEFAULT_PORT
+        own_prices = prices or env.get("BUDGET_PRICES")
         return cls(
             target=target or env.get("BUDGET_TARGET") or default_target(),
             host=host or env.get("BUDGET_HOST") or DEFAULT_HOST,
             port=parse_port(asked_port, "BUDGET_PORT" if port is None else "port"),
             config_dir=config_dir or _config_dir(env),
             refusal_status=_refusal_status(env.get("BUDGET_REFUSAL_STATUS") or "auto"),
+            prices=Path(own_prices).expanduser() if own_prices else None,
         )
 
 

@@ -65,7 +65,8 @@ def serve(
     """Serve until SIGTERM or SIGINT; then stop accepting, answer what came before, close the books.
 
     InvalidInput for a host that others can reach, unless `behind_proxy` says that something else
-    keeps the traffic private. Unavailable when the port is taken or the database cannot be had.
+    keeps the traffic private, and for a price file with a mistake. Unavailable when the port is
+    taken or the database cannot be had.
     """
     listener = listen(settings.host, settings.port, behind_proxy=behind_proxy)
     try:
@@ -85,6 +86,7 @@ def _serve_on(
     from budget.engine.jobs import Books
     from budget.engine.keys import ensure_admin_key
     from budget.http import logs
+    from budget.prices.own import book_with
 
     logs.configure()
     # The writer's thread waits for the interpreter's lock whenever it comes back from the database;
@@ -93,7 +95,7 @@ def _serve_on(
     port = listener.getsockname()[1]
     url = url_of(settings.host, port)
     instance = secrets.token_hex(8)
-    books = Books.open(settings.target)
+    books = Books.open(settings.target, prices=book_with(settings.prices))
     try:
         key_path = ensure_admin_key(books, settings.config_dir, settings.target, anew=new_admin_key)
         if key_path is not None:

@@ -1,6 +1,6 @@
 """Price books: an immutable snapshot of prices, asked for a model's rates at an instant.
 
-Not here: where prices come from (`bundled`), and what usage costs (`domain.pricing`).
+Not here: where prices come from (`bundled`, `own`), and what usage costs (`domain.pricing`).
 """
 
 import hashlib
@@ -113,6 +113,53 @@ class PriceSource(Protocol):
         ...
 
 
+class OwnEntry(NamedTuple):
+    """Own prices of a model, for calls whose context has all of `context`."""
+
+    context: Context
+    schedule: Scheduled
+    start_us: int | None = None
+    """None: always. Before that instant whatever comes next is asked: less exact, or the source."""
+
+
+class OwnPrices(Protocol):
+    """What an operator says of prices: own ones that win over the source, and discounts on it."""
+
+    @property
+    def basis(self) -> str:
+        """What was read and the start of its sha256."""
+        ...
+
+    @property
+    def entries(self) -> Mapping[tuple[str | None, str], tuple[OwnEntry, ...]]:
+        """By lower-case (provider, model), or (None, model); the most exact context first."""
+        ...
+
+    def discounted(self, found: Scheduled, names: tuple[str, ...], context: Context) -> Scheduled:
+        """The source's prices of a model that was asked for by these names, less the discounts."""
+        ...
+
+
+class _Layered(NamedTuple):
+    """Own entries, each before the next from its start on, and what holds before them."""
+
+    entries: tuple[OwnEntry, ...]
+    rest: Scheduled | None
+
+    def at(self, at_us: int) -> tuple[Rates | None, int, int]:
+        """The rates at an instant, and an interval [from, until) around it in which they stay."""
+        schedule, next_us = self.rest, ALWAYS_US[1]
+        for entry in self.entries:
+            if entry.start_us is None or entry.start_us <= at_us:
+                schedule = entry.schedule
+                break
+            next_us = min(next_us, entry.start_us)
+        if schedule is None:
+            return None, ALWAYS_US[0], next_us
+        rates, from_us, until_us = schedule.at(at_us)
+        return rates, from_us, min(until_us, next_us)
+
+
 class _Held(NamedTuple):
     """A cached answer, with the instants it is good for."""
 
@@ -126,33 +173,43 @@ Name = tuple[str | None, str, Context]
 
 
 class PriceBook:
-    """A frozen snapshot of prices: a source, and own prices (`overrides`) that win over it.
+    """A frozen snapshot of prices: a source, and own prices that win over it.
 
-    Overrides are matched by whole names, whatever their case, first (provider, model), then
-    (None, model); never by alias or date of the model. Safe to share between threads.
+    Own prices are matched by whole names, whatever their case, first (provider, model), then
+    (None, model); never by alias or date of the model. Those of `overrides` win over those of
+    `own`, whose discounts apply to the source's prices only. Safe to share between threads.
     """
 
     __slots__ = (
-        "_basis", "_offers", "_older", "_overrides", "_own_providers", "_recent", "_source",
+        "_basis", "_entries", "_offers", "_older", "_own", "_own_providers", "_recent", "_source",
     )  # fmt: skip
 
-    def __init__(self, source: PriceSource | None, overrides: Overrides | None = None) -> None:
-        own = _own_prices(overrides or {})
-        own_basis = _own_basis(own)
-        parts = [source.basis] if source is not None else []
-        if own or source is None:
-            parts.append(own_basis)
+    def __init__(
+        self,
+        source: PriceSource | None,
+        overrides: Overrides | None = None,
+        own: OwnPrices | None = None,
+    ) -> None:
+        given = _own_prices(overrides or {})
+        given_basis = _own_basis(given)
+        parts = [origin.basis for origin in (source, own) if origin is not None]
+        if given or not parts:
+            parts.append(given_basis)
         self._basis = "+".join(parts)
         self._source = source
-        self._own_providers = frozenset(provider for provider, _ in own if provider is not None)
-        self._overrides = {
-            key: rates if rates.basis else rates._replace(basis=own_basis)
-            for key, rates in own.items()
-        }
-        for (provider, model), rates in tuple(self._overrides.items()):
+        self._own = own
+        self._entries = {} if own is None else dict(own.entries)
+        for key, rates in given.items():
+            told = rates if rates.basis else rates._replace(basis=given_basis)
+            entry = OwnEntry((), Schedule((Piece(told),)))
+            self._entries[key] = (entry,)
+        self._own_providers = frozenset(
+            provider for provider, _ in self._entries if provider is not None
+        )
+        for (provider, model), entries in tuple(self._entries.items()):
             # Whoever spells the provider another way meets the same price.
             if provider is not None:
-                self._overrides.setdefault((self._known(provider), model), rates)
+                self._entries.setdefault((self._known(provider), model), entries)
         # Two generations: made-up names push out each other, not the names in daily use.
         self._recent: dict[Name, _Held] = {}
         self._older: dict[Name, _Held] = {}
@@ -184,7 +241,7 @@ class PriceBook:
         if found is None:
             listed = () if self._source is None else self._source.models()
             models = {model for maker, model in listed if maker == provider}
-            models |= {model for maker, model in self._overrides if maker == provider}
+            models |= {model for maker, model in self._entries if maker == provider}
             priced = (self.lookup(provider, model, at_us) for model in sorted(models))
             found = tuple(rates for rates in priced if rates is not None)
             if len(self._offers) >= MAX_CACHED_OFFERS:
@@ -232,18 +289,32 @@ class PriceBook:
                 seller = named
             if named == seller:
                 bare = after
-        for key in ((given, name), (seller, bare), (seller, name), (None, name), (None, bare)):
-            if (rates := self._overrides.get(key)) is not None:
-                return Schedule((Piece(rates),))
-        if self._source is None or (seller is None and given not in (None, _LITELLM)):
+        keys = ((given, name), (seller, bare), (seller, name), (None, name), (None, bare))
+        layers: list[OwnEntry] = []
+        for key in dict.fromkeys(keys):
+            for entry in self._entries.get(key, ()):
+                if set(entry.context) <= set(context):
+                    layers.append(entry)
+                    if entry.start_us is None:  # it hides all that would come next
+                        return _Layered(tuple(layers), None) if layers[1:] else entry.schedule
+        found: Scheduled | None = None
+        if seller is not None or given in (None, _LITELLM):
+            found = self._sold(seller, bare, name, context)
+        return _Layered(tuple(layers), found) if layers else found
+
+    def _sold(self, seller: str | None, bare: str, name: str, context: Context) -> Scheduled | None:
+        """What the source has for a model, less the discounts."""
+        if self._source is None:
             return None
         found = self._source.schedule(seller, bare, context)
         if found is None and bare != name:
             found = self._source.schedule(seller, name, context)
-        return found
+        if found is None or self._own is None:
+            return found
+        return self._own.discounted(found, (bare, name), context)
 
     def _known(self, provider: str) -> str | None:
-        """The one id of a provider: the source's, else its own name if overrides price it."""
+        """The one id of a provider: the source's, else its own name if own prices have it."""
         found = None if self._source is None else self._source.provider_id(provider)
         if found is None and provider in self._own_providers:
             return provider

@@ -1,0 +1,315 @@
+"""Own prices: an operator's file of prices and discounts, checked and made into a price book.
+
+    book = book_with("prices.yaml")
+
+Not here: how the formats are read (`own_files`), what discounts come to (`discounts`), and which
+price of several holds (`book`). A file with any mistake is refused as a whole.
+"""
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from budget.domain.attributes import parse_value
+from budget.domain.errors import InvalidInput
+from budget.domain.pricing import MAX_RATE_PICO, MAX_TIERS, Rate, Rates, validated_rates
+from budget.domain.usage import MAX_TOKENS, OTHER_UNITS, UNITS
+from budget.domain.windows import parse_rfc3339
+from budget.prices.book import (
+    CONTEXT_NAMES,
+    MAX_NAME_CHARS,
+    Context,
+    OwnEntry,
+    Piece,
+    PriceBook,
+    PriceSource,
+    Schedule,
+    Scheduled,
+    bundled_book,
+)
+from budget.prices.discounts import Discount, Discounted
+from budget.prices.own_files import Entry, Mapped, read_document
+
+PICO_PLACES: Final = 12
+MTOK_PLACES: Final = 6
+MAX_PERCENT: Final = 100
+MIN_PERCENT: Final = -1_000
+
+_KINDS: Final = (
+    "input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning",
+)  # fmt: skip
+_PRICE_FIELDS: Final = ("provider", "model", *_KINDS, "request", "units", "from", "context")
+_DISCOUNT_FIELDS: Final = (
+    "provider", "model", "percent", "fixed", "context", "from", "until",
+)  # fmt: skip
+_SECONDS: Final = ("gpu_second", "second")
+"""Spellings of `milliseconds`, priced by the thousand."""
+_PLAIN: Final = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,40}))?")
+_PERCENT: Final = re.compile(r"(-?)([0-9]{1,4}(?:\.[0-9]{1,6})?)%")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_COUNT: Final = re.compile(r"[0-9]{1,13}")
+
+
+class OwnFile(NamedTuple):
+    """What a file says, as `OwnPrices`."""
+
+    basis: str
+    entries: Mapping[tuple[str | None, str], tuple[OwnEntry, ...]]
+    discounts: tuple[Discount, ...] = ()
+
+    def discounted(self, found: Scheduled, names: tuple[str, ...], context: Context) -> Scheduled:
+        """The source's prices of a model that was asked for by these names, less the discounts."""
+        told = set(context)
+        may_apply = tuple(found for found in self.discounts if set(found.context) <= told)
+        return Discounted(found, may_apply, names, self.basis) if may_apply else found
+
+
+def book_with(path: Path | str | None) -> PriceBook:
+    """The bundled prices under those of an operator's file, or alone where there is none.
+
+    InvalidInput names the file, the entry and the field that is wrong, and says what to do.
+    """
+    if path is None:
+        return bundled_book()
+    from budget.prices.bundled import bundled_prices
+
+    source = bundled_prices()
+    return PriceBook(source, own=read_own(Path(path), source))
+
+
+def read_own(path: Path, source: PriceSource | None) -> OwnFile:
+    """An operator's file; the source tells how it calls the providers named."""
+    document = read_document(path)
+    basis = f"own/{document.sha256[:12]}"
+    said: dict[Discount, Entry] = {}
+    for entry in document.discounts:
+        discount = _discount(entry, source)
+        if discount in said:
+            raise InvalidInput(
+                entry.place, f"says the same as {said[discount].place}; leave one out."
+            )
+        said[discount] = entry
+    return OwnFile(basis, _own_entries(document.prices, basis, source), tuple(said))
+
+
+# --- Prices --------------------------------------------------------------------------------------
+
+
+def _own_entries(
+    listed: tuple[Entry, ...], basis: str, source: PriceSource | None
+) -> dict[tuple[str | None, str], tuple[OwnEntry, ...]]:
+    """By name the entries in each context over time, those of the most exact context first."""
+    names: dict[tuple[str | None, str], dict[Context, dict[int | None, tuple[Entry, Rates]]]] = {}
+    for entry in listed:
+        _check_fields(entry, _PRICE_FIELDS)
+        provider, model = _name(entry, "provider"), _name(entry, "model")
+        if model is None:
+            raise _wrong(entry, "model", "is required: the model's whole name.")
+        if provider is not None and source is not None:
+            provider = source.provider_id(provider) or provider
+        context, start_us = _context(entry), _instant_us(entry, "from")
+        rates = _rates(entry)._replace(
+            provider=provider or "",
+            model=model,
+            basis=basis,
+            context=",".join(f"{name}={value}" for name, value in context),
+        )
+        dated = names.setdefault((provider, model), {}).setdefault(context, {})
+        if start_us in dated:
+            raise _wrong(
+                entry, "from", f"is that of {dated[start_us][0].place} for the same model; "
+                "leave one out, or give them dates or contexts of their own.",
+            )  # fmt: skip
+        dated[start_us] = entry, rates
+    return {
+        name: tuple(
+            _over_time(context, {start_us: rates for start_us, (_, rates) in dated.items()})
+            for context, dated in sorted(contexts.items(), key=_exactness)
+        )
+        for name, contexts in names.items()
+    }
+
+
+def _exactness(found: tuple[Context, object]) -> tuple[int, Context]:
+    """The most names first, then by the alphabet."""
+    return -len(found[0]), found[0]
+
+
+def _over_time(context: Context, dated: Mapping[int | None, Rates]) -> OwnEntry:
+    starts = sorted(start_us for start_us in dated if start_us is not None)
+    pieces = [Piece(dated[None])] if None in dated else []
+    pieces += [Piece(dated[start_us], start_us) for start_us in starts]
+    return OwnEntry(context, Schedule(tuple(pieces)), pieces[0].start_us)
+
+
+def _rates(entry: Entry) -> Rates:
+    """What the entry's units cost. Free is an explicit 0, but hired hardware has no tokens."""
+    kinds: dict[str, Any] = {
+        kind: _rate(entry.fields[kind], f"{entry.place}, {kind}", MTOK_PLACES)
+        for kind in _KINDS
+        if entry.fields.get(kind) is not None
+    }
+    request = entry.fields.get("request")
+    request_pico = 0 if request is None else _pico(request, f"{entry.place}, request", PICO_PLACES)
+    units = _units(entry)
+    by_the_token = bool(kinds) or (request is None and not units)
+    by_the_token |= any(unit not in OTHER_UNITS for unit, _ in units)
+    for kind in ("input", "output"):
+        if kind not in kinds and by_the_token:
+            raise _wrong(entry, kind, 'is required; write "0" where it is free.')
+    rates = Rates(kinds.pop("input", 0), kinds.pop("output", 0), request=request_pico, units=units)
+    return validated_rates(rates._replace(**kinds), f"{entry.place}, ")
+
+
+def _units(entry: Entry) -> tuple[tuple[str, Rate], ...]:
+    given = _mapping(entry, "units")
+    rates: dict[str, Rate] = {}
+    for name, value in given.items():
+        field = f"{entry.place}, units.{name[:80]}"
+        if name not in UNITS and name not in _SECONDS:
+            raise InvalidInput(field, "is not a unit.", (*UNITS, *_SECONDS))
+        if value is None:
+            continue
+        unit = "milliseconds" if name in _SECONDS else name
+        if unit in rates:
+            raise InvalidInput(field, "prices milliseconds once more; leave one out.")
+        rates[unit] = _rate(value, field, PICO_PLACES - 3 if name in _SECONDS else PICO_PLACES)
+    return tuple(sorted(rates.items()))
+
+
+def _rate(value: object, field: str, places: int) -> Rate:
+    """A price or tiers of it."""
+    if not isinstance(value, list):
+        return _pico(value, field, places)
+    if not 0 < len(value) <= MAX_TIERS:
+        raise InvalidInput(field, f"must have 1 to {MAX_TIERS} tiers.")
+    tiers: list[tuple[int, int]] = []
+    for tier in value:
+        if not isinstance(tier, list) or len(tier) != 2:
+            raise InvalidInput(field, 'must be tiers such as [[0, "1.25"], [200001, "2.5"]].')
+        start, price = tier
+        if not isinstance(start, str) or not _COUNT.fullmatch(start) or int(start) > MAX_TOKENS:
+            raise InvalidInput(field, "each tier must begin with a whole number of input tokens.")
+        tiers.append((int(start), _pico(price, field, places)))
+    starts = [start for start, _ in tiers]
+    if starts[0] != 0 or starts != sorted(set(starts)):
+        raise InvalidInput(field, "tiers must ascend, the first from 0.")
+    return tuple(tiers)
+
+
+def _pico(value: object, field: str, places: int) -> int:
+    """A price in USD as a whole number of pico-USD: as many decimals as places, exactly."""
+    if not isinstance(value, str) or not (found := _PLAIN.fullmatch(value)):
+        raise InvalidInput(field, 'must be a price in USD of 0 or more, such as "2.50".')
+    decimals = (found[2] or "").rstrip("0")
+    if len(decimals) > places:
+        raise InvalidInput(field, f"must have at most {places} decimals.")
+    pico = int(found[1] + decimals.ljust(places, "0"))
+    if pico > MAX_RATE_PICO:
+        most = MAX_RATE_PICO // 10**places
+        raise InvalidInput(field, f"must be at most {most} USD.")
+    return pico
+
+
+# --- Discounts -----------------------------------------------------------------------------------
+
+
+def _discount(entry: Entry, source: PriceSource | None) -> Discount:
+    _check_fields(entry, _DISCOUNT_FIELDS)
+    provider, model = _name(entry, "provider"), _name(entry, "model")
+    if provider is None and model is None:
+        raise _wrong(entry, "provider", "or a model is required: say whose prices these are off.")
+    if provider is not None and source is not None:
+        known = source.provider_id(provider)
+        if known is None:
+            raise _wrong(
+                entry, "provider", f"{provider[:80]!r} sells nothing in {source.basis}, so there "
+                "is nothing to discount; mend the name, or write its prices under `prices`.",
+            )  # fmt: skip
+        provider = known
+    percent, fixed = entry.fields.get("percent"), entry.fields.get("fixed")
+    if (percent is None) == (fixed is None):
+        raise _wrong(entry, "percent", "or fixed is required, and not both.")
+    from_us, until_us = _instant_us(entry, "from"), _instant_us(entry, "until")
+    discount = Discount(provider, model, context=_context(entry))
+    if from_us is not None:
+        discount = discount._replace(from_us=from_us)
+    if until_us is not None:
+        discount = discount._replace(until_us=until_us)
+    if discount.until_us <= discount.from_us:
+        raise _wrong(entry, "until", "must be after from.")
+    if fixed is not None:
+        return discount._replace(off_pico=_pico(fixed, f"{entry.place}, fixed", MTOK_PLACES))
+    return discount._replace(kept=1 - _percent(percent, f"{entry.place}, percent") / 100)
+
+
+def _percent(value: object, field: str) -> Fraction:
+    if not isinstance(value, str) or not (found := _PERCENT.fullmatch(value)):
+        raise InvalidInput(
+            field, 'must be a percentage with at most six decimals, such as "12.5%"; "-10%" adds.'
+        )
+    percent = Fraction(found[1] + found[2])
+    if not MIN_PERCENT <= percent <= MAX_PERCENT:
+        raise InvalidInput(field, f"must lie between {MIN_PERCENT}% and {MAX_PERCENT}%.")
+    return percent
+
+
+# --- Fields of both ------------------------------------------------------------------------------
+
+
+def _wrong(entry: Entry, field: str, detail: str) -> InvalidInput:
+    return InvalidInput(f"{entry.place}, {field}", detail)
+
+
+def _check_fields(entry: Entry, allowed: tuple[str, ...]) -> None:
+    """InvalidInput for a field that is unknown or given twice."""
+    for name in entry.fields:
+        if name not in allowed:
+            raise InvalidInput(f"{entry.place}, {name[:80]}", "is not a field.", allowed)
+    if entry.fields.twice is not None:
+        raise _wrong(entry, entry.fields.twice[:80], "is given twice; leave one out.")
+
+
+def _name(entry: Entry, field: str) -> str | None:
+    """A provider's or model's name in lower case."""
+    value = entry.fields.get(field)
+    if value is None:
+        return None
+    name = parse_value(value, f"{entry.place}, {field}").strip().lower()
+    if not 0 < len(name) <= MAX_NAME_CHARS:
+        raise _wrong(entry, field, f"must have 1 to {MAX_NAME_CHARS} characters.")
+    return name
+
+
+def _mapping(entry: Entry, field: str) -> Mapped:
+    value = entry.fields.get(field)
+    if value is None:
+        return Mapped()
+    if not isinstance(value, Mapped):
+        raise _wrong(entry, field, "must be names and their values.")
+    if value.twice is not None:
+        raise _wrong(entry, f"{field}.{value.twice[:80]}", "is given twice; leave one out.")
+    return value
+
+
+def _context(entry: Entry) -> Context:
+    found = []
+    for name, value in _mapping(entry, "context").items():
+        field = f"{entry.place}, context.{name[:80]}"
+        if name not in CONTEXT_NAMES:
+            raise InvalidInput(field, "decides no price.", CONTEXT_NAMES)
+        if value is not None:
+            found.append((name, parse_value(value, field)))
+    return tuple(sorted(found))
+
+
+def _instant_us(entry: Entry, field: str) -> int | None:
+    """A date, which begins at midnight UTC, or an RFC 3339 time."""
+    value = entry.fields.get(field)
+    if value is None:
+        return None
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        value += "T00:00:00Z"
+    return parse_rfc3339(value, f"{entry.place}, {field}")
