@@ -49,9 +49,13 @@ def parse_key(key: object, field: str) -> str:
 
 
 def parse_value(value: object, field: str) -> str:
-    """An attribute's value: 1 to 256 characters, no control characters."""
+    """An attribute's value: 1 to 256 characters, no control characters.
+
+    Blanks around it are left away: no call escapes a scope by one.
+    """
     if not isinstance(value, str):
         raise InvalidInput(field, "must be a string; write numbers in quotes.")
+    value = value.strip()
     if not 0 < len(value) <= MAX_VALUE_CHARS:
         raise InvalidInput(field, f"must have 1 to {MAX_VALUE_CHARS} characters.")
     if _FORBIDDEN_CHARS.search(value):

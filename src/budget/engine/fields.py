@@ -18,7 +18,7 @@ from budget.domain.money import MAX_TOKENS, parse_count, parse_usd
 from budget.domain.usage import UNITS, Units, Usage, consistent, units_of
 from budget.domain.windows import parse_rfc3339
 from budget.engine.asks import Caller
-from budget.prices.book import CONTEXT_NAMES, Context
+from budget.prices.book import CONTEXT_NAMES, Context, PriceBook
 from budget.prices.tiers import tier_of
 
 MAX_METADATA_BYTES: Final = 4096
@@ -56,12 +56,28 @@ def only_fields(ask: Mapping[str, Any], fields: frozenset[str], prefix: str = ""
             raise InvalidInput(f"{prefix}{str(name)[:80]}", "is not a field here.", sorted(fields))
 
 
-def who(ask: Mapping[str, Any]) -> tuple[Mapping[str, str], str | None, str | None]:
-    """The call's attributes, provider, model and tier among them; and provider and model."""
+def who(
+    ask: Mapping[str, Any], prices: PriceBook | None = None, at_us: int = 0
+) -> tuple[Mapping[str, str], str | None, str | None]:
+    """The call's attributes, provider, model and tier among them; and provider and model.
+
+    With `prices`, a model that is priced says its provider where none is named, so that a scope of
+    that provider meets the call.
+    """
     given = ask.get("attributes")
     get = ask.get
     named = (get("context_id"), get("component"), get("task_type"), get("tier"), get("user_id"),
              get("provider"), get("model"))  # fmt: skip
+    found = _who(given, named)
+    _, provider, model = found
+    if prices is not None and provider is None and model is not None:
+        rates = prices.lookup(None, model, at_us)
+        if rates is not None and rates.provider:
+            return _who(given, (*named[:5], rates.provider, named[6]))
+    return found
+
+
+def _who(given: Any, named: tuple[object, ...]) -> tuple[Mapping[str, str], str | None, str | None]:
     try:
         return _attributes(() if given is None else tuple(given.items()), named)
     except (AttributeError, TypeError):  # not an object, or of values that cannot be remembered

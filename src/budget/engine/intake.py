@@ -53,7 +53,7 @@ def placing(
 ) -> Place:
     """The command of `allocate` (`dry`: of `check`)."""
     only_fields(ask, _PLACE_FIELDS)
-    attributes, provider, model = who(ask)
+    attributes, provider, model = who(ask, prices, now_us)
     context = price_context(ask)
     priority = priority_of(ask.get("priority"), caller)
     envelope = parse_flag(ask, "envelope")
@@ -140,7 +140,7 @@ def recording(
     attributes: Mapping[str, str] = {}
     provider = model = None
     if ask.get("model") is not None or ask.get("provider") is not None:
-        attributes, provider, model = who(ask)
+        attributes, provider, model = who(ask, prices, now_us)
     return Record(
         actor=caller.actor,
         key=parse_idempotency_key(ask),
@@ -166,7 +166,7 @@ def recording(
 def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us: int) -> Report:
     """The command of `record_usage`."""
     only_fields(ask, _REPORT_FIELDS)
-    attributes, provider, model = who(ask)
+    attributes, provider, model = who(ask, prices, now_us)
     context = price_context(ask)
     usage_id = chosen_id(ask, "usage_id")
     occurred_us = instant_us(ask, "occurred_at")

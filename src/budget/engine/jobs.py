@@ -295,7 +295,7 @@ class Jobs:
 
     def status(self, /, **attributes: str) -> Job[list[BalanceView]]:
         """Every balance of the current windows that calls with these attributes meet."""
-        return Job(read=lambda: reports.status(self.books.database, attributes))
+        return Job(read=lambda: reports.status(self.books.database, attributes, self.books.prices))
 
     def verify(self) -> Job[Verification]:
         """Recompute every balance from the entries and hold the books against their invariants."""

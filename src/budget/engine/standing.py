@@ -18,6 +18,7 @@ from budget.engine.balances import heads_of, read_budgets
 from budget.engine.fields import who
 from budget.engine.snapshots import snapshot
 from budget.engine.views import view
+from budget.prices.book import PriceBook
 from budget.storage import schema
 from budget.storage.database import Database
 
@@ -30,16 +31,19 @@ class Shown(NamedTuple):
     policy: Policy
 
 
-def status(database: Database, attributes: Mapping[str, str]) -> list[BalanceView]:
+def status(
+    database: Database, attributes: Mapping[str, str], prices: PriceBook | None = None
+) -> list[BalanceView]:
     """Every balance of the current windows that calls with these attributes meet; with none, all.
 
-    The attributes are read as those of a call are, so a model says its tier unless one is named.
+    The attributes are read as those of a call are, so a model says its tier and, with `prices`,
+    its provider, unless one is named.
     A window that has passed shows as the fresh one that the next call would open. A balance that no
     call has met yet shows if there is only one it can be: its policy has no partitions, or the
     attributes name all of its own. By budget name, then policy (oldest first), then partition.
     """
-    asked, _, _ = who({"attributes": attributes})
     now_us = database.now_us()
+    asked, _, _ = who({"attributes": attributes}, prices, now_us)
     with snapshot(database) as connection:
         shown = {s.policy.policy_id: s for s in _policies(connection, asked)}
         balances = []

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from budget.domain.answers import Refusal
 from budget.domain.errors import Conflict
 from budget.engine.budget import Budget as Books
 from budget.prices.book import bundled_book
@@ -62,3 +63,20 @@ def test_a_context_that_cannot_be_is_refused_by_name(
 ) -> None:
     with autumn as books:
         assert refused(books.allocate, input_tokens=1, **ask).field == field
+
+
+def test_a_priced_model_says_its_provider_where_none_is_named(autumn: Books) -> None:
+    with autumn as books:
+        books.create_budget(
+            name="OpenAI", scope={"provider": "openai"},
+            policies=[{"unit": "requests", "period": "total", "limit": 1}],
+        )  # fmt: skip
+        ask: dict[str, Any] = {"input_tokens": 1, "max_output_tokens": 1}
+        call = allocated(books, model="gpt-5", **ask)
+        assert (call.provider, call.attributes["provider"]) == ("openai", "openai")
+        assert isinstance(books.allocate(model=" gpt-5 ", **ask), Refusal)
+        assert isinstance(books.allocate(provider="openai", model="gpt-5", **ask), Refusal)
+        allocated(books, model="claude-haiku-4-5", **ask)
+        (shown,) = books.status(model="gpt-5")
+        assert (shown.budget, shown.reserved) == ("OpenAI", 1)
+        assert books.status(model="claude-haiku-4-5") == []
