@@ -2,8 +2,9 @@
 
 import pytest
 
+from budget.domain.allocations import Amounts, amounts_of
 from budget.domain.errors import InvalidInput
-from budget.domain.usage import ZERO, Usage, amount_of, negated, validated
+from budget.domain.usage import ZERO, Usage, negated, validated
 
 
 def test_a_call_is_one_request_unless_said_otherwise() -> None:
@@ -48,19 +49,10 @@ def test_reasoning_beyond_the_output_it_is_part_of_is_refused() -> None:
     assert caught.value.field == "usage.output_tokens"
 
 
-def test_each_unit_of_a_limit_has_its_amount() -> None:
-    usage = Usage(1_000, 200, 700, 200, 100, 150, requests=3)
-    assert amount_of(usage, "tokens") == 1_200
-    assert amount_of(usage, "input_tokens") == 1_000
-    assert amount_of(usage, "output_tokens") == 200
-    assert amount_of(usage, "requests") == 3
-
-
-@pytest.mark.parametrize("unit", ["usd", "", "bananas"])
-def test_money_and_unknown_units_are_no_usage_amount(unit: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        amount_of(ZERO, unit)
-    assert "requests" in caught.value.allowed
+def test_a_usage_adds_to_limits_in_every_unit() -> None:
+    usage = Usage(1_000, 200, 700, 0, 0, 150, requests=3)
+    assert amounts_of(usage, 5) == Amounts(5, 1_200, 1_000, 200, 3)
+    assert amounts_of(usage, None).usd is None
 
 
 def test_a_usage_and_its_reversal_add_up_to_nothing() -> None:

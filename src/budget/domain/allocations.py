@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 from budget.domain.pricing import Rates
+from budget.domain.usage import Usage
 
 Status = Literal["open", "settled", "released", "expired"]
 
@@ -42,6 +43,14 @@ class Amounts(NamedTuple):
     input_tokens: int | None
     output_tokens: int | None
     requests: int | None
+
+
+def amounts_of(usage: Usage, cost_nanos: int | None) -> Amounts:
+    """What usage adds to a limit in every unit; to one in money nothing while it has no cost."""
+    input_tokens, output_tokens = usage.input_tokens, usage.output_tokens
+    return Amounts(
+        cost_nanos, input_tokens + output_tokens, input_tokens, output_tokens, usage.requests
+    )
 
 
 class Held(NamedTuple):

@@ -125,23 +125,6 @@ def _check_count(count: object, field: str, most: int) -> None:
         raise InvalidInput(field, f"must be 0 to {most}.")
 
 
-def amount_of(usage: Usage, unit: str) -> int:
-    """What the usage adds to a limit in `unit`; usd is not a usage amount but a price."""
-    if unit == "tokens":
-        return usage.input_tokens + usage.output_tokens
-    if unit == "input_tokens":
-        return usage.input_tokens
-    if unit == "output_tokens":
-        return usage.output_tokens
-    if unit == "requests":
-        return usage.requests
-    raise InvalidInput(
-        "unit",
-        f"usage is not counted in {unit[:80]!r}.",
-        ("tokens", "input_tokens", "output_tokens", "requests"),
-    )
-
-
 def negated(usage: Usage) -> Usage:
     """The usage of the record that reverses this one. It has no price: negate the booked cost."""
     counts = {name: -getattr(usage, name) for name in Usage._fields[:-1]}

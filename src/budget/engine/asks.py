@@ -55,9 +55,12 @@ class AllocationAsk(TypedDict, total=False):
     idempotency_key: str
 
 
-class UsageAsk(TypedDict, total=False):
-    """What `record` and `settle` take. `input_tokens` includes cache reads and writes."""
+class CountsAsk(TypedDict, total=False):
+    """What was used of which model. `input_tokens` includes cache reads and writes."""
 
+    provider: str
+    model: str
+    price_context: Mapping[str, str]
     input_tokens: int
     output_tokens: int
     cache_read_tokens: int
@@ -65,13 +68,21 @@ class UsageAsk(TypedDict, total=False):
     cache_write_1h_tokens: int
     reasoning_tokens: int
     units: Mapping[str, int]
-    price_context: Mapping[str, str]
     requests: int
+
+
+class CostAsk(CountsAsk, total=False):
+    """What `calculate` takes: usage, and the time of the prices (now unless said)."""
+
+    at: str
+
+
+class UsageAsk(CountsAsk, total=False):
+    """What `record` and `settle` take."""
+
     cost: str | int | Decimal
     usage_id: str
     occurred_at: str
-    provider: str
-    model: str
     metadata: Mapping[str, Any]
     idempotency_key: str
 

@@ -13,14 +13,15 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import bindparam, func, literal_column, or_, select, tuple_
 
-from budget.domain.allocations import Holding, Leg, State
+from budget.domain.allocations import Holding, Leg, State, amounts_of
 from budget.domain.attributes import partition_of, scope_matches
 from budget.domain.balances import Balance, Posting
 from budget.domain.budgets import Budget, Policy
 from budget.domain.decide import Decided
+from budget.domain.usage import Usage
 from budget.domain.windows import bucket_start_us, oldest_live_bucket_us, window_at
 from budget.engine.batch import Batch
-from budget.engine.rows import decode_attributes
+from budget.engine.rows import decode_attributes, usage_from_row
 from budget.storage import schema
 from budget.storage.unit import Row, Unit
 
@@ -163,7 +164,7 @@ def _pasts(batch: Batch, budget: Budget, policies: Sequence[Policy]) -> dict[str
         attributes = decode_attributes(text)
         if not scope_matches(budget.scope, attributes):
             continue
-        amounts = (cost, input_tokens + output_tokens, input_tokens, output_tokens, requests)
+        amounts = amounts_of(Usage(input_tokens, output_tokens, requests=requests), cost)
         for at, policy in enumerate(policies):
             amount = amounts[policy.unit_index]
             partition = partition_of(policy.partition_by, attributes)
@@ -238,8 +239,9 @@ def counted(
         cell_us = _bucket_us(policy, occurred_us, at_us)
         if cell_us is None:
             cell_us = policy.window_of(partition, at_us).start_us
-        before = [record for record in records if record[2] < entry_id][-1]
-        found[policy_id] = (head_id, cell_us, _amounts_of(before)[policy.unit_index] or 0)
+        known = usage_from_row([record for record in records if record[2] < entry_id][-1])
+        amount = amounts_of(known.usage, known.cost_nanos)[policy.unit_index] or 0
+        found[policy_id] = (head_id, cell_us, amount)
     return list(found.values())
 
 
@@ -248,12 +250,6 @@ def _head_id(batch: Batch, policy_id: str, partition: str) -> int | None:
     named = select(heads.id).where(heads.policy_id == policy_id, heads.partition == partition)
     found = batch.unit.execute(named)
     return found[0][0] if found else None
-
-
-def _amounts_of(record: Row) -> tuple[int | None, int, int, int, int]:
-    """What a USAGE_COLUMNS row used, in every unit."""
-    input_tokens, output_tokens, requests, cost = record[11], record[12], record[17], record[18]
-    return cost, input_tokens + output_tokens, input_tokens, output_tokens, requests
 
 
 # --- What is held --------------------------------------------------------------------------------

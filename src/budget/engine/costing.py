@@ -4,11 +4,12 @@ Not here: what a record costs (`acts.booking`), how lines come about (`domain.co
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from budget.domain.answers import Calculation
 from budget.domain.costs import cost
 from budget.domain.errors import InvalidInput, NotFound
+from budget.engine.asks import CostAsk
 from budget.engine.fields import (
     count,
     instant_us,
@@ -18,24 +19,6 @@ from budget.engine.fields import (
     who,
 )
 from budget.prices.book import PriceBook
-
-
-class CostAsk(TypedDict, total=False):
-    """What is used of which model, and when (now unless said)."""
-
-    provider: str
-    model: str
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    cache_write_1h_tokens: int
-    reasoning_tokens: int
-    units: Mapping[str, int]
-    requests: int
-    price_context: Mapping[str, str]
-    at: str
-
 
 _FIELDS: Final = frozenset(CostAsk.__annotations__)
 

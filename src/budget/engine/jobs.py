@@ -24,11 +24,10 @@ from budget.domain.budgets import Budget, Policy, TopUp
 from budget.domain.usage import ZERO
 from budget.engine import budgets, costing, intake, policies, reports, top_ups, verify
 from budget.engine.advice import advised
-from budget.engine.asks import LOCAL, AllocationAsk, Caller, ExtendAsk, ReportAsk, UsageAsk
+from budget.engine.asks import LOCAL, AllocationAsk, Caller, CostAsk, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.budgets import BudgetAsk
 from budget.engine.catalogue_rows import load_catalogue
 from budget.engine.commands import Command, Place
-from budget.engine.costing import CostAsk
 from budget.engine.ledger import CatalogueChange, Ledger
 from budget.engine.policies import PolicyAsk
 from budget.engine.reports import Page

@@ -11,9 +11,8 @@ from typing import Any, Final, Literal, TypedDict
 from budget.domain import shapes, wire
 from budget.domain.budgets import POLICY_FIELDS
 from budget.domain.usage import UNITS, Usage
-from budget.engine.asks import AllocationAsk, ExtendAsk, ReportAsk, UsageAsk
+from budget.engine.asks import AllocationAsk, CostAsk, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.budgets import BudgetAsk
-from budget.engine.costing import CostAsk
 from budget.engine.jobs import Jobs
 from budget.engine.policies import PolicyAsk
 from budget.http import handlers

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from budget.domain import facts
-from budget.domain.allocations import Amounts, Holding
+from budget.domain.allocations import Holding
 from budget.domain.answers import (
     BalanceView,
     Receipt,
@@ -76,16 +76,6 @@ def stand_in(batch: Batch, model: str | None, attributes: Mapping[str, str]) -> 
         return None
     rule = batch.catalogue.match(attributes).unpriced
     return rule if isinstance(rule, Rates) else None
-
-
-def amounts_of(usage: Usage, cost: int | None) -> Amounts:
-    return Amounts(
-        cost,
-        usage.input_tokens + usage.output_tokens,
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.requests,
-    )
 
 
 def book(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from budget.domain import facts
-from budget.domain.allocations import Amounts
+from budget.domain.allocations import Amounts, amounts_of
 from budget.domain.answers import (
     Correction,
     UsageRecord,
@@ -13,7 +13,7 @@ from budget.domain.pricing import Rates, decode_rates, unpriced_units
 from budget.domain.usage import Usage, negated
 from budget.engine import rows
 from budget.engine.acts.before import claim, seen
-from budget.engine.acts.booking import amounts_of, book, priced
+from budget.engine.acts.booking import book, priced
 from budget.engine.backfill import counted
 from budget.engine.batch import Batch, Booked, SetAside
 from budget.engine.commands import Correct

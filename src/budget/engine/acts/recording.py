@@ -1,7 +1,7 @@
 """Recording: usage on an allocation, and usage that nobody reserved."""
 
 from budget.domain import facts
-from budget.domain.allocations import Holding, Terms
+from budget.domain.allocations import Holding, Terms, amounts_of
 from budget.domain.answers import (
     Receipt,
 )
@@ -11,7 +11,6 @@ from budget.domain.usage import Usage
 from budget.engine import rows
 from budget.engine.acts.before import claim, holding_of, parent_of
 from budget.engine.acts.booking import (
-    amounts_of,
     book,
     cost_of,
     occurred,
