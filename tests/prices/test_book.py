@@ -54,6 +54,14 @@ def test_the_last_piece_in_force_counts_and_the_interval_says_how_long() -> None
     assert schedule.at(1_000) == (LATER, 1_000, 2**63 - 1)
 
 
+def test_a_price_that_has_ended_is_that_of_its_own_time_only() -> None:
+    schedule = Schedule((Piece(DAY, end_us=1_000), Piece(LATER, start_us=2_000, end_us=3_000)))
+    assert schedule.at(999) == (DAY, -(2**63), 1_000)
+    assert schedule.at(1_000) == (None, 1_000, 2_000)
+    assert schedule.at(2_999) == (LATER, 2_000, 3_000)
+    assert schedule.at(3_000) == (None, 3_000, 2**63 - 1)
+
+
 def test_when_no_piece_is_in_force_the_first_counts() -> None:
     schedule = Schedule((Piece(DAY, start_us=2_000), Piece(LATER, start_us=3_000)))
     assert schedule.at(0) == (DAY, -(2**63), 2_000)

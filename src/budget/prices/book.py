@@ -32,11 +32,16 @@ class Piece(NamedTuple):
     start_us: int | None = None
     daily_us: tuple[int, int] | None = None
     """[start, end) in microseconds since UTC midnight; an end before its start is past midnight."""
+    end_us: int | None = None
+    """The first instant at which it holds no more; None: until another one does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A model's prices over time: of the pieces in force the last counts; if none is, the first."""
+    """A model's prices over time: of the pieces in force the last counts.
+
+    If none is, it is the first, unless that has an end: then it is the price of its time only.
+    """
 
     pieces: tuple[Piece, ...]
 
@@ -53,11 +58,14 @@ class Schedule:
         for piece in reversed(self.pieces):
             if _holds(piece, at_us, at_us - midnight_us):
                 return piece.rates, from_us, until_us
-        return self.pieces[0].rates, from_us, until_us
+        undated = self.pieces[0]
+        return undated.rates if undated.end_us is None else None, from_us, until_us
 
 
 def _holds(piece: Piece, at_us: int, since_midnight_us: int) -> bool:
     if piece.start_us is not None and at_us < piece.start_us:
+        return False
+    if piece.end_us is not None and at_us >= piece.end_us:
         return False
     if piece.daily_us is None:
         return True
@@ -69,7 +77,7 @@ def _holds(piece: Piece, at_us: int, since_midnight_us: int) -> bool:
 
 def _edges_us(piece: Piece, midnight_us: int) -> list[int]:
     """The instants, about that day, at which the piece may begin or cease to hold."""
-    edges_us = [] if piece.start_us is None else [piece.start_us]
+    edges_us = [edge_us for edge_us in (piece.start_us, piece.end_us) if edge_us is not None]
     for time_us in piece.daily_us or ():
         edges_us += [midnight_us + days * DAY_US + time_us for days in (-1, 0, 1)]
     return edges_us

@@ -1,0 +1,36 @@
+"""The adapter: what every source of prices is to the rest of the house.
+
+Not here: how bytes come (`prices.fetching`), and what happens to a feed that is read.
+"""
+
+from typing import Protocol
+
+from budget.domain.errors import InvalidInput
+from budget.prices.listings import Feed
+
+
+class BadFeed(InvalidInput):
+    """Bytes that are no feed of the source: nothing of them is applied."""
+
+    def __init__(self, source: str, why: str) -> None:
+        super().__init__("feed", f"of {source} is not what it should be: {why}")
+
+
+class Adapter(Protocol):
+    """Reads what one source publishes."""
+
+    @property
+    def name(self) -> str:
+        """Such as `litellm`: the first part of a basis."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """Where its maker publishes it."""
+        ...
+
+    def read(self, data: bytes, version: str) -> Feed:
+        """The feed in the bytes, under a version (for most the day they came). BadFeed if they are
+        no such thing; single models that are odd are skipped, and said so.
+        """
+        ...
