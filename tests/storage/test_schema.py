@@ -44,11 +44,11 @@ def test_updates_name_columns_of_their_tables() -> None:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=named)
-def test_sqlite_tables_are_strict_and_know_integers_and_text_only(table: Table) -> None:
+def test_sqlite_tables_are_strict_and_know_integers_text_and_bytes_only(table: Table) -> None:
     written = str(CreateTable(table).compile(dialect=SQLITE))
     assert written.rstrip().endswith("STRICT")
     types = {column.type.compile(dialect=SQLITE) for column in table.columns}
-    assert types <= {"INTEGER", "TEXT"}
+    assert types <= {"BLOB", "INTEGER", "TEXT"}
 
 
 @pytest.mark.parametrize("table", TABLES, ids=named)
@@ -62,7 +62,7 @@ def test_on_postgres_money_and_instants_have_64_bits_and_text_sorts_by_code_poin
         elif column.name.endswith(("_us", "_nanos", "_tokens", "spent", "_held", "_left")):
             assert written == "BIGINT"
         else:
-            assert written in ("BIGINT", "INTEGER", "SMALLINT")
+            assert written in ("BIGINT", "BYTEA", "INTEGER", "SMALLINT")
 
 
 def test_every_table_has_a_primary_key_and_names_for_all_its_constraints() -> None:

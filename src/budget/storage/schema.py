@@ -2,224 +2,189 @@
 
 Instants are microseconds since 1970 (UTC), money is nano-USD, ids of people's things are text.
 Entries and usage records are never updated or deleted: triggers of the first migration see to it.
-Not here: how tables come to be (`migrations`), who reads and writes them (`unit`, `queries`).
+Not here: the tables of prices (`price_tables`, named here too), how tables come to be
+(`migrations`), who reads and writes them (`unit`, `queries`).
 """
 
-from typing import Any
+from sqlalchemy import CheckConstraint, Column, Index, Integer, UniqueConstraint, text
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    Index,
-    Integer,
-    MetaData,
-    SmallInteger,
-    Table,
-    Text,
-    UniqueConstraint,
-    text,
+from budget.storage.columns import (
+    BIG,
+    MAX_AMOUNT,
+    WORDS,
+    between,
+    flag,
+    id_column,
+    metadata,
+    one_of,
+    table,
+    whole,
+    words,
 )
-from sqlalchemy.dialects import postgresql
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
+from budget.storage.price_tables import (
+    closed_prices,
+    price_overrides,
+    price_snapshots,
+    price_sources,
+    price_state,
+    price_updates,
 )
 
-MAX_AMOUNT = 4 * 10**18
+__all__ = [
+    "BIG", "MAX_AMOUNT", "WORDS", "alerts", "allocations", "api_keys", "budgets", "closed_prices",
+    "entries", "heads", "keys", "metadata", "policies", "price_overrides", "price_snapshots",
+    "price_sources", "price_state", "price_updates", "rollups", "series", "state", "top_ups",
+    "usage", "usage_tags", "windows",
+]  # fmt: skip
 
-# STRICT tables of SQLite know one kind of integer.
-BIG = BigInteger().with_variant(Integer(), "sqlite")
-SMALL = SmallInteger().with_variant(Integer(), "sqlite")
-# Sorted by code point on both engines: SQLite does so anyway, and on PostgreSQL an index so sorted
-# outlives an upgrade of the system's locales, and answers prefixes.
-WORDS = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-
-
-def _id(name: str = "id") -> Column[str]:
-    return Column(name, WORDS, primary_key=True)
-
-
-def _text(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, WORDS, nullable=null)
-
-
-def _int(name: str, *, null: bool = False) -> Column[int]:
-    return Column(name, BIG, nullable=null)
-
-
-def _flag(name: str) -> Column[int]:
-    return Column(name, SMALL, nullable=False)
-
-
-def _between(name: str, low: int, high: int) -> CheckConstraint:
-    return CheckConstraint(f"{name} BETWEEN {low} AND {high}", name=f"{name}_range")
-
-
-def _one_of(name: str, *values: str) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{name} IN ({listed})", name=f"{name}_known")
-
-
-# Without a rowid only where rows are short: measured on SQLite, wide rows with text keys
-# (allocations, usage, keys) write a sixth fewer pages with one.
-def _table(name: str, *parts: Any, rowid: bool = True) -> Table:
-    return Table(name, metadata, *parts, sqlite_strict=True, sqlite_with_rowid=rowid)
-
-
-state = _table(
+state = table(
     "state",
     Column("id", Integer, primary_key=True, autoincrement=False),
-    _int("epoch"),
-    _int("xid"),
-    _int("catalogue_version"),
+    whole("epoch"),
+    whole("xid"),
+    whole("catalogue_version"),
     CheckConstraint("id = 1", name="one_row"),
 )
 """One row: the epoch, the last transaction number (SQLite) and the catalogue's version."""
 
-budgets = _table(
+budgets = table(
     "budgets",
-    _id("budget_id"),
-    _text("name"),
-    _text("description"),
-    _text("owner"),
-    _text("scope"),
-    _text("per"),
-    _text("unpriced", null=True),
-    _text("metadata"),
-    _int("created_us"),
-    _int("updated_us"),
-    _int("archived_us", null=True),
+    id_column("budget_id"),
+    words("name"),
+    words("description"),
+    words("owner"),
+    words("scope"),
+    words("per"),
+    words("unpriced", null=True),
+    words("metadata"),
+    whole("created_us"),
+    whole("updated_us"),
+    whole("archived_us", null=True),
 )
 
-policies = _table(
+policies = table(
     "policies",
-    _id("policy_id"),
-    _text("budget_id"),
-    _text("unit"),
-    _text("period"),
-    _text("timezone"),
-    _text("reset_day"),
-    _int("limit_amount"),
-    _text("enforcement"),
+    id_column("policy_id"),
+    words("budget_id"),
+    words("unit"),
+    words("period"),
+    words("timezone"),
+    words("reset_day"),
+    whole("limit_amount"),
+    words("enforcement"),
     Column("warning_bps", Integer, nullable=False),
     Column("action_bps", Integer, nullable=False),
-    _flag("rollover"),
-    _text("on_expiry"),
-    _text("headroom"),
-    _text("partition_by"),
-    _text("limits"),
-    _int("created_us"),
-    _int("archived_us", null=True),
-    _text("succeeds", null=True),
-    _one_of("unit", "usd", "tokens", "input_tokens", "output_tokens", "requests"),
-    _one_of("enforcement", "ignore", "warn", "soft_limit", "hard_limit"),
-    _one_of("on_expiry", "assume", "release"),
-    _between("limit_amount", 0, 10**18),
-    _between("warning_bps", 0, 10_000),
-    _between("action_bps", 0, 10_000),
+    flag("rollover"),
+    words("on_expiry"),
+    words("headroom"),
+    words("partition_by"),
+    words("limits"),
+    whole("created_us"),
+    whole("archived_us", null=True),
+    words("succeeds", null=True),
+    one_of("unit", "usd", "tokens", "input_tokens", "output_tokens", "requests"),
+    one_of("enforcement", "ignore", "warn", "soft_limit", "hard_limit"),
+    one_of("on_expiry", "assume", "release"),
+    between("limit_amount", 0, 10**18),
+    between("warning_bps", 0, 10_000),
+    between("action_bps", 0, 10_000),
     Index(None, "budget_id"),
 )
 
-top_ups = _table(
+top_ups = table(
     "top_ups",
-    _id("top_up_id"),
-    _text("policy_id"),
-    _text("partition", null=True),
-    _int("amount"),
-    _int("at_us"),
-    _int("until_us"),
-    _text("actor"),
-    _text("reason"),
-    _between("amount", 1, 10**18),
+    id_column("top_up_id"),
+    words("policy_id"),
+    words("partition", null=True),
+    whole("amount"),
+    whole("at_us"),
+    whole("until_us"),
+    words("actor"),
+    words("reason"),
+    between("amount", 1, 10**18),
     Index(None, "policy_id"),
 )
 
-heads = _table(
+heads = table(
     "heads",
     Column("id", BIG, primary_key=True),
-    _text("policy_id"),
-    _text("partition"),
-    _int("version"),
-    _int("last_us"),
-    _int("start_us"),
-    _int("end_us"),
-    _int("spent"),
-    _int("reserved"),
-    _int("assumed"),
-    _int("overrun"),
-    _int("carry"),
-    _text("buckets"),
-    _between("spent", 0, MAX_AMOUNT),
-    _between("reserved", 0, MAX_AMOUNT),
-    _between("assumed", 0, MAX_AMOUNT),
-    _between("overrun", 0, MAX_AMOUNT),
+    words("policy_id"),
+    words("partition"),
+    whole("version"),
+    whole("last_us"),
+    whole("start_us"),
+    whole("end_us"),
+    whole("spent"),
+    whole("reserved"),
+    whole("assumed"),
+    whole("overrun"),
+    whole("carry"),
+    words("buckets"),
+    between("spent", 0, MAX_AMOUNT),
+    between("reserved", 0, MAX_AMOUNT),
+    between("assumed", 0, MAX_AMOUNT),
+    between("overrun", 0, MAX_AMOUNT),
     UniqueConstraint("policy_id", "partition"),
 )
 """One row for each (policy, partition): its open window, or its buckets packed as JSON."""
 
-windows = _table(
+windows = table(
     "windows",
     Column("head_id", BIG, primary_key=True),
     Column("start_us", BIG, primary_key=True),
-    _int("end_us"),
-    _int("spent"),
-    _int("reserved"),
-    _int("assumed"),
-    _int("overrun"),
-    _int("carry"),
-    _between("spent", 0, MAX_AMOUNT),
-    _between("reserved", 0, MAX_AMOUNT),
-    _between("assumed", 0, MAX_AMOUNT),
-    _between("overrun", 0, MAX_AMOUNT),
+    whole("end_us"),
+    whole("spent"),
+    whole("reserved"),
+    whole("assumed"),
+    whole("overrun"),
+    whole("carry"),
+    between("spent", 0, MAX_AMOUNT),
+    between("reserved", 0, MAX_AMOUNT),
+    between("assumed", 0, MAX_AMOUNT),
+    between("overrun", 0, MAX_AMOUNT),
     CheckConstraint("start_us < end_us", name="order"),
     rowid=False,
 )
 """Windows that have ended, moved here from their head when the next one opened."""
 
-allocations = _table(
+allocations = table(
     "allocations",
-    _id(),
-    _text("status"),
-    _text("actor"),
-    _text("parent_id", null=True),
-    _flag("envelope"),
-    _text("attributes"),
-    _text("provider", null=True),
-    _text("model", null=True),
-    _text("session", null=True),
-    _flag("priority"),
-    _int("placed_us"),
-    _int("expires_us"),
-    _int("ttl_us"),
-    _text("rates", null=True),
-    _text("legs"),
-    _int("usd_held", null=True),
-    _int("tokens_held", null=True),
-    _int("requests_held", null=True),
-    _int("usd_left", null=True),
-    _int("tokens_left", null=True),
-    _int("requests_left", null=True),
-    _int("usd_first", null=True),
-    _int("tokens_first", null=True),
-    _int("requests_first", null=True),
-    _int("input_tokens", null=True),
-    _int("granted_first", null=True),
-    _int("granted", null=True),
+    id_column(),
+    words("status"),
+    words("actor"),
+    words("parent_id", null=True),
+    flag("envelope"),
+    words("attributes"),
+    words("provider", null=True),
+    words("model", null=True),
+    words("session", null=True),
+    flag("priority"),
+    whole("placed_us"),
+    whole("expires_us"),
+    whole("ttl_us"),
+    words("rates", null=True),
+    words("legs"),
+    whole("usd_held", null=True),
+    whole("tokens_held", null=True),
+    whole("requests_held", null=True),
+    whole("usd_left", null=True),
+    whole("tokens_left", null=True),
+    whole("requests_left", null=True),
+    whole("usd_first", null=True),
+    whole("tokens_first", null=True),
+    whole("requests_first", null=True),
+    whole("input_tokens", null=True),
+    whole("granted_first", null=True),
+    whole("granted", null=True),
     Column("records", Integer, nullable=False),
-    _text("settled_by", null=True),
-    _text("request_hash"),
-    _text("metadata"),
-    _int("updated_us"),
-    _one_of("status", "open", "settled", "released", "expired"),
-    _between("usd_held", 0, MAX_AMOUNT),
-    _between("tokens_held", 0, MAX_AMOUNT),
-    _between("requests_held", 0, MAX_AMOUNT),
+    words("settled_by", null=True),
+    words("request_hash"),
+    words("metadata"),
+    whole("updated_us"),
+    one_of("status", "open", "settled", "released", "expired"),
+    between("usd_held", 0, MAX_AMOUNT),
+    between("tokens_held", 0, MAX_AMOUNT),
+    between("requests_held", 0, MAX_AMOUNT),
     Index("ix_allocations_due", "expires_us", sqlite_where=text("status = 'open'"),
           postgresql_where=text("status = 'open'")),
     Index("ix_allocations_placed", "placed_us", "id"),
@@ -229,41 +194,41 @@ allocations = _table(
           postgresql_where=text("session IS NOT NULL")),
 )  # fmt: skip
 
-usage = _table(
+usage = table(
     "usage",
-    _id(),
-    _text("allocation_id", null=True),
-    _int("entry_id"),
-    _text("actor"),
-    _int("recorded_us"),
-    _int("occurred_us"),
-    _text("attributes"),
-    _text("provider", null=True),
-    _text("model", null=True),
-    _text("session", null=True),
-    _text("task", null=True),
-    _int("input_tokens"),
-    _int("output_tokens"),
-    _int("cache_read_tokens"),
-    _int("cache_write_tokens"),
-    _int("cache_write_1h_tokens"),
-    _int("reasoning_tokens"),
-    _int("requests"),
-    _int("cost_nanos", null=True),
-    _int("reported_cost_nanos", null=True),
-    _text("rates", null=True),
-    _text("flags"),
-    _flag("final"),
-    _text("reverses", null=True),
-    _text("replaces", null=True),
-    _text("reason", null=True),
-    _text("request_hash"),
-    _text("metadata"),
-    _text("units"),
-    _between("input_tokens", -MAX_AMOUNT, MAX_AMOUNT),
-    _between("output_tokens", -MAX_AMOUNT, MAX_AMOUNT),
-    _between("requests", -MAX_AMOUNT, MAX_AMOUNT),
-    _between("cost_nanos", -MAX_AMOUNT, MAX_AMOUNT),
+    id_column(),
+    words("allocation_id", null=True),
+    whole("entry_id"),
+    words("actor"),
+    whole("recorded_us"),
+    whole("occurred_us"),
+    words("attributes"),
+    words("provider", null=True),
+    words("model", null=True),
+    words("session", null=True),
+    words("task", null=True),
+    whole("input_tokens"),
+    whole("output_tokens"),
+    whole("cache_read_tokens"),
+    whole("cache_write_tokens"),
+    whole("cache_write_1h_tokens"),
+    whole("reasoning_tokens"),
+    whole("requests"),
+    whole("cost_nanos", null=True),
+    whole("reported_cost_nanos", null=True),
+    words("rates", null=True),
+    words("flags"),
+    flag("final"),
+    words("reverses", null=True),
+    words("replaces", null=True),
+    words("reason", null=True),
+    words("request_hash"),
+    words("metadata"),
+    words("units"),
+    between("input_tokens", -MAX_AMOUNT, MAX_AMOUNT),
+    between("output_tokens", -MAX_AMOUNT, MAX_AMOUNT),
+    between("requests", -MAX_AMOUNT, MAX_AMOUNT),
+    between("cost_nanos", -MAX_AMOUNT, MAX_AMOUNT),
     Index("ix_usage_allocation", "allocation_id", sqlite_where=text("allocation_id IS NOT NULL"),
           postgresql_where=text("allocation_id IS NOT NULL")),
     Index("ix_usage_occurred", "occurred_us", "id"),
@@ -276,7 +241,7 @@ usage = _table(
 )  # fmt: skip
 """What calls consumed. Reversing rows carry the negated counts and cost of the row they reverse."""
 
-usage_tags = _table(
+usage_tags = table(
     "usage_tags",
     Column("name", WORDS, primary_key=True),
     Column("value", WORDS, primary_key=True),
@@ -284,18 +249,18 @@ usage_tags = _table(
     rowid=False,
 )
 
-entries = _table(
+entries = table(
     "entries",
     Column("id", BIG, primary_key=True, autoincrement=False),
-    _int("at_us"),
-    _text("kind"),
-    _text("actor"),
-    _text("allocation_id", null=True),
-    _text("usage_id", null=True),
-    _text("budget_id", null=True),
-    _text("policy_id", null=True),
-    _text("legs"),
-    _text("detail"),
+    whole("at_us"),
+    words("kind"),
+    words("actor"),
+    words("allocation_id", null=True),
+    words("usage_id", null=True),
+    words("budget_id", null=True),
+    words("policy_id", null=True),
+    words("legs"),
+    words("detail"),
     Index("ix_entries_backfilled", "id", sqlite_where=text("kind = 'backfilled'"),
           postgresql_where=text("kind = 'backfilled'")),
 )  # fmt: skip
@@ -306,23 +271,23 @@ cursor.
 `legs` is JSON: [[head_id, cell_us, spent, reserved, assumed, overrun, version, limit|null], ...].
 """
 
-keys = _table(
+keys = table(
     "keys",
     Column("actor", WORDS, primary_key=True),
     Column("act", WORDS, primary_key=True),
     Column("key", WORDS, primary_key=True),
-    _text("request_hash"),
-    _text("ref"),
-    _int("at_us"),
+    words("request_hash"),
+    words("ref"),
+    whole("at_us"),
     Index(None, "at_us"),
 )
 """Idempotency keys of accepted commands, and the id of what each made."""
 
-series = _table(
+series = table(
     "series",
-    _id(),
+    id_column(),
     *(
-        _text(name)
+        words(name)
         for name in (
             "org", "team", "project", "user", "key", "component", "agent",
             "task_type", "tier", "provider", "model",
@@ -332,45 +297,45 @@ series = _table(
 )  # fmt: skip
 """One combination of the rolled-up attributes; '' where one is missing; `id` is a hash of them."""
 
-rollups = _table(
+rollups = table(
     "rollups",
     Column("grain", WORDS, primary_key=True),
     Column("start_us", BIG, primary_key=True),
     Column("series_id", WORDS, primary_key=True),
-    _int("records"),
-    _int("requests"),
-    _int("input_tokens"),
-    _int("output_tokens"),
-    _int("cache_read_tokens"),
-    _int("cache_write_tokens"),
-    _int("reasoning_tokens"),
-    _int("cost_nanos"),
-    _int("unpriced"),
-    _one_of("grain", "hour", "day"),
+    whole("records"),
+    whole("requests"),
+    whole("input_tokens"),
+    whole("output_tokens"),
+    whole("cache_read_tokens"),
+    whole("cache_write_tokens"),
+    whole("reasoning_tokens"),
+    whole("cost_nanos"),
+    whole("unpriced"),
+    one_of("grain", "hour", "day"),
     rowid=False,
 )
 
-alerts = _table(
+alerts = table(
     "alerts",
-    _id(),
-    _text("kind"),
-    _text("severity"),
-    _text("policy_id"),
-    _text("partition"),
-    _int("window_us"),
-    _int("at_us"),
-    _text("detail"),
-    _one_of("severity", "info", "warning", "error"),
+    id_column(),
+    words("kind"),
+    words("severity"),
+    words("policy_id"),
+    words("partition"),
+    whole("window_us"),
+    whole("at_us"),
+    words("detail"),
+    one_of("severity", "info", "warning", "error"),
     UniqueConstraint("policy_id", "partition", "window_us", "kind"),
     Index(None, "at_us"),
 )
 
-api_keys = _table(
+api_keys = table(
     "api_keys",
-    _id("key_id"),
-    _text("name"),
-    _text("secret_hash"),
-    _text("scopes"),
-    _int("created_us"),
-    _int("revoked_us", null=True),
+    id_column("key_id"),
+    words("name"),
+    words("secret_hash"),
+    words("scopes"),
+    whole("created_us"),
+    whole("revoked_us", null=True),
 )
