@@ -107,3 +107,30 @@ class ExtendAsk(TypedDict, total=False):
     requests: int
     max_output_tokens: int
     idempotency_key: str
+
+
+Written = str | int | Decimal
+"""A price in USD: no floats."""
+
+
+class PriceAsk(TypedDict, total=False):
+    """What `set_price` takes: USD for a million tokens, a request, and one of each other unit.
+
+    A price may have tiers, `[[0, "1.25"], [200001, "2.50"]]`: by a call's total input tokens.
+    """
+
+    provider: str
+    model: str
+    input: Written | list[list[int | Written]]
+    output: Written | list[list[int | Written]]
+    cache_read: Written | list[list[int | Written]]
+    cache_write: Written | list[list[int | Written]]
+    cache_write_1h: Written | list[list[int | Written]]
+    reasoning: Written | list[list[int | Written]]
+    request: Written
+    units: Mapping[str, Written | list[list[int | Written]]]
+    price_context: Mapping[str, str]
+    starts_at: str
+    ends_at: str
+    reason: str
+    idempotency_key: str

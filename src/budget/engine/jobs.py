@@ -1,13 +1,13 @@
 """Jobs: every method of the facade, as something still to be done.
 
 Each method checks its input and returns a `Job`; `Budget` runs it and waits, `AsyncBudget` awaits
-it. So a method, its types and its docstring are written once. Not here: how jobs run
-(`engine.budget`).
+it. So a method, its types and its docstring are written once. Not here: those about prices
+(`price_jobs`), and how jobs run (`engine.budget`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Generic, Self, TypeVar, Unpack
+from typing import Any, Unpack
 
 from budget.domain.answers import (
     Allocation,
@@ -24,80 +24,21 @@ from budget.domain.budgets import Budget, Policy, TopUp
 from budget.domain.usage import ZERO
 from budget.engine import budgets, costing, intake, policies, reports, top_ups, verify
 from budget.engine.advice import advised
-from budget.engine.asks import LOCAL, AllocationAsk, Caller, CostAsk, ExtendAsk, ReportAsk, UsageAsk
+from budget.engine.asks import AllocationAsk, CostAsk, ExtendAsk, ReportAsk, UsageAsk
+from budget.engine.books import Books
 from budget.engine.budgets import BudgetAsk
-from budget.engine.catalogue_rows import load_catalogue
-from budget.engine.commands import Command, Place
-from budget.engine.ledger import CatalogueChange, Ledger
+from budget.engine.commands import Place
+from budget.engine.job import Job
 from budget.engine.policies import PolicyAsk
+from budget.engine.price_jobs import PriceJobs
 from budget.engine.reports import Page
 from budget.engine.verify import Verification
-from budget.prices.book import PriceBook, bundled_book
-from budget.storage.database import Database, open_database
 
-T = TypeVar("T")
+__all__ = ["Books", "Job", "Jobs"]
 
 
-class Books:
-    """The open database, ledger and prices of a process; what both facades stand on."""
-
-    def __init__(self, database: Database, ledger: Ledger, prices: PriceBook) -> None:
-        self.database = database
-        self.ledger = ledger
-        self.prices = prices
-
-    @classmethod
-    def open(
-        cls,
-        url: str,
-        *,
-        clock: Callable[[], int] | None = None,
-        prices: PriceBook | None = None,
-        sweep: bool = True,
-    ) -> Self:
-        """Open the books at `sqlite:///file.db` or `postgresql://…`, created or migrated as needed.
-
-        `clock` gives microseconds since 1970 and stands in for the database's time. With `sweep`
-        False holds only expire when a refusal asks for it. InvalidInput for any other URL.
-        """
-        database = open_database(url, clock=clock)
-        database.migrate()
-        ledger = Ledger(database.unit, load_catalogue, clock=clock, sweep=sweep)
-        return cls(database, ledger, bundled_book() if prices is None else prices)
-
-    def close(self) -> None:
-        """Answer what is queued, stop the writer, let go of the database."""
-        self.ledger.close()
-        self.database.close()
-
-
-class Job(Generic[T]):
-    """One thing to do: a command for the ledger, a change of the catalogue, or a read.
-
-    `finish` completes the answer in the caller's hands, so that the writer need not.
-    """
-
-    __slots__ = ("change", "command", "finish", "read")
-
-    def __init__(
-        self,
-        command: Command | None = None,
-        change: CatalogueChange | None = None,
-        read: Callable[[], T] | None = None,
-        finish: Callable[[T], T] | None = None,
-    ) -> None:
-        self.command = command
-        self.change = change
-        self.read = read
-        self.finish = finish
-
-
-class Jobs:
+class Jobs(PriceJobs):
     """The methods. Raise InvalidInput at once for bad input, so that nothing is queued."""
-
-    def __init__(self, books: Books, caller: Caller = LOCAL) -> None:
-        self.books = books
-        self.caller = caller
 
     # --- Spending --------------------------------------------------------------------------------
 

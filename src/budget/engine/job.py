@@ -1,0 +1,33 @@
+"""A job: one thing to do, not yet done.
+
+Not here: which there are (`jobs`), and how they run (`budget`).
+"""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from budget.engine.commands import Command
+from budget.engine.ledger import CatalogueChange
+
+T = TypeVar("T")
+
+
+class Job(Generic[T]):
+    """One thing to do: a command for the ledger, a change of the catalogue, or a read.
+
+    `finish` completes the answer in the caller's hands, so that the writer need not.
+    """
+
+    __slots__ = ("change", "command", "finish", "read")
+
+    def __init__(
+        self,
+        command: Command | None = None,
+        change: CatalogueChange | None = None,
+        read: Callable[[], T] | None = None,
+        finish: Callable[[T], T] | None = None,
+    ) -> None:
+        self.command = command
+        self.change = change
+        self.read = read
+        self.finish = finish
