@@ -42,10 +42,14 @@ class Match(NamedTuple):
 
 
 class Catalogue:
-    """All budgets and policies as of one version, compiled for matching. Immutable in effect."""
+    """All budgets and policies as of one version, compiled for matching. Immutable in effect.
 
-    def __init__(self, version: int, budgets: Iterable[Budget]) -> None:
+    `price_version` is that of the price book at the same moment.
+    """
+
+    def __init__(self, version: int, budgets: Iterable[Budget], price_version: int = 0) -> None:
         self.version = version
+        self.price_version = price_version
         self.budgets = {budget.budget_id: budget for budget in budgets}
         self.policies = {
             policy.policy_id: policy
@@ -84,6 +88,13 @@ class Catalogue:
         if budget.live_policies:
             other._crowd.update(_places(budget))
             other._file([budget])
+        return other
+
+    def with_prices(self) -> "Catalogue":
+        """The next version, in which the price book has another version."""
+        other = copy(self)
+        other.version = self.version + 1
+        other.price_version = self.price_version + 1
         return other
 
     def _file(self, budgets: Iterable[Budget]) -> None:

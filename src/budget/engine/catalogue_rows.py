@@ -41,6 +41,7 @@ _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _ALL_BUDGETS: Final = select(schema.budgets)
 _ALL_POLICIES: Final = select(schema.policies)
 _ALL_TOP_UPS: Final = select(schema.top_ups)
+_PRICE_VERSION: Final = select(schema.price_state.c.version)
 
 _ADD_BUDGET: Final = insert(schema.budgets)
 _ADD_POLICIES: Final = insert(schema.policies)
@@ -64,7 +65,8 @@ def load_catalogue(unit: Unit, version: int) -> Catalogue:
         budgets = unit.execute(_ALL_BUDGETS)
         policies = unit.execute(_ALL_POLICIES)
         top_ups = unit.execute(_ALL_TOP_UPS)
-        return Catalogue(version, budgets_from_rows(budgets, policies, top_ups))
+        (price_version,) = unit.execute(_PRICE_VERSION)[0]
+        return Catalogue(version, budgets_from_rows(budgets, policies, top_ups), price_version)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ price_sources = table(
     "price_sources",
     id_column("source"),
     words("basis", null=True),
+    words("place", null=True),
     words("etag", null=True),
     words("last_modified", null=True),
     whole("checked_us", null=True),

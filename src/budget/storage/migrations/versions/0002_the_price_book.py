@@ -78,6 +78,7 @@ def _sources() -> None:
         "price_sources",
         _text("source"),
         _text("basis", null=True),
+        _text("place", null=True),
         _text("etag", null=True),
         _text("last_modified", null=True),
         _int("checked_us", null=True),
