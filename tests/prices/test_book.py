@@ -4,13 +4,24 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import pytest
 
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rates
 from budget.prices import book as book_module
-from budget.prices.book import DAY_US, Context, Piece, PriceBook, Schedule, bundled_book
+from budget.prices.book import (
+    DAY_US,
+    Context,
+    OwnEntries,
+    OwnEntry,
+    Piece,
+    PriceBook,
+    Schedule,
+    Scheduled,
+    bundled_book,
+)
 
 HOUR_US = 3_600_000_000
 NIGHT, DAY, LATER = Rates(1, 1), Rates(2, 2), Rates(3, 3)
@@ -225,3 +236,33 @@ def test_a_provider_offers_what_it_has_a_price_for(source: CountingSource) -> No
     asked = len(source.asked)
     assert book.offers("maker", at_us + 1) == book.offers("maker", at_us)
     assert len(source.asked) == asked  # remembered for the day
+
+
+class Said(NamedTuple):
+    """Own prices of one layer."""
+
+    basis: str
+    entries: OwnEntries
+
+    def discounted(self, found: Scheduled, names: tuple[str, ...], context: Context) -> Scheduled:
+        return found
+
+
+def test_of_several_own_prices_the_first_win_while_they_hold() -> None:
+    above, below, rest = Rates(1, 1, basis="a"), Rates(2, 2, basis="b"), Rates(3, 3, basis="c")
+    named: tuple[str | None, str] = ("openai", "house")
+    first = Said("a", {(None, "house"): (OwnEntry((), schedule_for(above), 10, 20),)})
+    second = Said("b", {named: (OwnEntry((), schedule_for(below), 15),)})
+    third = Said("c", {named: (OwnEntry((), schedule_for(rest)),)})
+    book = PriceBook(None, own=[first, second, third])
+    assert book.basis == "a+b+c"
+    at = {at_us: book.lookup("openai", "house", at_us) for at_us in (9, 10, 19, 20)}
+    assert at == {9: rest, 10: above, 19: above, 20: below}
+    fresh = {at_us: PriceBook(None, own=[first, second, third]).lookup("openai", "house", at_us)
+             for at_us in (9, 10, 19, 20)}  # fmt: skip
+    assert fresh == at
+    assert PriceBook(None, own=first).lookup("openai", "house", 20) is None
+
+
+def schedule_for(rates: Rates) -> Schedule:
+    return Schedule((Piece(rates),))

@@ -4,11 +4,14 @@ Not here: where prices come from (`bundled`, `own`), and what usage costs (`doma
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 
 from budget.domain.pricing import Rates, encode_rates, validated_rates
+
+if TYPE_CHECKING:
+    from budget.prices.listings import Capabilities
 
 DAY_US: Final = 86_400_000_000
 ALWAYS_US: Final = (-(2**63), 2**63 - 1)
@@ -128,8 +131,14 @@ class OwnEntry(NamedTuple):
     schedule: Scheduled
     start_us: int | None = None
     """None: always. Before that instant whatever comes next is asked: less exact, or the source."""
+    end_us: int | None = None
+    """None: for good. From that instant on, too, whatever comes next is asked."""
 
 
+OwnEntries = Mapping[tuple[str | None, str], tuple[OwnEntry, ...]]
+
+
+@runtime_checkable
 class OwnPrices(Protocol):
     """What an operator says of prices: own ones that win over the source, and discounts on it."""
 
@@ -139,7 +148,7 @@ class OwnPrices(Protocol):
         ...
 
     @property
-    def entries(self) -> Mapping[tuple[str | None, str], tuple[OwnEntry, ...]]:
+    def entries(self) -> OwnEntries:
         """By lower-case (provider, model), or (None, model); the most exact context first."""
         ...
 
@@ -149,23 +158,28 @@ class OwnPrices(Protocol):
 
 
 class _Layered(NamedTuple):
-    """Own entries, each before the next from its start on, and what holds before them."""
+    """Own entries, each before the next while it holds, and what holds when none does."""
 
     entries: tuple[OwnEntry, ...]
     rest: Scheduled | None
 
     def at(self, at_us: int) -> tuple[Rates | None, int, int]:
         """The rates at an instant, and an interval [from, until) around it in which they stay."""
-        schedule, next_us = self.rest, ALWAYS_US[1]
+        schedule = self.rest
+        since_us, ends_us = ALWAYS_US
         for entry in self.entries:
-            if entry.start_us is None or entry.start_us <= at_us:
+            if entry.start_us is not None and at_us < entry.start_us:
+                ends_us = min(ends_us, entry.start_us)
+            elif entry.end_us is not None and at_us >= entry.end_us:
+                since_us = max(since_us, entry.end_us)
+            else:
                 schedule = entry.schedule
+                ends_us = ends_us if entry.end_us is None else min(ends_us, entry.end_us)
                 break
-            next_us = min(next_us, entry.start_us)
         if schedule is None:
-            return None, ALWAYS_US[0], next_us
+            return None, since_us, ends_us
         rates, from_us, until_us = schedule.at(at_us)
-        return rates, from_us, min(until_us, next_us)
+        return rates, max(from_us, since_us), min(until_us, ends_us)
 
 
 class _Held(NamedTuple):
@@ -185,43 +199,50 @@ class PriceBook:
 
     Own prices are matched by whole names, whatever their case, first (provider, model), then
     (None, model); never by alias or date of the model. Those of `overrides` win over those of
-    `own`, whose discounts apply to the source's prices only. Safe to share between threads.
+    `own`, of which the first win over the next; discounts apply to the source's prices only.
+    `capabilities` are those that sources state, by lower-case (provider, model). Safe to share
+    between threads.
     """
 
     __slots__ = (
-        "_basis", "_entries", "_offers", "_older", "_own", "_own_providers", "_recent", "_source",
+        "_basis", "_capabilities", "_layers", "_offers", "_older", "_own", "_own_providers",
+        "_recent", "_source",
     )  # fmt: skip
 
     def __init__(
         self,
         source: PriceSource | None,
         overrides: Overrides | None = None,
-        own: OwnPrices | None = None,
+        own: OwnPrices | Sequence[OwnPrices] | None = None,
+        capabilities: "Mapping[tuple[str, str], Capabilities] | None" = None,
     ) -> None:
         given = _own_prices(overrides or {})
         given_basis = _own_basis(given)
-        parts = [origin.basis for origin in (source, own) if origin is not None]
+        self._own = _in_order(own)
+        parts = [] if source is None else [source.basis]
+        parts += [layer.basis for layer in self._own if layer.basis]
         if given or not parts:
             parts.append(given_basis)
         self._basis = "+".join(parts)
         self._source = source
-        self._own = own
-        self._entries = {} if own is None else dict(own.entries)
-        for key, rates in given.items():
-            told = rates if rates.basis else rates._replace(basis=given_basis)
-            entry = OwnEntry((), Schedule((Piece(told),)))
-            self._entries[key] = (entry,)
+        self._capabilities = capabilities or {}
+        layers = [_always(given, given_basis), *(layer.entries for layer in self._own)]
         self._own_providers = frozenset(
-            provider for provider, _ in self._entries if provider is not None
+            provider for layer in layers for provider, _ in layer if provider is not None
         )
-        for (provider, model), entries in tuple(self._entries.items()):
-            # Whoever spells the provider another way meets the same price.
-            if provider is not None:
-                self._entries.setdefault((self._known(provider), model), entries)
+        self._layers = tuple(self._spelled(layer) for layer in layers if layer)
         # Two generations: made-up names push out each other, not the names in daily use.
         self._recent: dict[Name, _Held] = {}
         self._older: dict[Name, _Held] = {}
         self._offers: dict[tuple[str, int], tuple[Rates, ...]] = {}
+
+    def _spelled(self, layer: OwnEntries) -> OwnEntries:
+        """The same entries where whoever spells the provider another way meets them as well."""
+        entries = dict(layer)
+        for (provider, model), found in layer.items():
+            if provider is not None:
+                entries.setdefault((self._known(provider), model), found)
+        return entries
 
     @property
     def basis(self) -> str:
@@ -249,7 +270,8 @@ class PriceBook:
         if found is None:
             listed = () if self._source is None else self._source.models()
             models = {model for maker, model in listed if maker == provider}
-            models |= {model for maker, model in self._entries if maker == provider}
+            for layer in self._layers:
+                models |= {model for maker, model in layer if maker == provider}
             priced = (self.lookup(provider, model, at_us) for model in sorted(models))
             found = tuple(rates for rates in priced if rates is not None)
             if len(self._offers) >= MAX_CACHED_OFFERS:
@@ -299,16 +321,25 @@ class PriceBook:
                 bare = after
         keys = ((given, name), (seller, bare), (seller, name), (None, name), (None, bare))
         layers: list[OwnEntry] = []
-        for key in dict.fromkeys(keys):
-            for entry in self._entries.get(key, ()):
-                if set(entry.context) <= set(context):
-                    layers.append(entry)
-                    if entry.start_us is None:  # it hides all that would come next
-                        return _Layered(tuple(layers), None) if layers[1:] else entry.schedule
+        for entry in self._own_of(tuple(dict.fromkeys(keys)), context):
+            layers.append(entry)
+            if entry.start_us is None and entry.end_us is None:  # it hides all that comes next
+                return _Layered(tuple(layers), None) if layers[1:] else entry.schedule
         found: Scheduled | None = None
         if seller is not None or given in (None, _LITELLM):
             found = self._sold(seller, bare, name, context)
         return _Layered(tuple(layers), found) if layers else found
+
+    def _own_of(
+        self, keys: tuple[tuple[str | None, str], ...], context: Context
+    ) -> Iterator[OwnEntry]:
+        """Own entries under these names that a context meets, the first that win over the next."""
+        told = set(context)
+        for layer in self._layers:
+            for key in keys:
+                for entry in layer.get(key, ()):
+                    if set(entry.context) <= told:
+                        yield entry
 
     def _sold(self, seller: str | None, bare: str, name: str, context: Context) -> Scheduled | None:
         """What the source has for a model, less the discounts."""
@@ -317,9 +348,11 @@ class PriceBook:
         found = self._source.schedule(seller, bare, context)
         if found is None and bare != name:
             found = self._source.schedule(seller, name, context)
-        if found is None or self._own is None:
-            return found
-        return self._own.discounted(found, (bare, name), context)
+        if found is None:
+            return None
+        for own in self._own:
+            found = own.discounted(found, (bare, name), context)
+        return found
 
     def _known(self, provider: str) -> str | None:
         """The one id of a provider: the source's, else its own name if own prices have it."""
@@ -339,6 +372,20 @@ def _own_prices(overrides: Overrides) -> dict[tuple[str | None, str], Rates]:
             provider=rates.provider or maker or "", model=rates.model or name
         )
     return own
+
+
+def _always(own: Mapping[tuple[str | None, str], Rates], basis: str) -> OwnEntries:
+    """Own prices that hold at any time, those without a basis on the word of this one."""
+    told = {
+        key: rates if rates.basis else rates._replace(basis=basis) for key, rates in own.items()
+    }
+    return {key: (OwnEntry((), Schedule((Piece(rates),))),) for key, rates in told.items()}
+
+
+def _in_order(own: OwnPrices | Sequence[OwnPrices] | None) -> tuple[OwnPrices, ...]:
+    if own is None:
+        return ()
+    return (own,) if isinstance(own, OwnPrices) else tuple(own)
 
 
 def _own_basis(own: Mapping[tuple[str | None, str], Rates]) -> str:
