@@ -38,14 +38,18 @@ def create_all(url: str) -> None:
 
 
 def tables_of(url: str) -> dict[str, list[str]]:
-    """The SQL of each table of a SQLite file and of its indexes; white space and order aside."""
+    """The SQL of each table of a SQLite file and of its indexes; white space and order aside.
+
+    A column that a later migration adds stands behind the last of before, on its line.
+    """
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
         rows = connection.execute(
             "SELECT tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'trigger'"
         ).fetchall()
     found: dict[str, list[str]] = {}
     for table, sql in rows:
-        found.setdefault(table, []).extend(re.split(r",?\s*\n\s*", sql.strip()))
+        parts = re.split(r",?\s*\n\s*|, (?=\w+ (?:INTEGER|TEXT))", sql.strip())
+        found.setdefault(table, []).extend(parts)
     found.pop(migrations.VERSION_TABLE, None)
     return {table: sorted(parts) for table, parts in found.items()}
 

@@ -137,7 +137,8 @@ class Terms(NamedTuple):
     """What was agreed when an allocation was placed, and stays.
 
     `rates` are those fixed at admission; None when the model is unpriced or none was named.
-    `request_hash` recognises the same command when it comes again.
+    `request_hash` recognises the same command when it comes again. `bound_tokens` is the plain
+    bound of its input, and `bound_family` that of its model, where the call can teach about it.
     """
 
     allocation_id: str
@@ -156,6 +157,8 @@ class Terms(NamedTuple):
     request_hash: str
     metadata: str
     attributes_json: str
+    bound_tokens: int | None = None
+    bound_family: str | None = None
 
 
 class Holding:

@@ -50,6 +50,7 @@ def holding_from_row(row: Row) -> Holding:
         usd_held, tokens_held, requests_held, usd_left, tokens_left, requests_left,
         usd_first, tokens_first, requests_first, input_tokens, granted_first, granted,
         records, settled_by, request_hash, metadata, _updated_us,
+        bound_tokens, bound_family,
     ) = row  # fmt: skip
     terms = _new(
         Terms,
@@ -57,7 +58,7 @@ def holding_from_row(row: Row) -> Holding:
             id_, actor, placed_us, decode_attributes(attributes), provider, model, priority,
             bool(envelope), parent_id, None if rates is None else decode_rates(rates),
             _new(Held, (usd_first, tokens_first, requests_first)), granted_first, input_tokens,
-            request_hash, metadata, attributes,
+            request_hash, metadata, attributes, bound_tokens, bound_family,
         ),
     )  # fmt: skip
     state = _new(
@@ -82,6 +83,7 @@ def placed_row(holding: Holding, now_us: int) -> Row:
         *state.held, *state.left, *terms.first, terms.input_tokens,
         terms.first_granted_output_tokens, state.granted_output_tokens,
         state.records, state.settled_by, terms.request_hash, terms.metadata, now_us,
+        terms.bound_tokens, terms.bound_family,
     )  # fmt: skip
 
 

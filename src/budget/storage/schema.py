@@ -2,8 +2,8 @@
 
 Instants are microseconds since 1970 (UTC), money is nano-USD, ids of people's things are text.
 Entries and usage records are never updated or deleted: triggers of the first migration see to it.
-Not here: the tables of prices (`price_tables`, named here too), how tables come to be
-(`migrations`), who reads and writes them (`unit`, `queries`).
+Not here: the tables of prices and of estimates (`price_tables`, `estimate_tables`, named here
+too), how tables come to be (`migrations`), who reads and writes them (`unit`, `queries`).
 """
 
 from sqlalchemy import CheckConstraint, Column, Index, Integer, UniqueConstraint, text
@@ -21,6 +21,7 @@ from budget.storage.columns import (
     whole,
     words,
 )
+from budget.storage.estimate_tables import calibration_state, calibrations
 from budget.storage.price_tables import (
     closed_prices,
     price_overrides,
@@ -31,10 +32,10 @@ from budget.storage.price_tables import (
 )
 
 __all__ = [
-    "BIG", "MAX_AMOUNT", "WORDS", "alerts", "allocations", "api_keys", "budgets", "closed_prices",
-    "entries", "heads", "keys", "metadata", "policies", "price_overrides", "price_snapshots",
-    "price_sources", "price_state", "price_updates", "rollups", "series", "state", "top_ups",
-    "usage", "usage_tags", "windows",
+    "BIG", "MAX_AMOUNT", "WORDS", "alerts", "allocations", "api_keys", "budgets",
+    "calibration_state", "calibrations", "closed_prices", "entries", "heads", "keys", "metadata",
+    "policies", "price_overrides", "price_snapshots", "price_sources", "price_state",
+    "price_updates", "rollups", "series", "state", "top_ups", "usage", "usage_tags", "windows",
 ]  # fmt: skip
 
 state = table(
@@ -181,6 +182,8 @@ allocations = table(
     words("request_hash"),
     words("metadata"),
     whole("updated_us"),
+    whole("bound_tokens", null=True),
+    words("bound_family", null=True),
     one_of("status", "open", "settled", "released", "expired"),
     between("usd_held", 0, MAX_AMOUNT),
     between("tokens_held", 0, MAX_AMOUNT),
@@ -192,7 +195,12 @@ allocations = table(
           postgresql_where=text("parent_id IS NOT NULL")),
     Index("ix_allocations_session", "session", sqlite_where=text("session IS NOT NULL"),
           postgresql_where=text("session IS NOT NULL")),
+    Index("ix_allocations_taught", "updated_us", "id",
+          sqlite_where=text("bound_tokens IS NOT NULL AND status = 'settled'"),
+          postgresql_where=text("bound_tokens IS NOT NULL AND status = 'settled'")),
 )  # fmt: skip
+"""`bound_tokens`: the plain bound of input tokens of a call that teaches how far it is from true.
+"""
 
 usage = table(
     "usage",

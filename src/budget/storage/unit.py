@@ -17,6 +17,7 @@ ALLOCATION_COLUMNS: Final = (
     "usd_held", "tokens_held", "requests_held", "usd_left", "tokens_left", "requests_left",
     "usd_first", "tokens_first", "requests_first", "input_tokens", "granted_first", "granted",
     "records", "settled_by", "request_hash", "metadata", "updated_us",
+    "bound_tokens", "bound_family",
 )  # fmt: skip
 
 ALLOCATION_CHANGES: Final = (
