@@ -1,7 +1,7 @@
-"""The adapter to genai-prices: its bundled snapshot, as schedules of integer rates. No network.
+"""The prices of genai-prices, bundled or read from a feed, as schedules of integer rates.
 
-Not here: caching, own prices (`book`), and what usage costs (`domain.pricing`). Models that are
-not sold by the token have no rates here.
+No network. Not here: reading feeds (`sources.genai_prices`), caching, own prices (`book`), and
+what usage costs (`domain.pricing`). Models that are not sold by the token have no rates here.
 """
 
 import hashlib
@@ -10,24 +10,23 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from importlib.metadata import version
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rate, Rates, validated_rates
-from budget.prices.book import Context, Piece, Schedule, Scheduled
+from budget.prices.book import DAY_US, Context, Piece, Schedule, Scheduled
 
 if TYPE_CHECKING:
     from genai_prices.types import (
         ModelInfo,
         ModelPrice,
-        PriceVariant,
         Provider,
         StartDateConstraint,
         TieredPrices,
         TimeOfDateConstraint,
     )
 
+SOURCE: Final = "genai-prices"
 PICO_PER_USD: Final = 10**12
 TOKENS_PER_PRICE: Final = 10**6
 REQUESTS_PER_PRICE: Final = 1_000
@@ -66,11 +65,14 @@ _OTHER_UNITS: Final[Mapping[str, tuple[str, int]]] = {
 }
 """Our other units, the price in genai-prices, and of how many of ours that is."""
 
+_NOT_PRICES: Final = ("description", "extractors", "price_comments", "pricing_urls")
+_USUAL_EXPONENTS: Final = range(-30, 13)
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BundledPrices:
-    """The prices inside the installed genai-prices, as a `PriceSource`."""
+    """Prices that genai-prices has loaded, as a `PriceSource`: the installed ones or a feed's."""
 
     __slots__ = ("_basis", "_providers")
 
@@ -103,11 +105,9 @@ class BundledPrices:
         except LookupError:
             return None
         usual = schedule_of(found, seller.id, self._basis)
-        told = dict(context)
-        variants = [v for v in found.price_variants or () if v.when.items() <= told.items()]
-        if usual is None or not variants:
-            return usual
-        return InContext(found, variants, seller.id, self._basis)
+        if usual is None:
+            return None
+        return schedule_in_context(found, dict(context), seller.id, self._basis) or usual
 
     def models(self) -> Iterator[tuple[str, str]]:
         """Every (provider, model) listed, priced or not."""
@@ -122,15 +122,37 @@ def bundled_prices() -> BundledPrices:
     # Not the package's current snapshot: another library in this process may have replaced it.
     from genai_prices.data import providers
 
-    return BundledPrices(providers, f"genai-prices/{version('genai-prices')}/{_sha256()[:12]}")
+    sha256 = hashlib.sha256(bundled_snapshot()).hexdigest()
+    return BundledPrices(providers, f"{SOURCE}/{bundled_version()}/{sha256[:12]}")
 
 
-def _sha256() -> str:
-    spec = find_spec("genai_prices.data")
-    if spec is None or spec.origin is None:  # pragma: no cover - imported a line before
-        raise ModuleNotFoundError("genai_prices.data")
-    with open(spec.origin, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+def bundled_version() -> str:
+    """The version of the installed genai-prices."""
+    return version(SOURCE)
+
+
+def bundled_snapshot() -> bytes:
+    """The installed prices in the format of genai-prices' own feed: the same bytes every time.
+
+    What says nothing of names, prices and limits is left out, such as descriptions.
+    """
+    from genai_prices.data import providers
+    from msgspec.json import Encoder
+
+    return Encoder(decimal_format="number").encode([_plain(each) for each in providers])
+
+
+def _plain(value: Any) -> Any:
+    """A genai-prices value as JSON has it, with exact numbers and without what is not set."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict) or not hasattr(value, "__dict__"):
+        return value
+    return {
+        name.rstrip("_"): _plain(each)  # or_ and and_ are words of Python
+        for name, each in vars(value).items()
+        if each is not None and name not in _NOT_PRICES
+    }
 
 
 def schedule_of(model: "ModelInfo", provider_id: str, basis: str) -> Schedule | None:
@@ -147,30 +169,34 @@ def schedule_of(model: "ModelInfo", provider_id: str, basis: str) -> Schedule | 
     return Schedule(pieces)
 
 
-class InContext:
-    """A model's prices over time in a context that it has prices of its own for."""
+def schedule_in_context(
+    model: "ModelInfo", told: Mapping[str, str], provider_id: str, basis: str
+) -> Schedule | None:
+    """A model's prices over time in a context; None if it has no prices of its own for it.
 
-    __slots__ = ("_basis", "_context", "_model", "_name", "_provider_id", "_times")
-
-    def __init__(
-        self, model: "ModelInfo", variants: Sequence["PriceVariant"], provider_id: str, basis: str
-    ) -> None:
-        self._model = model
-        self._provider_id = provider_id
-        self._basis = basis
-        self._context = {name: value for v in variants for name, value in v.when.items()}
-        self._name = ",".join(f"{name}={value}" for name, value in sorted(self._context.items()))
-        usual = model.prices if isinstance(model.prices, list) else []
-        constraints = [*(priced.constraint for priced in usual), *(v.constraint for v in variants)]
-        self._times = Schedule(tuple(_piece(None, constraint) for constraint in constraints))
-
-    def at(self, at_us: int) -> tuple[Rates | None, int, int]:
-        """The rates at an instant, and an interval around it in which they stay."""
-        moment = _EPOCH + timedelta(microseconds=at_us)
-        prices = self._model.get_prices(moment, self._context)
-        rates = rates_of(prices, self._provider_id, self._model.id, self._basis)
-        _, from_us, until_us = self._times.at(at_us)
-        return rates and rates._replace(context=self._name), from_us, until_us
+    The pieces cover all time: from each day on which any price begins, the whole day, or each
+    part of the day between two hours at which any price begins or ends.
+    """
+    variants = [v for v in model.price_variants or () if v.when.items() <= told.items()]
+    if not variants:
+        return None
+    context = {name: value for v in variants for name, value in v.when.items()}
+    named = ",".join(f"{name}={value}" for name, value in sorted(context.items()))
+    usual = model.prices if isinstance(model.prices, list) else []
+    constraints = [*(each.constraint for each in usual), *(each.constraint for each in variants)]
+    edges = [_piece(None, constraint) for constraint in constraints]
+    starts = sorted({piece.start_us for piece in edges if piece.start_us is not None})
+    hours = sorted({edge_us for piece in edges for edge_us in piece.daily_us or ()})
+    pieces = []
+    for start_us in (None, *starts):
+        # Before any date, the day before the first one speaks for all.
+        day_us = start_us if start_us is not None else starts[0] - DAY_US if starts else 0
+        for place, hour_us in enumerate(hours or [0]):
+            moment = _EPOCH + timedelta(microseconds=day_us + hour_us)
+            rates = rates_of(model.get_prices(moment, context), provider_id, model.id, basis)
+            daily_us = (hour_us, hours[(place + 1) % len(hours)]) if hours else None
+            pieces.append(Piece(rates and rates._replace(context=named), start_us, daily_us))
+    return Schedule(tuple(pieces))
 
 
 def _piece(
@@ -267,6 +293,8 @@ def _token_rate(price: "Decimal | TieredPrices | None") -> Rate | None:
     # A genai-prices tier begins above its `start`, ours at the first count it holds for.
     tiers = {0: _pico(price.base, TOKENS_PER_PRICE)}
     for tier in price.tiers:
+        if tier.start < 0:
+            raise ValueError("no count of tokens")
         tiers[tier.start + 1] = _pico(tier.price, TOKENS_PER_PRICE)
     return tuple(sorted(tiers.items()))
 
@@ -282,5 +310,7 @@ def _pico(usd: Decimal, units: int) -> int:
     Some resellers' prices are fractions (0.0833333 USD per million): those are up to a pico too
     dear, never too cheap.
     """
+    if usd and usd.adjusted() not in _USUAL_EXPONENTS:
+        raise ValueError("no price")  # nor may it take a while to find out
     numerator, denominator = usd.as_integer_ratio()
     return -(-numerator * PICO_PER_USD // (denominator * units))

@@ -3,7 +3,8 @@
 Not here: how bytes come (`prices.fetching`), and what happens to a feed that is read.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from budget.domain.errors import InvalidInput
 from budget.prices.listings import Feed
@@ -34,3 +35,11 @@ class Adapter(Protocol):
         no such thing; single models that are odd are skipped, and said so.
         """
         ...
+
+
+class Format(NamedTuple):
+    """An adapter made of one function."""
+
+    name: str
+    url: str
+    read: Callable[[bytes, str], Feed]
