@@ -134,3 +134,27 @@ class PriceAsk(TypedDict, total=False):
     ends_at: str
     reason: str
     idempotency_key: str
+
+
+class PastAsk(TypedDict, total=False):
+    """Which usage records: those of [since, until), perhaps only of a model, provider or scope."""
+
+    since: str
+    until: str
+    provider: str
+    model: str
+    scope: Mapping[str, Any]
+
+
+class RerateAsk(PastAsk, total=False):
+    """What `rerate` takes: with `apply` and a `reason` the differences are booked."""
+
+    apply: bool
+    reason: str
+
+
+class WhatIfAsk(PastAsk, total=False):
+    """What `what_if` takes: which models instead of which; `at_now`: at the prices of now."""
+
+    models: Mapping[str, str]
+    at_now: bool

@@ -115,6 +115,9 @@ class Budget:
     update_prices = _waits(Jobs.update_prices)
     accept_price = _waits(Jobs.accept_price)
     reject_price = _waits(Jobs.reject_price)
+    rerate = _waits(Jobs.rerate)
+    what_if = _waits(Jobs.what_if)
+    coverage = _waits(Jobs.coverage)
 
 
 class _LoopWaiter:
@@ -246,3 +249,6 @@ class AsyncBudget:
     update_prices = _awaits(Jobs.update_prices)
     accept_price = _awaits(Jobs.accept_price)
     reject_price = _awaits(Jobs.reject_price)
+    rerate = _awaits(Jobs.rerate)
+    what_if = _awaits(Jobs.what_if)
+    coverage = _awaits(Jobs.coverage)

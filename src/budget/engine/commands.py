@@ -130,6 +130,8 @@ class Correct(Command, gc=False):
     reported_cost_nanos: int | None
     """The replacement's, where the model has no price; None: that of the record."""
     reason: str
+    rates: Rates | None = None
+    """Those of a re-rating, at which the replacement is priced; None: those of the record."""
 
 
 class Sweep(Command, gc=False):

@@ -20,19 +20,41 @@ from budget.domain.answers import (
     Refusal,
     UsageRecord,
 )
+from budget.domain.answers_rating import Coverage, Rerating, WhatIf
 from budget.domain.budgets import Budget, Policy, TopUp
 from budget.domain.usage import ZERO
-from budget.engine import budgets, costing, intake, policies, reports, top_ups, verify
+from budget.engine import (
+    budgets,
+    costing,
+    coverage,
+    intake,
+    policies,
+    reports,
+    rerating,
+    top_ups,
+    verify,
+    whatif,
+)
 from budget.engine.advice import advised
-from budget.engine.asks import AllocationAsk, CostAsk, ExtendAsk, ReportAsk, UsageAsk
+from budget.engine.asks import (
+    AllocationAsk,
+    CostAsk,
+    ExtendAsk,
+    ReportAsk,
+    RerateAsk,
+    UsageAsk,
+    WhatIfAsk,
+)
 from budget.engine.books import Books
 from budget.engine.budgets import BudgetAsk
 from budget.engine.commands import Place
 from budget.engine.job import Job
+from budget.engine.past import Progress
 from budget.engine.policies import PolicyAsk
 from budget.engine.price_jobs import PriceJobs
 from budget.engine.reports import Page
 from budget.engine.verify import Verification
+from budget.prices.book import PriceBook
 
 __all__ = ["Books", "Job", "Jobs"]
 
@@ -240,3 +262,41 @@ class Jobs(PriceJobs):
     def verify(self) -> Job[Verification]:
         """Recompute every balance from the entries and hold the books against their invariants."""
         return Job(read=lambda: verify.verify(self.books.database))
+
+    # --- History priced again --------------------------------------------------------------------
+
+    def rerate(
+        self,
+        *,
+        book: PriceBook | None = None,
+        progress: Progress | None = None,
+        **ask: Unpack[RerateAsk],
+    ) -> Job[Rerating]:
+        """Say what usage since a time costs at the prices in force now, or in another book.
+
+        With `apply` and a `reason` what differs is booked, as corrections; run again, it changes
+        nothing more.
+        """
+        at, caller = self.books, self.caller
+        asked = rerating.parse_rerate(ask, caller, at.database.now_us())
+        return Job(
+            read=lambda: rerating.rerate(
+                at.database, at.ledger, at.prices if book is None else book, asked, caller, progress
+            )
+        )
+
+    def what_if(self, *, progress: Progress | None = None, **ask: Unpack[WhatIfAsk]) -> Job[WhatIf]:
+        """Say what past usage would have cost with models exchanged. Nothing is booked."""
+        now_us = self.books.database.now_us()
+        asked = whatif.parse_what_if(ask, now_us)
+        return Job(
+            read=lambda: whatif.what_if(
+                self.books.database, self.books.prices, asked, now_us, progress
+            )
+        )
+
+    def coverage(self, *, since: str | None = None, until: str | None = None) -> Job[Coverage]:
+        """Say how much of what was seen has a price now, and how sure that is."""
+        ask = {"since": since, "until": until}
+        database, prices = self.books.database, self.books.prices
+        return Job(read=lambda: coverage.coverage(database, prices, database.now_us(), ask))

@@ -85,7 +85,8 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
             code="already_corrected",
         )
     old = rows.usage_from_row(row)
-    rates = None if row[20] is None else decode_rates(row[20])
+    old_rates = None if row[20] is None else decode_rates(row[20])
+    rates = command.rates or old_rates
     usage, cost, reported = command.replacement, None, None
     if usage is not None:
         reported = command.reported_cost_nanos
@@ -95,32 +96,35 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
     booked = batch.correcting[command.usage_id]
     new = Amounts(0, 0, 0, 0, 0) if usage is None else amounts_of(usage, cost)
     decided = facts.correct(booked, new, batch.balances)
-    flags = ["correction"]
+    flags = ["correction"] if command.rates is None else ["correction", "rerated"]
     if decided.overran:
         flags.append("overrun")
     if usage is not None and (cost is None or (rates and unpriced_units(rates, usage.units))):
         flags.append("unpriced")
     legs = batch.apply(decided)
     detail = {"reason": command.reason, "corrects": command.usage_id}
+    if command.rates is not None:
+        detail["basis"] = command.rates.basis
     entry_id = batch.enter(
         "corrected", command.actor, legs, detail,
         allocation_id=old.allocation_id, usage_id=command.usage_id,
     )  # fmt: skip
     shared: dict[str, Any] = {
-        "attributes_json": row[6], "provider": old.provider, "model": old.model, "rates": rates,
+        "attributes_json": row[6], "provider": old.provider, "model": old.model,
         "allocation_id": old.allocation_id, "occurred_us": old.occurred_us,
         "reason": command.reason, "metadata": "{}",
     }  # fmt: skip
     minus = None if old.cost_nanos is None else -old.cost_nanos
     book(
         batch, command, entry_id, negated(old.usage), minus, ["correction"],
-        usage_id=command.reversal_id, reverses=command.usage_id, **shared,
+        usage_id=command.reversal_id, reverses=command.usage_id, rates=old_rates, **shared,
     )  # fmt: skip
     if usage is not None:
         assert command.replacement_id is not None
         book(
             batch, command, entry_id, usage, cost, flags,
-            usage_id=command.replacement_id, replaces=command.usage_id, reported=reported, **shared,
+            usage_id=command.replacement_id, replaces=command.usage_id, rates=rates,
+            reported=reported, **shared,
         )  # fmt: skip
     batch.reversed[command.usage_id] = command.reversal_id
     batch.take_key(command, _correction_ref(command))

@@ -1,0 +1,152 @@
+"""Coverage: how much of what was seen has a price now, and how sure that price is.
+
+Read from the rollups, so a month costs as much as its hours and days have series, however many
+calls. Not here: what makes a price sure (`prices.verification`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from budget.domain.answers_prices import STATUSES
+from budget.domain.answers_rating import UNPRICED, Coverage, Seen, SeenModel
+from budget.domain.budgets import BPS
+from budget.engine.past import span
+from budget.engine.rows import DAY_US, HOUR_US
+from budget.engine.snapshots import snapshot
+from budget.prices.book import PriceBook
+from budget.storage import schema
+from budget.storage.database import Database
+
+MAX_UNCOVERED: Final = 1000
+SURE: Final = frozenset({"verified", "own"})
+KINDS: Final = ("models", "calls", "tokens", "cost")
+"""What shares are told of."""
+
+StatusOf = Callable[[str | None, str], str]
+"""(provider, model) of a priced model -> how sure its price is: one of `STATUSES`."""
+
+_r, _s = schema.rollups.c, schema.series.c
+
+
+def coverage(
+    database: Database,
+    book: PriceBook,
+    now_us: int,
+    ask: Mapping[str, Any],
+    status_of: StatusOf | None = None,
+) -> Coverage:
+    """What was seen from the hour of `since` to that of `until` (the last 30 days unless given).
+
+    `status_of` tells how sure a price is; without it what sources say is `unverified`, and what
+    the operator says `own`.
+    """
+    since_us, until_us = span(ask, now_us)
+    since_us -= since_us % HOUR_US
+    until_us += -until_us % HOUR_US
+    status_of = status_of or unverified(book, now_us)
+    with snapshot(database) as connection:
+        seen = [
+            _seen_model(row, book, now_us, status_of)
+            for row in _read(connection, since_us, until_us)
+        ]
+    by_status = {
+        status: _sum(one for one in seen if one.status == status)
+        for status in (*STATUSES, UNPRICED)
+    }
+    return Coverage(
+        since_us=since_us,
+        until_us=until_us,
+        basis=book.basis,
+        total=_sum(iter(seen)),
+        by_status=by_status,
+        without_cost=sum(one.without_cost for one in seen),
+        uncovered=_uncovered(seen),
+    )
+
+
+def unverified(book: PriceBook, at_us: int) -> StatusOf:
+    """The status of prices of which nothing more is known than whose they are."""
+
+    def status_of(provider: str | None, model: str) -> str:
+        rates = book.lookup(provider, model, at_us)
+        source = "" if rates is None else rates.basis.partition("/")[0]
+        return "own" if source in ("own", "override", "overrides") else "unverified"
+
+    return status_of
+
+
+class Share(NamedTuple):
+    """How much of the models, calls, tokens or cost seen has a status, in basis points of all."""
+
+    of: str
+    status: str
+    bps: int
+
+
+def shares(found: Coverage) -> Iterator[Share]:
+    """Every share, as a gauge shows them: in basis points, cut, so that 10,000 is truly all.
+
+    Of nothing every share is 0.
+    """
+    for status, seen in found.by_status.items():
+        for kind, part, whole in zip(KINDS, seen, found.total, strict=True):
+            yield Share(kind, status, part * BPS // whole if whole > 0 else 0)
+
+
+def _read(connection: Connection, since_us: int, until_us: int) -> Iterator[Any]:
+    """Sums by (provider, model): of whole UTC days from their rollups, of the rest by the hour."""
+    first_us, last_us = since_us + -since_us % DAY_US, until_us - until_us % DAY_US
+    hours = and_(_r.grain == "hour", _r.start_us >= since_us, _r.start_us < until_us)
+    within = hours
+    if first_us < last_us:
+        edges = or_(_r.start_us < first_us, _r.start_us >= last_us)
+        days = and_(_r.grain == "day", _r.start_us >= first_us, _r.start_us < last_us)
+        within = or_(and_(hours, edges), days)
+    summed = (
+        select(
+            _s.provider, _s.model, func.sum(_r.requests),
+            func.sum(_r.input_tokens + _r.output_tokens), func.sum(_r.cost_nanos),
+            func.sum(_r.unpriced), func.max(_r.start_us),
+        )
+        .join(schema.series, _s.id == _r.series_id)
+        .where(within)
+        .group_by(_s.provider, _s.model)
+        .having(func.sum(_r.records) > 0)  # else all were reversed
+    )  # fmt: skip
+    return iter(connection.execute(summed))
+
+
+def _seen_model(row: Any, book: PriceBook, now_us: int, status_of: StatusOf) -> SeenModel:
+    provider, model, calls, tokens, cost_nanos, without_cost, last_us = row
+    provider, model = provider or None, model or None
+    status = UNPRICED
+    if model is not None and book.lookup(provider, model, now_us) is not None:
+        status = status_of(provider, model)
+    return SeenModel(
+        provider, model, status, int(calls), int(tokens), int(cost_nanos), int(without_cost),
+        last_us,
+    )  # fmt: skip
+
+
+def _sum(some: Iterator[SeenModel]) -> Seen:
+    total = Seen()
+    for one in some:
+        total = Seen(
+            total.models + 1,
+            total.calls + one.calls,
+            total.tokens + one.tokens,
+            total.cost_nanos + one.cost_nanos,
+        )
+    return total
+
+
+def _uncovered(seen: list[SeenModel]) -> tuple[SeenModel, ...]:
+    unsure = [one for one in seen if one.status not in SURE]
+    unsure.sort(
+        key=lambda one: (
+            one.status != UNPRICED, -one.calls, one.provider or "", one.model or "",
+        )
+    )  # fmt: skip
+    return tuple(unsure[:MAX_UNCOVERED])
