@@ -8,11 +8,14 @@ from budget.domain.calibration import (
     FEWEST_SAMPLES,
     KEPT_SAMPLES,
     Calibration,
+    all_learnt,
     calibrated,
+    common_factor_bps,
     factor_bps,
     learnt,
 )
 from budget.domain.errors import InvalidInput
+from budget.domain.estimating import Bound
 
 
 def after(*pairs: tuple[int, int], times: int = 1) -> Calibration:
@@ -51,8 +54,23 @@ def test_the_factor_is_never_below_two_fifths_nor_above_two() -> None:
 
 
 def test_the_calibrated_bound_is_rounded_up() -> None:
-    assert calibrated(1001, after((1000, 500), times=200)) == 526  # 525.525
-    assert calibrated(1001, Calibration()) == 1001
+    assert calibrated(Bound(1001, 0), 5250) == 526  # 525.525
+    assert calibrated(Bound(1001, 0), 10_000) == 1001
+
+
+def test_a_factor_applies_to_texts_alone() -> None:
+    # 1001 of 4001 are text: 525.525, and 3000 for images
+    assert calibrated(Bound(4001, 3000), 5250) == 3526
+
+
+def test_what_is_learnt_at_once_is_what_is_learnt_one_by_one() -> None:
+    pairs = [(1000, 500), (1000, 731), (10, 30)]
+    assert all_learnt(after((8, 8)), pairs) == after((8, 8), *pairs)
+
+
+def test_others_get_the_highest_factor_of_at_least_three_keys() -> None:
+    assert common_factor_bps([5000, 5250]) is None
+    assert common_factor_bps([5000, 9000, 4000]) == 9000
 
 
 def test_what_was_learnt_long_ago_fades() -> None:
@@ -86,6 +104,7 @@ def test_nearly_all_calls_seen_are_covered_where_the_most_allows_it(
     pairs: list[tuple[int, int]],
 ) -> None:
     calibration = after(*pairs)
-    uncovered = sum(tokens > calibrated(bound, calibration) for bound, tokens in pairs)
+    factor = factor_bps(calibration)
+    uncovered = sum(tokens > calibrated(Bound(bound, 0), factor) for bound, tokens in pairs)
     beyond_most = sum(tokens > 2 * bound for bound, tokens in pairs)
     assert uncovered <= max(len(pairs) // 1000, beyond_most)

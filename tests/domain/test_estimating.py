@@ -11,7 +11,9 @@ from budget.domain.errors import InvalidInput
 from budget.domain.estimating import (
     MOST_PARTS,
     WHOLE_CONTEXT_TOKENS,
+    Bound,
     Parts,
+    bound_of,
     input_tokens_bound,
     parts_of,
 )
@@ -56,7 +58,7 @@ def test_a_response_reads_instructions_input_and_what_tools_said() -> None:
             {"type": "function_call_output", "call_id": "c1", "output": "Rain."},
         ],
     }
-    texts, tokens = parts_of(body, **GPT)
+    texts, tokens, _ = parts_of(body, **GPT)
     assert tokens == 8 + 4 + 3 * 4
     assert {"Be brief.", "Weather?", "Rain."} <= set(texts)
     assert '"arguments": "{\\"a\\":1}"' in texts
@@ -71,7 +73,7 @@ def test_what_is_only_referred_to_counts_as_a_whole_context() -> None:
 
 def test_tools_count_by_their_json_and_what_having_tools_adds() -> None:
     tool = {"name": "look", "input_schema": {"type": "object"}}
-    texts, tokens = parts_of({"messages": [], "tools": [tool]}, **CLAUDE)
+    texts, tokens, _ = parts_of({"messages": [], "tools": [tool]}, **CLAUDE)
     assert texts == ('[{"name": "look", "input_schema": {"type": "object", }, }, ]',)
     assert tokens == 16 + 804  # the most of Anthropic's table
 
@@ -103,7 +105,7 @@ def test_anthropic_has_system_blocks_thinking_and_results_of_tools() -> None:
             },
         ],
     }
-    texts, tokens = parts_of(body, **CLAUDE)
+    texts, tokens, _ = parts_of(body, **CLAUDE)
     assert texts == ("Law.", "Hm.", '"tool_use_id": "t1"', "Rain.")
     assert tokens == 16 + 3 * 8 + 15  # 128 x 64 pixels are 5 x 3 squares of 28
 
@@ -128,12 +130,12 @@ def test_openais_images_sound_and_files_are_charged_by_rule(
     block: dict[str, object], tokens: int
 ) -> None:
     body = {"messages": [{"role": "user", "content": [block]}]}
-    assert parts_of(body, **GPT) == Parts((), 12 + tokens)
+    assert parts_of(body, **GPT) == Parts((), 12 + tokens, tokens)
 
 
 def test_words_beside_an_image_are_counted_too() -> None:
     block = {"image_url": "https://x/y.png", "text": "What is it?"}
-    assert parts_of([{"content": [block]}], **GPT) == Parts(("What is it?",), 12 + 1445)
+    assert parts_of([{"content": [block]}], **GPT) == Parts(("What is it?",), 12 + 1445, 1445)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,9 @@ def test_anthropics_documents_count_their_text_or_their_bytes(
     source: dict[str, object], texts: tuple[str, ...], tokens: int
 ) -> None:
     block = {"type": "document", "source": source, "title": "Tale"}
-    assert parts_of([{"role": "user", "content": [block]}], **CLAUDE) == Parts(texts, 24 + tokens)
+    assert parts_of([{"role": "user", "content": [block]}], **CLAUDE) == Parts(
+        texts, 24 + tokens, tokens
+    )
 
 
 def test_gemini_has_contents_parts_and_inline_data() -> None:
@@ -169,7 +173,7 @@ def test_gemini_has_contents_parts_and_inline_data() -> None:
     }
     # 8 a request, 6 a message; a small image, a sound of 3000 bytes, and 16 tiles at most
     assert parts_of(body, **GEMINI) == Parts(
-        ("Be brief.", "What is it?"), 8 + 2 * 6 + 258 + 450 + 4128
+        ("Be brief.", "What is it?"), 8 + 2 * 6 + 258 + 450 + 4128, 258 + 450 + 4128
     )
 
 
@@ -185,23 +189,23 @@ def test_geminis_resolution_is_said_for_the_request_or_for_one_image() -> None:
 def test_ollama_has_a_prompt_a_context_and_images() -> None:
     body = {"prompt": "Hi", "context": [1, 2, 3], "options": {"num_ctx": 4096}, "images": [PNG]}
     # 48 and 12 where nothing is published, 3 tokens of context, 15 squares of 28 pixels
-    assert parts_of(body, **LLAMA) == Parts(("Hi",), 48 + 12 + 3 + 15)
+    assert parts_of(body, **LLAMA) == Parts(("Hi",), 48 + 12 + 3 + 15, 3 + 15)
     chat = {"messages": [{"role": "user", "content": "Hi", "images": [PNG]}]}
-    assert parts_of(chat, **LLAMA) == Parts(("Hi",), 48 + 12 + 15)
+    assert parts_of(chat, **LLAMA) == Parts(("Hi",), 48 + 12 + 15, 15)
 
 
 def test_text_that_was_turned_into_tokens_already_counts_them() -> None:
-    assert parts_of({"input": [17, 4, 900]}, **GPT) == Parts((), 8 + 3)
+    assert parts_of({"input": [17, 4, 900]}, **GPT) == Parts((), 8 + 3, 3)
 
 
 def test_what_is_not_known_counts_by_its_json() -> None:
     body = {"newly_invented": {"a": [1, None, True, "\n"]}, "messages": [{"odd": Decimal("1.50")}]}
-    texts, _ = parts_of(body, **GPT)
+    texts, _, _ = parts_of(body, **GPT)
     assert texts == ('"newly_invented": {"a": [1, None, True, "\\n", ], }', '"odd": 1.50')
 
 
 def test_a_long_word_where_a_role_should_be_is_counted() -> None:
-    texts, _ = parts_of([{"role": "x" * 1000, "content": "Hi"}], **GPT)
+    texts, _, _ = parts_of([{"role": "x" * 1000, "content": "Hi"}], **GPT)
     assert f'"role": "{"x" * 1000}"' in texts
 
 
@@ -305,3 +309,10 @@ def test_the_text_of_a_request_has_the_bound_of_a_text() -> None:
     assert input_tokens_bound("Hello there", **GPT) == 12 + text_tokens_bound(
         "Hello there", "o200k"
     )
+
+
+def test_the_tokens_that_are_not_those_of_texts_are_told_apart() -> None:
+    body = {"previous_response_id": "r", "input": [{"role": "user", "content": "Hello there"}]}
+    text = 12 + text_tokens_bound("Hello there", "o200k")
+    assert bound_of(body, **GPT) == Bound(text + WHOLE_CONTEXT_TOKENS, WHOLE_CONTEXT_TOKENS)
+    assert bound_of("Hello there", **GPT) == Bound(text, 0)

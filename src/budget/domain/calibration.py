@@ -4,12 +4,14 @@ Not here: the bound itself (`estimating`), and where the state is kept: state go
 out. Factors are in basis points: 10,000 leaves the bound as it is.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
 from budget.domain.errors import InvalidInput
+from budget.domain.estimating import Bound
 from budget.domain.money import MAX_TOKENS, ceil_div
 
 WHOLE_BPS: Final = 10_000
@@ -19,6 +21,8 @@ FEWEST_SAMPLES: Final = 200
 """With fewer calls seen the bound stays as it is."""
 KEPT_SAMPLES: Final = 100_000
 """With more, all counts are halved: what was learnt long ago fades."""
+FEWEST_TEACHERS: Final = 3
+"""So many API keys must have taught enough before what they taught holds for any other."""
 
 _STEP_BPS: Final = 100
 _MARGIN_BPS: Final = 500
@@ -45,15 +49,28 @@ def learnt(calibration: Calibration, bound_tokens: int, input_tokens: int) -> Ca
     The bound is the plain one, to which no factor was applied. Raises InvalidInput for counts that
     cannot be: below 0, above MAX_TOKENS, or a bound of 0.
     """
+    return all_learnt(calibration, [(bound_tokens, input_tokens)])
+
+
+def all_learnt(calibration: Calibration, pairs: Iterable[tuple[int, int]]) -> Calibration:
+    """What is known after several more: (bound, input tokens) of each."""
+    seen = Counter(calibration.seen)
+    samples = calibration.samples
+    for bound_tokens, input_tokens in pairs:
+        seen[_step(bound_tokens, input_tokens)] += 1
+        if samples >= KEPT_SAMPLES:
+            seen = Counter({step: times // 2 for step, times in seen.items() if times > 1})
+            samples = seen.total()
+        else:
+            samples += 1
+    return replace(calibration, seen=MappingProxyType(dict(seen)))
+
+
+def _step(bound_tokens: int, input_tokens: int) -> int:
     _check(bound_tokens, "bound_tokens", 1)
     _check(input_tokens, "input_tokens", 0)
     step = ceil_div(input_tokens * WHOLE_BPS, bound_tokens * _STEP_BPS)
-    step = min(step, MOST_BPS // _STEP_BPS + 1)  # all above the most are alike
-    seen = dict(calibration.seen)
-    seen[step] = seen.get(step, 0) + 1
-    if calibration.samples >= KEPT_SAMPLES:
-        seen = {step: times // 2 for step, times in seen.items() if times > 1}
-    return replace(calibration, seen=MappingProxyType(seen))
+    return min(step, MOST_BPS // _STEP_BPS + 1)  # all above the most are alike
 
 
 def factor_bps(calibration: Calibration) -> int:
@@ -75,9 +92,19 @@ def factor_bps(calibration: Calibration) -> int:
     return min(MOST_BPS, max(LEAST_BPS, with_margin))
 
 
-def calibrated(bound_tokens: int, calibration: Calibration) -> int:
-    """The bound with what was learnt applied, rounded up."""
-    return ceil_div(bound_tokens * factor_bps(calibration), WHOLE_BPS)
+def common_factor_bps(taught_bps: Iterable[int]) -> int | None:
+    """The factor for whoever has taught too little, from those of the keys that taught enough.
+
+    It is the highest of them, so that no key can lower what another's calls hold; None where fewer
+    than FEWEST_TEACHERS have taught.
+    """
+    factors = list(taught_bps)
+    return max(factors) if len(factors) >= FEWEST_TEACHERS else None
+
+
+def calibrated(bound: Bound, by_bps: int) -> int:
+    """The bound with a factor applied to the tokens of its texts, rounded up."""
+    return ceil_div((bound.tokens - bound.fixed_tokens) * by_bps, WHOLE_BPS) + bound.fixed_tokens
 
 
 def _check(count: int, name: str, least: int) -> None:

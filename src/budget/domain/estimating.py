@@ -14,7 +14,10 @@ from budget.domain.image_tokens import image_tokens_bound, size_of_base64
 from budget.domain.money import ceil_div
 from budget.domain.text_tokens import LOOKED_AT, family_of, text_tokens_bound, texts_tokens_bound
 
-__all__ = ["WHOLE_CONTEXT_TOKENS", "Parts", "input_tokens_bound", "parts_of", "text_tokens_bound"]
+__all__ = [
+    "WHOLE_CONTEXT_TOKENS", "Bound", "Parts", "bound_of", "input_tokens_bound", "parts_of",
+    "text_tokens_bound",
+]  # fmt: skip
 
 WHOLE_CONTEXT_TOKENS: Final = 1_000_000
 """What counts for something that is only referred to, and could fill the model's context."""
@@ -24,10 +27,22 @@ MOST_PARTS: Final = 500_000
 
 
 class Parts(NamedTuple):
-    """A request taken apart: its texts, and the tokens of all that is not text."""
+    """A request taken apart: its texts, and the tokens of all that is not text.
+
+    `fixed_tokens` are those of the others that have nothing to do with how text is cut: images,
+    files, what is only referred to, tokens as such. No factor that texts have taught applies.
+    """
 
     texts: tuple[str, ...]
     other_tokens: int
+    fixed_tokens: int = 0
+
+
+class Bound(NamedTuple):
+    """At least as many input tokens as a request has; of them those that no factor applies to."""
+
+    tokens: int
+    fixed_tokens: int
 
 
 class _Overhead(NamedTuple):
@@ -86,8 +101,14 @@ def input_tokens_bound(request: object, *, provider: str, model: str) -> int:
     responses, Anthropic, Gemini, Ollama). What is not known counts by its JSON text. Raises
     InvalidInput, naming the field, for what is not JSON or has more than MOST_PARTS parts.
     """
+    return bound_of(request, provider=provider, model=model).tokens
+
+
+def bound_of(request: object, *, provider: str, model: str) -> Bound:
+    """The same, with the part that is not text kept apart."""
     parts = parts_of(request, provider=provider, model=model)
-    return texts_tokens_bound(parts.texts, family_of(provider, model)) + parts.other_tokens
+    texts_tokens = texts_tokens_bound(parts.texts, family_of(provider, model))
+    return Bound(texts_tokens + parts.other_tokens, parts.fixed_tokens)
 
 
 def parts_of(request: object, *, provider: str, model: str) -> Parts:
@@ -102,7 +123,7 @@ def parts_of(request: object, *, provider: str, model: str) -> Parts:
     for key, value in request.items():
         walk.field = key if isinstance(key, str) else "request"
         walk.top(key, value)
-    return Parts(tuple(walk.texts), walk.tokens)
+    return Parts(tuple(walk.texts), walk.tokens, walk.fixed)
 
 
 class _Walk:
@@ -116,6 +137,7 @@ class _Walk:
         self.field = "request"
         self.texts: list[str] = []
         self.tokens = self.overhead.request
+        self.fixed = 0
         self.left = MOST_PARTS
 
     def top(self, key: object, value: object) -> None:
@@ -124,7 +146,7 @@ class _Walk:
         if key in _MESSAGES:
             self.messages(value)
         elif key in _REFERENCES or (key == "prompt" and isinstance(value, dict) and "id" in value):
-            self.tokens += WHOLE_CONTEXT_TOKENS
+            self.fix(WHOLE_CONTEXT_TOKENS)
         elif key in _INSTRUCTIONS:
             self.tokens += self.overhead.message
             self.chat(value)
@@ -133,13 +155,18 @@ class _Walk:
         elif key == "images" and isinstance(value, list):
             self.images(value)
         elif key == "context" and _is_ids(value):
-            self.tokens += len(value)
+            self.fix(len(value))
         else:
             self.json(key, value)
 
+    def fix(self, tokens: int) -> None:
+        """Count tokens that are not those of a text."""
+        self.tokens += tokens
+        self.fixed += tokens
+
     def messages(self, value: object) -> None:
         if _is_ids(value):
-            self.tokens += len(value)
+            self.fix(len(value))
         elif isinstance(value, list | tuple):
             self.tokens += self.overhead.message * len(value)
             self.chat(value)
@@ -154,7 +181,7 @@ class _Walk:
         self.tokens += self.overhead.tools
         for tool in tools:
             if isinstance(tool, dict) and not _is_callers_tool(tool):
-                self.tokens += _OWN_TOOL
+                self.fix(_OWN_TOOL)
         self.json("", tools)
 
     def chat(self, value: object) -> None:
@@ -231,11 +258,13 @@ class _Walk:
             self.image(value, None)
 
     def image(self, data: object, detail: object) -> None:
-        self.tokens += image_tokens_bound(
-            self.provider,
-            self.model,
-            detail=detail if isinstance(detail, str) else self.detail,
-            size=size_of_base64(data) if isinstance(data, str) else None,
+        self.fix(
+            image_tokens_bound(
+                self.provider,
+                self.model,
+                detail=detail if isinstance(detail, str) else self.detail,
+                size=size_of_base64(data) if isinstance(data, str) else None,
+            )
         )
 
     def file(self, data: object, *, streams: bool) -> None:
@@ -245,11 +274,11 @@ class _Walk:
         A document packs at most one token into a byte, or fills the context.
         """
         if not isinstance(data, str | bytes):
-            self.tokens += WHOLE_CONTEXT_TOKENS
+            self.fix(WHOLE_CONTEXT_TOKENS)
             return
         length = len(data) if isinstance(data, bytes) else ceil_div(len(data) * 3, 4)
         tokens = 300 + ceil_div(length * 50, 1000) if streams else 10_000 + length
-        self.tokens += min(tokens, WHOLE_CONTEXT_TOKENS)
+        self.fix(min(tokens, WHOLE_CONTEXT_TOKENS))
 
     def json(self, key: object, value: object) -> None:
         """Anything else counts by its JSON text."""
