@@ -46,7 +46,7 @@ DOUBLE: Final = book(m=Rates(2_000_000_000, 4_000_000_000))
 """`m` at twice its price in `opened.PRICES`: 0.002 USD and 0.004 USD."""
 
 
-class _Own(NamedTuple):
+class Own(NamedTuple):
     """Own prices of one model, which change."""
 
     basis: str
@@ -59,7 +59,7 @@ class _Own(NamedTuple):
 
 def dated(schedule: Schedule) -> PriceBook:
     """A book that has `m` alone, at prices that change."""
-    return PriceBook(None, own=_Own("later/1", {(None, "m"): (OwnEntry((), schedule),)}))
+    return PriceBook(None, own=Own("later/1", {(None, "m"): (OwnEntry((), schedule),)}))
 
 
 def a_budget(books: Books, *, limit: str = "100", **more: Any) -> str:
