@@ -3,19 +3,33 @@
 from collections.abc import Callable
 from typing import Self
 
+from budget.domain.errors import Conflict
 from budget.engine.catalogue_rows import load_catalogue
 from budget.engine.ledger import Ledger
-from budget.prices.book import PriceBook, bundled_book
+from budget.engine.price_settings import PriceSettings
+from budget.engine.price_shelf import PriceShelf
+from budget.prices.book import PriceBook
 from budget.storage.database import Database, open_database
 
 
 class Books:
-    """The open database, ledger and prices of a process; what both facades stand on."""
+    """The open database, ledger and prices; what both facades stand on.
 
-    def __init__(self, database: Database, ledger: Ledger, prices: PriceBook) -> None:
+    Prices are a book that somebody gave, or the one on the shelf, which the database keeps.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        prices: PriceBook | None = None,
+        shelf: PriceShelf | None = None,
+    ) -> None:
+        assert (prices is None) != (shelf is None), "prices come from one place"
         self.database = database
         self.ledger = ledger
-        self.prices = prices
+        self._prices = prices
+        self._shelf = shelf
 
     @classmethod
     def open(
@@ -24,19 +38,53 @@ class Books:
         *,
         clock: Callable[[], int] | None = None,
         prices: PriceBook | None = None,
+        price_settings: PriceSettings | None = None,
         sweep: bool = True,
     ) -> Self:
         """Open the books at `sqlite:///file.db` or `postgresql://…`, created or migrated as needed.
 
-        `clock` gives microseconds since 1970 and stands in for the database's time. With `sweep`
-        False holds only expire when a refusal asks for it. InvalidInput for any other URL.
+        `clock` gives microseconds since 1970 and stands in for the database's time. With `prices`
+        calls are priced by that book alone; without, by the database's price book, to which
+        `price_settings` may add the operator's own file. With `sweep` False holds only expire when
+        a refusal asks for it. InvalidInput for any other URL, and for a mistake in the file.
         """
         database = open_database(url, clock=clock)
         database.migrate()
-        ledger = Ledger(database.unit, load_catalogue, clock=clock, sweep=sweep)
-        return cls(database, ledger, bundled_book() if prices is None else prices)
+        if prices is not None:
+            ledger = Ledger(database.unit, load_catalogue, clock=clock, sweep=sweep)
+            return cls(database, ledger, prices)
+        from budget.engine.price_acts import keep_bundled
+
+        shelf = PriceShelf(database, price_settings or PriceSettings())
+        ledger = Ledger(
+            database.unit, load_catalogue, clock=clock, sweep=sweep, noticed=shelf.notice
+        )
+        shelf.start(lambda: keep_bundled(database, ledger, shelf))
+        return cls(database, ledger, shelf=shelf)
+
+    @property
+    def prices(self) -> PriceBook:
+        """The prices of now."""
+        return self.shelf.book if self._prices is None else self._prices
+
+    @property
+    def shelf(self) -> PriceShelf:
+        """The database's price book; Conflict where calls are priced by a book that was given."""
+        if self._shelf is None:
+            raise Conflict(
+                "These books were opened with prices of their own, which nothing here changes.",
+                code="prices_given",
+            )
+        return self._shelf
+
+    @property
+    def shelved(self) -> bool:
+        """Whether prices are those of the database's price book."""
+        return self._shelf is not None
 
     def close(self) -> None:
         """Answer what is queued, stop the writer, let go of the database."""
+        if self._shelf is not None:
+            self._shelf.close()
         self.ledger.close()
         self.database.close()

@@ -95,7 +95,10 @@ class Ledger:
         *,
         clock: Callable[[], int] | None = None,
         sweep: bool = True,
+        noticed: Callable[[Catalogue], None] | None = None,
     ) -> None:
+        """`noticed` is told, by the writer's thread, of each catalogue that it loads."""
+        self._noticed = noticed
         self._open_unit = open_unit
         self._load_catalogue = load_catalogue
         self._clock = clock or (lambda: time.time_ns() // 1000)
@@ -316,6 +319,8 @@ class Ledger:
     def _catalogue_of(self, unit: Unit, version: int) -> Catalogue:
         if self._catalogue.version != version:
             self._catalogue = self._load_catalogue(unit, version)
+            if self._noticed is not None:
+                self._noticed(self._catalogue)
         return self._catalogue
 
     def _answer_change(self, unit: Unit, ticket: Ticket) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import Column, Connection, Integer, RowMapping, Select, literal, tuple_
+from sqlalchemy import Column, Connection, Integer, RowMapping, Select, Text, literal, tuple_
 
 from budget.domain.errors import InvalidInput
 
@@ -57,6 +57,16 @@ def read_page(
         return list(found), None
     kept = list(found[:limit])
     return kept, _encode([kept[-1][key] for key in keys])
+
+
+def text_cursor(values: Sequence[str]) -> str:
+    """The cursor of a list that is kept in memory, ordered by texts."""
+    return _encode(list(values))
+
+
+def texts_of(cursor: object, count: int) -> tuple[str, ...]:
+    """The texts that `text_cursor` wrote."""
+    return tuple(_decode(cursor, [Column(Text)] * count))
 
 
 def _encode(values: list[Any]) -> str:

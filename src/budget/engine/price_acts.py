@@ -1,23 +1,309 @@
-"""Price acts: reading sources anew, and deciding about what is held in quarantine."""
+"""Price acts: reading sources anew, and deciding about what is held in quarantine.
 
-from collections.abc import Sequence
+Reading and comparing happen beside the writer, which only writes what came out. Not here: what a
+reading changes (`price_applying`), the operator's own prices (`price_overrides`).
+"""
+
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from budget.domain.answers_prices import PriceDecision, PriceReport
+from sqlalchemy import Connection, select
+
+from budget.domain.answers_prices import (
+    PriceDecision,
+    PriceReport,
+    PriceUpdate,
+    SourceUpdate,
+)
+from budget.domain.errors import BudgetError, Conflict, Forbidden, InvalidInput, NotFound
+from budget.engine import price_rows
 from budget.engine.asks import Caller
-from budget.engine.books import Books
+from budget.engine.batch import Batch
+from budget.engine.fields import parse_reason
 from budget.engine.job import Job
+from budget.engine.ledger import CatalogueChange, Ledger, Ticket
+from budget.engine.pages import is_storable
+from budget.engine.price_applying import Outdated, Plan, Reading, applying, planned, snapshot_of
+from budget.engine.price_reading import Unchanged, bundled_reading, feed_of, read_file, read_source
+from budget.engine.price_rows import Snapshot, SourceRow, Stored
+from budget.engine.price_settings import known_source
+from budget.engine.price_shelf import PriceShelf
+from budget.engine.snapshots import snapshot
+from budget.prices.changes import Listings, listings
+from budget.prices.verification import MAIN
+from budget.storage.database import Database
+from budget.storage.schema import price_snapshots, price_updates
+
+if TYPE_CHECKING:
+    from budget.engine.books import Books
+
+T = TypeVar("T")
+
+TRIES: Final = 5
+MAX_ERROR_CHARS: Final = 500
 
 
 def updating(
-    books: Books, sources: Sequence[str] | None, file: str | Path | None, caller: Caller
+    books: "Books", sources: Sequence[str] | None, file: str | Path | None, caller: Caller
 ) -> Job[PriceReport]:
     """The job of `update_prices`."""
-    raise NotImplementedError
+    check_manages(caller)
+    shelf = books.shelf
+    if sources is None:
+        names = tuple(shelf.settings.sources)
+    elif isinstance(sources, str) or not isinstance(sources, Sequence):
+        raise InvalidInput("sources", "must be a list of names of sources.")
+    else:
+        names = tuple(dict.fromkeys(known_source(name, "sources") for name in sources))
+    if file is not None and len(names) != 1:
+        raise InvalidInput("sources", "must name the one source that the file is of.")
+    if not names:
+        raise InvalidInput(
+            "sources", "is required: no source is configured. Name one, or set "
+            "BUDGET_PRICE_SOURCES.",
+        )  # fmt: skip
+    if file is None:
+        for name in names:
+            _check_configured(shelf, name)
+    path = None if file is None else Path(file)
+    return Job(read=lambda: update(books, names, path, caller.actor))
+
+
+def check_manages(caller: Caller) -> None:
+    """Forbidden unless the caller may change prices."""
+    if not caller.manage:
+        raise Forbidden("This key may not change prices; use one with the right `manage`.")
+
+
+def _check_configured(shelf: PriceShelf, name: str) -> None:
+    if name not in shelf.settings.sources and name != MAIN:
+        raise InvalidInput(
+            "sources", f"{name} is not configured: add it to BUDGET_PRICE_SOURCES.",
+            tuple(dict.fromkeys((MAIN, *shelf.settings.sources))),
+        )  # fmt: skip
+
+
+def update(books: "Books", names: Sequence[str], file: Path | None, actor: str) -> PriceReport:
+    """Read these sources and apply them, one after the other; each in a transaction of its own."""
+    at_us = books.database.now_us()
+    told = tuple(_updated(books, name, file, actor) for name in names)
+    books.shelf.load()
+    return PriceReport(at_us, told)
+
+
+def _updated(books: "Books", name: str, file: Path | None, actor: str) -> SourceUpdate:
+    shelf = books.shelf
+    row = shelf.load().stored.source(name)
+    try:
+        reading = read_source(row, shelf.settings) if file is None else read_file(name, file)
+        return apply(books.database, books.ledger, shelf, reading, actor)
+    except Unchanged as unchanged:
+        _note(books, row._replace(place=unchanged.place, error=None))
+        return SourceUpdate(name, "unchanged", row.basis)
+    except BudgetError as error:
+        if file is None:
+            _note(books, row._replace(error=error.detail[:MAX_ERROR_CHARS]))
+        return SourceUpdate(name, "failed", row.basis, error=error.detail)
+
+
+def _note(books: "Books", row: SourceRow) -> None:
+    """Keep how a reading went that changed nothing."""
+
+    def change(batch: Batch) -> None:
+        rows = batch.unit.execute(price_rows.source_query(row.source))
+        now = SourceRow(*rows[0]) if rows else SourceRow(row.source)
+        told = now._replace(place=row.place, error=row.error, checked_us=batch.now_us)
+        price_rows.put_source(batch.unit, told)
+
+    do(books.ledger, change)
+
+
+def do(ledger: Ledger, change: CatalogueChange) -> object:
+    """Have the writer carry out a change, and wait."""
+    return ledger.do(lambda waiter: Ticket(waiter, change=change))
+
+
+def apply(
+    database: Database, ledger: Ledger, shelf: PriceShelf, reading: Reading, actor: str,
+    accepted: str | None = None,
+) -> SourceUpdate:  # fmt: skip
+    """Compare a reading with what is in force and write what follows, in one transaction.
+
+    Unchanged if the same bytes are in force, or held, already.
+    """
+    new = listings(reading.feed.prices)
+
+    def once(stored: Stored, connection: Connection) -> Plan:
+        if accepted is None:
+            _check_news(connection, stored, reading)
+        old = _listings_in_force(connection, stored, reading.feed.source)
+        return planned(stored, old, new, reading, database.now_us(), accepted)
+
+    told = _planned_again(database, ledger, once, lambda plan: applying(plan, actor))
+    if not shelf.closing:
+        shelf.load()
+    return told
+
+
+def _planned_again(
+    database: Database,
+    ledger: Ledger,
+    plan_of: Callable[[Stored, Connection], Plan],
+    change_of: Callable[[Plan], Callable[[Batch], SourceUpdate]],
+) -> SourceUpdate:
+    """Plan on one moment of the database and write; again if another process was quicker."""
+    for attempt in range(TRIES):
+        with snapshot(database) as connection:
+            plan = plan_of(price_rows.read_stored(connection), connection)
+        try:
+            told = do(ledger, change_of(plan))
+        except Outdated:
+            if attempt == TRIES - 1:
+                raise
+            time.sleep(0.01 * 2**attempt)
+            continue
+        assert isinstance(told, SourceUpdate)
+        return told
+    raise AssertionError("the last try returns or raises")
+
+
+def _check_news(connection: Connection, stored: Stored, reading: Reading) -> None:
+    """Unchanged if these bytes are in force; or if a feed says what is held or was turned down."""
+    table = price_snapshots
+    source = reading.feed.source
+    same = connection.execute(
+        select(table.c.basis, table.c.status)
+        .where(table.c.source == source, table.c.sha256 == reading.feed.sha256)
+        .order_by(table.c.taken_us.desc())
+        .limit(1)
+    ).one_or_none()
+    if same is not None and (same.status != "applied" or same.basis == stored.source(source).basis):
+        raise Unchanged(reading.place)
+
+
+def _listings_in_force(connection: Connection, stored: Stored, source: str) -> Listings | None:
+    basis = stored.source(source).basis
+    if basis is None:
+        return None
+    held = price_rows.read_snapshot(connection, basis)
+    return None if held is None else listings(feed_of(held).prices)
+
+
+def keep_bundled(database: Database, ledger: Ledger, shelf: PriceShelf) -> None:
+    """Store the prices that are installed, once for each version; apply those that are newer.
+
+    Where a feed of the same source is in force they are only stored.
+    """
+    from budget.prices.bundled import bundled_prices
+
+    basis = bundled_prices().basis
+    stored = shelf.load().stored
+    with snapshot(database) as connection:
+        if price_rows.read_status(connection, basis) is not None:
+            return
+        current = stored.source(MAIN).basis
+        origin = None if current is None else price_rows.read_origin(connection, current)
+    if shelf.closing:
+        return
+    reading = bundled_reading()
+    if origin in (None, "bundled"):
+        apply(database, ledger, shelf, reading, "budget")
+    else:
+        kept = snapshot_of(reading, "rejected", database.now_us())
+        do(ledger, lambda batch: price_rows.add_snapshot(batch.unit, kept))
+
+
+# --- Deciding ------------------------------------------------------------------------------------
 
 
 def deciding(
-    books: Books, what: str, status: str, reason: str, caller: Caller
+    books: "Books", what: object, status: str, reason: str, caller: Caller
 ) -> Job[PriceDecision]:
     """The job of `accept_price` and `reject_price`."""
-    raise NotImplementedError
+    check_manages(caller)
+    why = parse_reason(reason)
+    if not isinstance(what, str) or not is_storable(what) or len(what) > 512:
+        raise InvalidInput("id", "must be the id of an update, or the basis of a snapshot.")
+    return Job(read=lambda: decide(books, what, status, why, caller.actor))
+
+
+def decide(books: "Books", what: str, status: str, reason: str, actor: str) -> PriceDecision:
+    """Accept or reject what waits: all updates of a model, all of a snapshot, or the snapshot.
+
+    NotFound for what never was, Conflict for what was decided before.
+    """
+    shelf = books.shelf
+    with snapshot(books.database) as connection:
+        held = price_rows.read_snapshot(connection, what)
+    if held is not None and held.status == "quarantined":
+        return _decide_snapshot(books, held, status, reason, actor)
+    if held is not None and held.status == "rejected":
+        raise Conflict("The snapshot was turned down, or a newer one was applied.", code="decided")
+
+    def change(batch: Batch) -> PriceDecision:
+        return _decide_updates(batch, what, held is not None, status, reason, actor)
+
+    decision = do(books.ledger, change)
+    assert isinstance(decision, PriceDecision)
+    shelf.load()
+    return decision
+
+
+def _decide_snapshot(
+    books: "Books", held: Snapshot, status: str, reason: str, actor: str
+) -> PriceDecision:
+    if status == "accepted":
+        reading = Reading(feed_of(held), held.data, held.origin)
+        apply(books.database, books.ledger, books.shelf, reading, actor, accepted=reason)
+        return PriceDecision(status, (), held.basis)
+
+    def change(batch: Batch) -> None:
+        if not price_rows.reject_held(batch.unit, held.basis):
+            raise Conflict("The snapshot was decided about meanwhile.", code="decided")
+        detail = {"source": held.source, "basis": held.basis, "status": status, "reason": reason}
+        batch.enter("price_update", actor, [], detail)
+        batch.write(())
+
+    do(books.ledger, change)
+    return PriceDecision(status, (), held.basis)
+
+
+def _decide_updates(
+    batch: Batch, what: str, is_basis: bool, status: str, reason: str, actor: str
+) -> PriceDecision:
+    table, unit = price_updates, batch.unit
+    chosen = table.c.new_basis == what if is_basis else table.c.id == what
+    named = [PriceUpdate(*row) for row in unit.execute(select(table).where(chosen))]
+    if not named:
+        raise NotFound("price update", what)
+    waiting = [one for one in named if one.status == "quarantined"]
+    if not waiting:
+        raise Conflict(f"It was {named[0].status} already; nothing waits.", code="decided")
+    source = waiting[0].source
+    keys = sorted({(one.provider, one.model, one.context) for one in waiting})
+    decided = [
+        PriceUpdate(*row)
+        for row in unit.execute(
+            select(table).where(table.c.source == source, table.c.status == "quarantined")
+        )
+        if (row[3], row[4], row[5]) in keys
+    ]
+    price_rows.decide_updates(unit, source, keys, status, actor, batch.now_us, reason)
+    if status == "accepted":
+        price_rows.end_kept(unit, source, keys, batch.now_us)
+        price_rows.count_up(batch)
+    batch.enter(
+        "price_update", actor, [],
+        {
+            "source": source, "status": status, "basis": waiting[0].new_basis, "reason": reason,
+            "count": len(keys), "models": ["/".join(key[:2]) for key in keys[:20]],
+        },
+    )  # fmt: skip
+    batch.write(())
+    told = (
+        one._replace(status=status, decided_by=actor, decided_us=batch.now_us, reason=reason)
+        for one in decided
+    )
+    return PriceDecision(status, tuple(told))

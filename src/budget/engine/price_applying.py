@@ -44,13 +44,6 @@ class Reading(NamedTuple):
     place: str | None = None
     etag: str | None = None
     last_modified: str | None = None
-    basis: str | None = None
-    """The bundled prices bear one of their own."""
-
-    @property
-    def named(self) -> str:
-        """The basis."""
-        return self.basis or self.feed.basis
 
 
 class Plan(NamedTuple):
@@ -109,11 +102,8 @@ def planned(
     if old is not None and status == "applied":
         schedules = {key: decode_schedule(one.schedule) for key, one in kept.items()}
         models = tuple(changes(old, new, schedules, now_us))
-    snapshot = Snapshot(
-        reading.named, source, reading.feed.version, reading.feed.sha256, len(new), now_us,
-        reading.origin, "quarantined" if status == "quarantined" else "applied",
-        gzip.compress(reading.data, 6, mtime=0),
-    )  # fmt: skip
+    held = "quarantined" if status == "quarantined" else "applied"
+    snapshot = snapshot_of(reading, held, now_us)
     told = SourceRow(
         source,
         row.basis if status == "quarantined" else snapshot.basis,
@@ -123,6 +113,16 @@ def planned(
     return Plan(
         stored.version, status, snapshot, told, models, kept, ends, len(reading.feed.skipped),
         row.basis, accepted,
+    )  # fmt: skip
+
+
+def snapshot_of(reading: Reading, status: str, now_us: int) -> Snapshot:
+    """A reading as it is stored."""
+    feed = reading.feed
+    models = {(one.provider.lower(), one.model.lower()) for one in feed.prices}
+    return Snapshot(
+        feed.basis, feed.source, feed.version, feed.sha256, len(models), now_us,
+        reading.origin, status, gzip.compress(reading.data, 6, mtime=0),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from budget.domain.answers_prices import PriceOverride, PriceUpdate
 from budget.domain.pricing import decode_rates, encode_rates
@@ -126,6 +126,25 @@ def read_snapshot(connection: Connection, basis: str) -> Snapshot | None:
     return None if found is None else Snapshot(*found)
 
 
+def read_status(connection: Connection, basis: str) -> str | None:
+    """What became of a snapshot; None if it is not there."""
+    return connection.execute(
+        select(price_snapshots.c.status).where(price_snapshots.c.basis == basis)
+    ).scalar_one_or_none()
+
+
+def read_origin(connection: Connection, basis: str) -> str | None:
+    """Where a snapshot came from."""
+    return connection.execute(
+        select(price_snapshots.c.origin).where(price_snapshots.c.basis == basis)
+    ).scalar_one_or_none()
+
+
+def source_query(source: str) -> Select[Any]:
+    """The row of one source."""
+    return select(price_sources).where(price_sources.c.source == source)
+
+
 def override_from_row(row: Sequence[Any]) -> PriceOverride:
     """An override from a row of its table."""
     override_id, provider, model, context, rates, *rest = row
@@ -224,6 +243,32 @@ def give_up_held(unit: Unit, source: str) -> None:
         .where(table.c.source == source, table.c.status == "quarantined")
         .values(status="rejected")
     )
+
+
+def reject_held(unit: Unit, basis: str) -> bool:
+    """Turn a snapshot down that is held; False if it is held no more."""
+    table = price_snapshots
+    held = unit.execute(
+        select(table.c.basis).where(table.c.basis == basis, table.c.status == "quarantined")
+    )
+    if held:
+        set_snapshot_status(unit, basis, "rejected")
+    return bool(held)
+
+
+def end_kept(unit: Unit, source: str, keys: Iterable[Key], at_us: int) -> None:
+    """End the prices of these models that were kept."""
+    table = closed_prices
+    ids = []
+    for provider, model, context in keys:
+        found = unit.execute(
+            select(table.c.id).where(
+                table.c.source == source, table.c.provider == provider, table.c.model == model,
+                table.c.context == context, table.c.until_us.is_(None),
+            )
+        )  # fmt: skip
+        ids += [id_ for (id_,) in found]
+    end_closed(unit, ids, at_us)
 
 
 def put_source(unit: Unit, row: SourceRow) -> None:

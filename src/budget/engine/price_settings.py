@@ -9,7 +9,6 @@ Nothing is read unless it is named here. Not here: reading (`price_acts`), the c
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, Self
 
 from budget.domain.errors import InvalidInput
@@ -37,7 +36,7 @@ class PriceSettings:
     sources: Mapping[str, str | None] = field(default_factory=dict)
     refresh_seconds: int | None = None
     allow: Allow = field(default_factory=Allow)
-    trust: Mapping[str, int] = MappingProxyType(DEFAULT_TRUST)
+    trust: Mapping[str, int] = field(default_factory=lambda: DEFAULT_TRUST)
 
     @classmethod
     def read(cls, env: Mapping[str, str], own: Path | None = None) -> Self:

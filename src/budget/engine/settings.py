@@ -1,17 +1,18 @@
 """Settings: where the books lie and where the service listens, from the environment and flags.
 
-Six variables, read by hand: pydantic-settings would add 160 ms to every start of the command and
+Read by hand: pydantic-settings would add 160 ms to every start of the command and
 25 MB to the service. Not here: what can be changed while Budget runs (budgets and policies).
 """
 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
 from budget.domain.errors import InvalidInput
+from budget.engine.price_settings import PriceSettings
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8013
@@ -37,6 +38,7 @@ class Settings:
     config_dir: Path
     refusal_status: int | None = None
     prices: Path | None = None
+    price_settings: PriceSettings = field(default_factory=PriceSettings)
 
     @classmethod
     def read(
@@ -50,19 +52,21 @@ class Settings:
         prices: str | None = None,
     ) -> Self:
         """Settings from flags, where given, else BUDGET_TARGET, BUDGET_HOST, BUDGET_PORT,
-        BUDGET_CONFIG_DIR, BUDGET_REFUSAL_STATUS and BUDGET_PRICES, else the defaults. An empty
-        variable is an absent one.
+        BUDGET_CONFIG_DIR, BUDGET_REFUSAL_STATUS and BUDGET_PRICES, else the defaults; and those of
+        `PriceSettings`. An empty variable is an absent one.
         """
         env = os.environ if environ is None else environ
         asked_port = port if port is not None else env.get("BUDGET_PORT") or DEFAULT_PORT
-        own_prices = prices or env.get("BUDGET_PRICES")
+        named = prices or env.get("BUDGET_PRICES")
+        own_prices = Path(named).expanduser() if named else None
         return cls(
             target=target or env.get("BUDGET_TARGET") or default_target(),
             host=host or env.get("BUDGET_HOST") or DEFAULT_HOST,
             port=parse_port(asked_port, "BUDGET_PORT" if port is None else "port"),
             config_dir=config_dir or _config_dir(env),
             refusal_status=_refusal_status(env.get("BUDGET_REFUSAL_STATUS") or "auto"),
-            prices=Path(own_prices).expanduser() if own_prices else None,
+            prices=own_prices,
+            price_settings=PriceSettings.read(env, own_prices),
         )
 
 

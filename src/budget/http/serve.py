@@ -85,8 +85,8 @@ def _serve_on(
     from budget.engine import key_file
     from budget.engine.jobs import Books
     from budget.engine.keys import ensure_admin_key
+    from budget.engine.price_refresh import PriceRefresh
     from budget.http import logs
-    from budget.prices.own import book_with
 
     logs.configure()
     # The writer's thread waits for the interpreter's lock whenever it comes back from the database;
@@ -95,8 +95,10 @@ def _serve_on(
     port = listener.getsockname()[1]
     url = url_of(settings.host, port)
     instance = secrets.token_hex(8)
-    books = Books.open(settings.target, prices=book_with(settings.prices))
+    books = Books.open(settings.target, price_settings=settings.price_settings)
+    refresh = PriceRefresh(books)
     try:
+        refresh.start()
         key_path = ensure_admin_key(books, settings.config_dir, settings.target, anew=new_admin_key)
         if key_path is not None:
             key_file.note_url(settings.config_dir, settings.target, url)
@@ -117,6 +119,7 @@ def _serve_on(
         finally:
             remove_address(settings.target, instance)
     finally:
+        refresh.close()
         books.close()
 
 

@@ -263,6 +263,17 @@ class PriceBook:
             return held[2]
         return self._look_up_again(provider, model, at_us, context)
 
+    def period(
+        self, provider: str | None, model: str, at_us: int, context: Context = ()
+    ) -> tuple[Rates | None, int, int]:
+        """The rates that `lookup` gives, and an interval [from, until) around it in which they
+        stay.
+        """
+        rates = self._look_up_again(provider, model, at_us, context)
+        held = self._recent.get((provider, model, context))
+        from_us, until_us = ALWAYS_US if held is None else (held.from_us, held.until_us)
+        return rates, from_us, until_us
+
     def offers(self, provider: str, at_us: int) -> tuple[Rates, ...]:
         """What a provider, by the name its `Rates` carry, sells on the day of an instant."""
         day_us = at_us - at_us % DAY_US

@@ -85,19 +85,19 @@ def changes(old: Listings, new: Listings, kept: Listings, now_us: int) -> Iterat
         before, after = old.get(key), new.get(key)
         if after is None:
             if before is not None and key not in kept:
-                yield ModelChange(key, "dropped", before, tuple(_steps(before, None, now_us)))
+                yield ModelChange(key, "dropped", before, tuple(steps(before, None, now_us)))
             continue
         if before is not None and _same(before, after):
             continue
         former = kept.get(key, before)
         if former is None:
-            yield ModelChange(key, "added", None, tuple(_steps(None, after, now_us)))
+            yield ModelChange(key, "added", None, tuple(steps(None, after, now_us)))
         elif _same(former, after):
             yield ModelChange(key, "returned", former, ())
         else:
-            steps = tuple(_steps(former, after, now_us))
-            wild = any(_is_wild(step) for step in steps if step.from_us >= now_us)
-            yield ModelChange(key, "quarantined" if wild else "changed", former, steps)
+            found = tuple(steps(former, after, now_us))
+            wild = any(_is_wild(step) for step in found if step.from_us >= now_us)
+            yield ModelChange(key, "quarantined" if wild else "changed", former, found)
 
 
 def _is_wild(step: Step) -> bool:
@@ -119,7 +119,7 @@ def _without_basis(schedule: Schedule) -> list[Piece]:
     ]
 
 
-def _steps(old: Schedule | None, new: Schedule | None, now_us: int) -> Iterator[Step]:
+def steps(old: Schedule | None, new: Schedule | None, now_us: int) -> Iterator[Step]:
     """Each pair of prices that differ, with the first instant at which they do."""
     seen = set()
     for from_us, at_us in _instants(old, new, now_us):

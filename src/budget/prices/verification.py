@@ -35,8 +35,14 @@ def change_bps(old_pico: int | None, new_pico: int | None) -> int | None:
 
 
 def agree(ours: Rates, theirs: Rates) -> bool:
-    """Whether input and output, at the tier of small calls, are within 10% of ours."""
-    return _near(ours.input, theirs.input) and _near(ours.output, theirs.output)
+    """Whether input and output, at the tier of small calls, are within 10% of ours.
+
+    Output at 0 beside input that costs is output that a source does not price.
+    """
+    if not _near(ours.input, theirs.input):
+        return False
+    silent = any(rates.output == 0 and rates.input != 0 for rates in (ours, theirs))
+    return silent or _near(ours.output, theirs.output)
 
 
 def _near(ours: Rate, theirs: Rate) -> bool:

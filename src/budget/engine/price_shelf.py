@@ -1,0 +1,265 @@
+"""The price shelf: the price book of a database as this process knows it, rebuilt when it changes.
+
+Calls are priced by the book that is there; a newer one is made beside them and takes its place
+whole. Not here: what changes it (`price_acts`, `price_overrides`), and its rows (`price_rows`).
+"""
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from budget.domain.answers_prices import PriceOverride
+from budget.domain.errors import BudgetError
+from budget.engine import price_rows
+from budget.engine.catalogue import Catalogue
+from budget.engine.price_rows import ClosedRow, Snapshot, Stored, decode_schedule
+from budget.engine.price_settings import PriceSettings
+from budget.engine.snapshots import snapshot
+from budget.prices.book import (
+    Context,
+    OwnEntry,
+    OwnPrices,
+    Piece,
+    PriceBook,
+    PriceSource,
+    Schedule,
+    Scheduled,
+)
+from budget.prices.combined import Closed, Combined, Key, Trusted, context_of
+from budget.prices.listings import Capabilities
+from budget.prices.verification import MAIN
+from budget.storage.database import Database
+
+log = logging.getLogger("budget.prices")
+
+OVERRIDE: Final = "override"
+"""The source of prices that were set by the API, as `own` is that of the operator's file."""
+
+CapabilityTable = Mapping[tuple[str, str], Capabilities]
+
+
+class Opened(NamedTuple):
+    """A snapshot ready for use."""
+
+    prices: PriceSource
+    capabilities: CapabilityTable
+
+
+class Shelved(NamedTuple):
+    """One version of the price book, and the book made of it."""
+
+    stored: Stored
+    combined: Combined
+    book: PriceBook
+    own: tuple[OwnPrices, ...]
+    """What operators say, by the API and in their file, the first winning."""
+
+
+class PriceShelf:
+    """Open for as long as the books are."""
+
+    def __init__(self, database: Database, settings: PriceSettings) -> None:
+        self.settings = settings
+        self._database = database
+        self._opened: dict[str, Opened] = {}
+        self._own: OwnPrices | None = None
+        self._loading = threading.Lock()
+        self._awake = threading.Event()
+        self._closing = False
+        self._shelved = self._load()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def shelved(self) -> Shelved:
+        """The version in use."""
+        return self._shelved
+
+    @property
+    def book(self) -> PriceBook:
+        """The book in use."""
+        return self._shelved.book
+
+    def load(self) -> Shelved:
+        """The price book as the database has it now, taken into use."""
+        with self._loading:
+            with snapshot(self._database) as connection:
+                version = price_rows.read_version(connection)
+            if version != self._shelved.stored.version:
+                self._shelved = self._load()
+            return self._shelved
+
+    def notice(self, catalogue: Catalogue) -> None:
+        """Hear from the writer which version there is; a newer one is loaded by the thread."""
+        if catalogue.price_version != self._shelved.stored.version:
+            self._awake.set()
+
+    def start(self, first: Callable[[], object]) -> None:
+        """Start the thread, which begins with `first`."""
+        self._thread = threading.Thread(
+            target=self._run, args=(first,), name="budget-prices", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread."""
+        self._closing = True
+        self._awake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    @property
+    def closing(self) -> bool:
+        """Whether long work should be left."""
+        return self._closing
+
+    def _run(self, first: Callable[[], object]) -> None:
+        self._try(first)
+        while not self._closing:
+            self._awake.wait()
+            self._awake.clear()
+            if not self._closing:
+                self._try(self.load)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except (BudgetError, SQLAlchemyError, OSError) as error:
+            log.warning("the price book could not be brought up to date: %s", error)
+        except Exception:
+            log.exception("the price book could not be brought up to date")
+
+    # --- Building --------------------------------------------------------------------------------
+
+    def _load(self) -> Shelved:
+        with snapshot(self._database) as connection:
+            stored = price_rows.read_stored(connection)
+            opened = self._open(connection, stored)
+        combined = Combined(
+            Trusted(name, self.settings.trust[name], one.prices, _closed(stored.closed_of(name)))
+            for name, one in opened.items()
+        )
+        if self._own is None and self.settings.own is not None:
+            from budget.prices.own import read_own
+
+            self._own = read_own(self.settings.own, combined)
+        overrides = Overridden.of(stored.overrides)
+        own = tuple(layer for layer in (overrides, self._own) if layer is not None)
+        capabilities = _merged([opened[source.name].capabilities for source in combined.sources])
+        book = PriceBook(combined, own=own, capabilities=capabilities)
+        return Shelved(stored, combined, book, own)
+
+    def _open(self, connection: Connection, stored: Stored) -> dict[str, Opened]:
+        """The snapshots in force by source, those that are in use already as they are."""
+        found: dict[str, Opened] = {}
+        kept: dict[str, Opened] = {}
+        for row in stored.sources:
+            if row.basis is None or not self.settings.trust.get(row.source):
+                continue
+            opened = self._opened.get(row.basis) or _opened(connection, row.source, row.basis)
+            if opened is not None:
+                found[row.source] = kept[row.basis] = opened
+        if MAIN not in found:
+            found[MAIN] = bundled()
+        self._opened = kept
+        return found
+
+
+def bundled() -> Opened:
+    """The prices that come with the installed genai-prices."""
+    from budget.prices.bundled import bundled_prices
+
+    return Opened(bundled_prices(), {})
+
+
+def _opened(connection: Connection, source: str, basis: str) -> Opened | None:
+    """A stored snapshot, read; None, and said so, if it cannot be."""
+    if source == MAIN and (installed := bundled()).prices.basis == basis:
+        return installed
+    stored = price_rows.read_snapshot(connection, basis)
+    if stored is None:
+        log.error("the snapshot %s is not in the database; its source says nothing", basis)
+        return None
+    try:
+        return read(stored)
+    except (BudgetError, OSError) as error:
+        log.error("the snapshot %s cannot be read: %s", basis, error)
+        return None
+
+
+def read(stored: Snapshot) -> Opened:
+    """A snapshot as prices and capabilities."""
+    from budget.prices.sources import ADAPTERS, genai_prices
+    from budget.prices.sources.listed_source import ListedPrices
+
+    if stored.source == MAIN:
+        return Opened(genai_prices.price_source(stored.data, stored.version), {})
+    feed = ADAPTERS[stored.source].read(stored.data, stored.version)
+    return Opened(ListedPrices(feed), feed.capabilities)
+
+
+def _closed(rows: tuple[ClosedRow, ...]) -> dict[Key, list[Closed]]:
+    found: dict[Key, list[Closed]] = defaultdict(list)
+    for row in rows:
+        schedule = decode_schedule(row.schedule)
+        closed = Closed(schedule, row.from_us, row.until_us, row.reason, row.basis)
+        found[row.key].append(closed)
+    return found
+
+
+def _merged(tables: list[CapabilityTable]) -> dict[tuple[str, str], Capabilities]:
+    """Of each thing a model can do, what the most trusted source says that says anything."""
+    merged: dict[tuple[str, str], Capabilities] = {}
+    for table in tables:
+        for name, told in table.items():
+            before = merged.get(name)
+            if before is None:
+                merged[name] = told
+            elif None in before:
+                pairs = zip(before, told, strict=True)
+                merged[name] = Capabilities._make(a if a is not None else b for a, b in pairs)
+    return merged
+
+
+class Overridden(NamedTuple):
+    """The prices that operators have set, as `OwnPrices`."""
+
+    basis: str
+    entries: Mapping[tuple[str | None, str], tuple[OwnEntry, ...]]
+
+    @classmethod
+    def of(cls, overrides: tuple[PriceOverride, ...]) -> "Overridden | None":
+        """None where nothing was set."""
+        names: dict[tuple[str | None, str], list[PriceOverride]] = defaultdict(list)
+        for one in overrides:
+            if one.until_us is None or one.from_us is None or one.from_us < one.until_us:
+                names[one.provider, one.model].append(one)
+        if not names:
+            return None
+        last = max(one.override_id for one in overrides)
+        entries = {
+            name: tuple(_entry(one) for one in sorted(held, key=_exactness))
+            for name, held in names.items()
+        }
+        return cls(f"{OVERRIDE}/{len(overrides)}/{last[-12:]}", entries)
+
+    def discounted(self, found: Scheduled, names: tuple[str, ...], context: Context) -> Scheduled:
+        """Sources' prices stay as they are."""
+        del names, context
+        return found
+
+
+def _exactness(override: PriceOverride) -> tuple[int, int]:
+    """The most exact context first, then the latest start."""
+    context = context_of(override.context)
+    return -len(context), -(override.from_us or 0)
+
+
+def _entry(override: PriceOverride) -> OwnEntry:
+    piece = Piece(override.rates, override.from_us, None, override.until_us)
+    schedule = Schedule((piece,))
+    return OwnEntry(context_of(override.context), schedule, override.from_us, override.until_us)
