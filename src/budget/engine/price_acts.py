@@ -25,8 +25,15 @@ from budget.engine.fields import parse_reason
 from budget.engine.job import Job
 from budget.engine.ledger import CatalogueChange, Ledger, Ticket
 from budget.engine.pages import is_storable
-from budget.engine.price_applying import Outdated, Plan, Reading, applying, planned, snapshot_of
-from budget.engine.price_reading import Unchanged, bundled_reading, feed_of, read_file, read_source
+from budget.engine.price_applying import Outdated, Plan, Reading, applying, planned
+from budget.engine.price_reading import (
+    Unchanged,
+    bundled_reading,
+    bundled_snapshot,
+    feed_of,
+    read_file,
+    read_source,
+)
 from budget.engine.price_rows import Snapshot, SourceRow, Stored
 from budget.engine.price_settings import known_source
 from budget.engine.price_shelf import PriceShelf
@@ -207,12 +214,22 @@ def keep_bundled(database: Database, ledger: Ledger, shelf: PriceShelf) -> None:
         origin = None if current is None else price_rows.read_origin(connection, current)
     if shelf.closing:
         return
-    reading = bundled_reading()
-    if origin in (None, "bundled"):
-        apply(database, ledger, shelf, reading, "budget")
+    if origin == "bundled":
+        apply(database, ledger, shelf, bundled_reading(), "budget")
     else:
-        kept = snapshot_of(reading, "rejected", database.now_us())
-        do(ledger, lambda batch: price_rows.add_snapshot(batch.unit, kept))
+        do(ledger, lambda batch: _store_bundled(batch, bundled_snapshot(), origin is None))
+
+
+def _store_bundled(batch: Batch, kept: Snapshot, first: bool) -> None:
+    """Store the installed prices, which are in force already if they are the first."""
+    row = batch.unit.execute(price_rows.source_query(MAIN))
+    first = first and (not row or row[0][1] is None)
+    status = "applied" if first else "rejected"
+    price_rows.add_snapshot(batch.unit, kept._replace(status=status, taken_us=batch.now_us))
+    if first:
+        told = SourceRow(MAIN, kept.basis, applied_us=batch.now_us)
+        price_rows.put_source(batch.unit, told)
+    batch.write(())
 
 
 # --- Deciding ------------------------------------------------------------------------------------

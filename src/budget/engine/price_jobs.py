@@ -19,7 +19,7 @@ from budget.domain.answers_prices import (
     PriceUpdate,
     PriceView,
 )
-from budget.engine import price_acts, price_overrides, price_reports
+from budget.engine import price_acts, price_history, price_overrides, price_reports
 from budget.engine.asks import LOCAL, Caller, PriceAsk
 from budget.engine.books import Books
 from budget.engine.job import Job
@@ -68,7 +68,7 @@ class PriceJobs:
 
     def price_history(self, provider: str, model: str) -> Job[list[PricePeriod]]:
         """Every price a model had, has and will have, newest first; NotFound if none is known."""
-        return Job(read=lambda: price_reports.history(self.books, provider, model))
+        return Job(read=lambda: price_history.history(self.books, provider, model))
 
     def compare_prices(self, model: str, *, provider: str | None = None) -> Job[PriceComparison]:
         """What each source says of a model now, side by side; NotFound if none knows it."""

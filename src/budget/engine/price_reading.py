@@ -3,6 +3,8 @@
 Not here: what they mean (`prices.sources`), and what they change (`price_applying`).
 """
 
+import gzip
+import hashlib
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -108,6 +110,18 @@ def bundled_reading() -> Reading:
     from budget.prices.sources.genai_prices import bundled_feed
 
     return Reading(bundled_feed(), bundled_snapshot(), "bundled", INSTALLED)
+
+
+def bundled_snapshot() -> Snapshot:
+    """The prices of the installed genai-prices as they are stored, without reading them."""
+    from budget.prices.bundled import bundled_prices, bundled_snapshot, bundled_version
+
+    data, prices = bundled_snapshot(), bundled_prices()
+    models = {(provider.lower(), model.lower()) for provider, model in prices.models()}
+    return Snapshot(
+        prices.basis, MAIN, bundled_version(), hashlib.sha256(data).hexdigest(), len(models), 0,
+        "bundled", "applied", gzip.compress(data, 6, mtime=0),
+    )  # fmt: skip
 
 
 def today() -> str:

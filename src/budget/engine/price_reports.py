@@ -4,7 +4,7 @@ Each reads the price book as the database has it at that moment. Not here: what 
 (`costing`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import func, select
@@ -13,7 +13,6 @@ from budget.domain.answers_prices import (
     STATUSES,
     UPDATE_STATUSES,
     PriceComparison,
-    PricePeriod,
     PriceSourceView,
     PriceUpdate,
     PriceView,
@@ -22,14 +21,20 @@ from budget.domain.answers_prices import (
 from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.pricing import Rates
 from budget.domain.windows import parse_rfc3339
+from budget.engine import price_rows
 from budget.engine.costing import NoPrice
 from budget.engine.fields import price_context as parse_context
 from budget.engine.pages import Page, check_limit, read_page, text_cursor, texts_of
 from budget.engine.price_settings import INSTALLED, KNOWN, is_url, known_source
-from budget.engine.price_shelf import OVERRIDE, Overridden, PriceShelf, Shelved
+from budget.engine.price_shelf import OVERRIDE, PriceShelf, Shelved, read_snapshot
 from budget.engine.snapshots import snapshot
-from budget.prices.book import ALWAYS_US, MAX_NAME_CHARS, Context, Piece, Schedule, Scheduled
-from budget.prices.combined import Combined, Trusted, context_of, context_text, key_of
+from budget.prices.book import (
+    ALWAYS_US,
+    MAX_NAME_CHARS,
+    Context,
+    PriceBook,
+)
+from budget.prices.combined import Combined, Trusted
 from budget.prices.guard import read_url
 from budget.prices.verification import MAIN, figures_of, source_of, status_of
 from budget.storage.schema import price_snapshots, price_updates
@@ -38,10 +43,6 @@ if TYPE_CHECKING:
     from budget.engine.books import Books
 
 OWN: Final = "own"
-CONTEXTS: Final = (
-    "processing=batch", "service_tier=flex", "service_tier=priority", "speed=fast",
-)  # fmt: skip
-"""Contexts that a history shows beside the usual one, where a model has prices of its own there."""
 
 
 class Wanted(NamedTuple):
@@ -71,7 +72,7 @@ def prices(books: "Books", asked: Wanted, limit: int, cursor: str | None) -> Pag
     if asked.status is not None and asked.status not in STATUSES:
         raise InvalidInput("status", "is not a status of prices.", STATUSES)
     for field, value in asked._asdict().items():
-        _check_name(value, field)
+        check_name(value, field)
     shelved = books.shelf.load()
     after = None if cursor is None else texts_of(cursor, 2)
     now_us = books.database.now_us()
@@ -125,8 +126,8 @@ def current(
     price_context: Mapping[str, str] | None,
 ) -> PriceView:
     """The price of a model at an instant; NoPrice where none is known."""
-    _check_name(model, "model", required=True)
-    _check_name(provider, "provider")
+    check_name(model, "model", required=True)
+    check_name(provider, "provider")
     context = parse_context({"model": model, "price_context": price_context})
     at_us = books.database.now_us() if at is None else parse_rfc3339(at, "at")
     view = _view(books.shelf.load(), provider, model, context, at_us)
@@ -172,16 +173,42 @@ def _flags(shelved: Shelved, rates: Rates, source: str) -> tuple[str, ...]:
     return ()
 
 
-def status(shelf: PriceShelf, provider: str | None, model: str, at_us: int) -> str | None:
-    """How far the price of a model is verified, by what was loaded last; None: no price."""
-    view = _view(shelf.shelved, provider, model, (), at_us)
-    return None if view is None else view.status
+def statuses(books: "Books", at_us: int) -> Callable[[str | None, str], str] | None:
+    """How far the price of a priced model is verified; None where nobody can know."""
+    if not books.shelved:
+        return None
+    shelved = books.shelf.load()
+
+    def status(provider: str | None, model: str) -> str:
+        view = _view(shelved, provider, model, (), at_us)
+        return "unverified" if view is None else view.status
+
+    return status
+
+
+def book_of(books: "Books", basis: str) -> PriceBook:
+    """The price book with a snapshot, by its basis, in place of all that its source says and said.
+
+    What operators have set holds in it too. NotFound if there is no such snapshot.
+    """
+    shelved = books.shelf.load()
+    check_name(basis, "basis", required=True)
+    with snapshot(books.database) as connection:
+        stored = price_rows.read_snapshot(connection, basis)
+    if stored is None:
+        raise NotFound("snapshot", basis)
+    prices = read_snapshot(stored).prices
+    others = [one for one in shelved.combined.sources if one.name != stored.source]
+    trust = books.shelf.settings.trust[stored.source]
+    return PriceBook(
+        Combined([Trusted(stored.source, trust, prices, {}), *others]), own=shelved.own
+    )
 
 
 def compare(books: "Books", model: str, provider: str | None) -> PriceComparison:
     """What each source says of a model now, side by side."""
-    _check_name(model, "model", required=True)
-    _check_name(provider, "provider")
+    check_name(model, "model", required=True)
+    check_name(provider, "provider")
     shelved = books.shelf.load()
     now_us = books.database.now_us()
     view = _view(shelved, provider, model, (), now_us)
@@ -207,111 +234,6 @@ def _figures_without_price(
                 )
             )
     return tuple(found)
-
-
-# --- Over time -----------------------------------------------------------------------------------
-
-
-def history(books: "Books", provider: str, model: str) -> list[PricePeriod]:
-    """Every price a model had, has and will have: those set by operators, then the source's."""
-    _check_name(provider, "provider", required=True)
-    _check_name(model, "model", required=True)
-    shelved = books.shelf.load()
-    seller = shelved.combined.provider_id(provider.strip()) or provider.strip().lower()
-    name = model.strip().lower()
-    periods = [*_overridden(shelved, seller, name), *_own_file(shelved, seller, name)]
-    for source in shelved.combined.sources:
-        said = list(_said(source, seller, name))
-        if said:
-            periods += said
-            break
-    if not periods:
-        raise NotFound("price", model, f"No price of {model!r} from {provider!r} is known.")
-    return sorted(periods, key=_newest, reverse=True)
-
-
-def _newest(period: PricePeriod) -> tuple[bool, int, int]:
-    own = period.kind in (OVERRIDE, OWN)
-    starts_us = ALWAYS_US[0] if period.from_us is None else period.from_us
-    return own, starts_us, ALWAYS_US[1] if period.until_us is None else period.until_us
-
-
-def _overridden(shelved: Shelved, provider: str, model: str) -> Iterator[PricePeriod]:
-    for one in shelved.stored.overrides:
-        if one.model == model and one.provider in (None, provider):
-            yield PricePeriod(
-                one.provider or provider, model, one.context, one.from_us, one.until_us, None,
-                one.rates, OVERRIDE, OVERRIDE, one.override_id, one.reason,
-            )  # fmt: skip
-
-
-def _own_file(shelved: Shelved, provider: str, model: str) -> Iterator[PricePeriod]:
-    layers = [layer for layer in shelved.own if not isinstance(layer, Overridden)]
-    for layer in layers:
-        for key in ((provider, model), (None, model)):
-            for entry in layer.entries.get(key, ()):
-                if isinstance(entry.schedule, Schedule):
-                    context = context_text(entry.context)
-                    yield from _pieces(entry.schedule, provider, model, context, OWN, OWN)
-
-
-def _said(source: Trusted, provider: str, model: str) -> Iterator[PricePeriod]:
-    """What a source says of a model, and said before, in each context that it is known in."""
-    names = [(provider, model)]
-    usual = source.prices.schedule(provider, model)
-    key = None if usual is None else key_of(usual)
-    if key is not None:
-        names.append(key[:2])
-    kept: dict[str, int | None] = {}
-    for seller, name in dict.fromkeys(names):
-        for context, closed in source.closed(seller, name):
-            kept[context] = closed.until_us
-            yield from _pieces(
-                closed.schedule, seller, name, context, source.name, "closed",
-                closed.from_us, closed.until_us, closed.reason,
-            )  # fmt: skip
-    for context in dict.fromkeys(("", *kept, *CONTEXTS)):
-        found = source.prices.schedule(provider, model, context_of(context))
-        own_of_context = found is not None and (key_of(found) or ("", "", ""))[2] == context
-        if found is None or not own_of_context or (context in kept and kept[context] is None):
-            continue
-        yield from _pieces(
-            found, provider, model, context, source.name, "listed", kept.get(context)
-        )
-
-
-def _pieces(
-    schedule: Scheduled, provider: str, model: str, context: str, source: str, kind: str,
-    from_us: int | None = None, until_us: int | None = None, reason: str | None = None,
-) -> Iterator[PricePeriod]:  # fmt: skip
-    """The pieces of a schedule that hold within [from_us, until_us), each with its own end."""
-    listed: tuple[Piece, ...] = getattr(schedule, "pieces", ())
-    low = ALWAYS_US[0] if from_us is None else from_us
-    high = ALWAYS_US[1] if until_us is None else until_us
-    for at, piece in enumerate(listed):
-        starts_us = max(low, ALWAYS_US[0] if piece.start_us is None else piece.start_us)
-        ends_us = min(high, _end_us(piece, listed[at + 1 :]))
-        if starts_us < ends_us:
-            yield PricePeriod(
-                (piece.rates and piece.rates.provider) or provider,
-                (piece.rates and piece.rates.model) or model,
-                context,
-                None if starts_us == ALWAYS_US[0] else starts_us,
-                None if ends_us == ALWAYS_US[1] else ends_us,
-                piece.daily_us, piece.rates,
-                source if piece.rates is None else source_of(piece.rates),
-                kind, None, reason,
-            )  # fmt: skip
-
-
-def _end_us(piece: Piece, later: tuple[Piece, ...]) -> int:
-    """When a piece ends: where it says so, or one that holds for good takes its place."""
-    overtakers = [
-        ALWAYS_US[0] if other.start_us is None else other.start_us
-        for other in later
-        if other.daily_us is None and other.end_us is None
-    ]
-    return min([ALWAYS_US[1] if piece.end_us is None else piece.end_us, *overtakers])
 
 
 # --- Sources and updates -------------------------------------------------------------------------
@@ -388,7 +310,7 @@ def updates(
     if asked.source not in (None, OVERRIDE):
         known_source(asked.source, "source")
     for field, value in asked._asdict().items():
-        _check_name(value, field)
+        check_name(value, field)
     table = price_updates
     wanted = select(table)
     for field, value in asked._asdict().items():
@@ -399,7 +321,7 @@ def updates(
     return Page([PriceUpdate(*row.values()) for row in rows], after)
 
 
-def _check_name(value: object, field: str, *, required: bool = False) -> None:
+def check_name(value: object, field: str, *, required: bool = False) -> None:
     if value is None and not required:
         return
     if not isinstance(value, str) or not 0 < len(value.strip()) <= MAX_NAME_CHARS:

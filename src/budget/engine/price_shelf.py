@@ -185,13 +185,13 @@ def _opened(connection: Connection, source: str, basis: str) -> Opened | None:
         log.error("the snapshot %s is not in the database; its source says nothing", basis)
         return None
     try:
-        return read(stored)
+        return read_snapshot(stored)
     except (BudgetError, OSError) as error:
         log.error("the snapshot %s cannot be read: %s", basis, error)
         return None
 
 
-def read(stored: Snapshot) -> Opened:
+def read_snapshot(stored: Snapshot) -> Opened:
     """A snapshot as prices and capabilities."""
     from budget.prices.sources import ADAPTERS, genai_prices
     from budget.prices.sources.listed_source import ListedPrices
