@@ -4,6 +4,7 @@ Reading and comparing happen beside the writer, which only writes what came out.
 reading changes (`price_applying`), the operator's own prices (`price_overrides`).
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -102,7 +103,8 @@ def update(books: "Books", names: Sequence[str], file: Path | None, actor: str) 
 
 def _updated(books: "Books", name: str, file: Path | None, actor: str) -> SourceUpdate:
     shelf = books.shelf
-    row = shelf.load().stored.source(name)
+    with snapshot(books.database) as connection:
+        row = price_rows.read_source(connection, name)
     try:
         reading = read_source(row, shelf.settings) if file is None else read_file(name, file)
         return apply(books.database, books.ledger, shelf, reading, actor)
@@ -111,7 +113,8 @@ def _updated(books: "Books", name: str, file: Path | None, actor: str) -> Source
         return SourceUpdate(name, "unchanged", row.basis)
     except BudgetError as error:
         if file is None:
-            _note(books, row._replace(error=error.detail[:MAX_ERROR_CHARS]))
+            with contextlib.suppress(BudgetError):
+                _note(books, row._replace(error=error.detail[:MAX_ERROR_CHARS]))
         return SourceUpdate(name, "failed", row.basis, error=error.detail)
 
 
@@ -186,7 +189,10 @@ def _check_news(connection: Connection, stored: Stored, reading: Reading) -> Non
         .order_by(table.c.taken_us.desc())
         .limit(1)
     ).one_or_none()
-    if same is not None and (same.status != "applied" or same.basis == stored.source(source).basis):
+    if same is None:
+        return
+    decided = same.status != "applied" and reading.origin == "feed"
+    if decided or same.basis == stored.source(source).basis:
         raise Unchanged(reading.place)
 
 

@@ -35,7 +35,8 @@ class Outdated(Conflict):
 class Reading(NamedTuple):
     """A feed, the bytes it was read from, and where those came from.
 
-    `origin` is `bundled`, `installed`, `feed` or `file`.
+    `origin` is `feed` (configured: a URL or a file), `file` (named by who asked), `bundled` or
+    `installed`.
     """
 
     feed: Feed

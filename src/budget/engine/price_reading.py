@@ -50,7 +50,7 @@ def read_source(row: SourceRow, settings: PriceSettings) -> Reading:
     if place == INSTALLED or (name == MAIN and name not in settings.sources):
         return installed(name)
     if place is not None and not is_url(place):
-        return read_file(name, Path(place).expanduser())
+        return read_file(name, Path(place).expanduser())._replace(origin="feed")
     return _fetched(row, place or ADAPTERS[name].url, settings)
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from budget.domain.errors import BudgetError
+from budget.engine import price_rows
 from budget.engine.price_acts import update
+from budget.engine.snapshots import snapshot
 
 if TYPE_CHECKING:
     from budget.engine.books import Books
@@ -67,7 +69,10 @@ class PriceRefresh:
         books = self._books
         every_us = int(self._every * 1_000_000)
         now_us = books.database.now_us()
-        checked = {row.source: row.checked_us for row in books.shelf.load().stored.sources}
+        with snapshot(books.database) as connection:
+            checked = {
+                name: row.checked_us for name, row in price_rows.read_sources(connection).items()
+            }
         left_us = []
         due = []
         for name in books.shelf.settings.sources:

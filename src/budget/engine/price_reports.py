@@ -245,7 +245,7 @@ def sources(books: "Books") -> list[PriceSourceView]:
     settings = shelf.settings
     table, waiting = price_snapshots, price_updates
     with snapshot(books.database) as connection:
-        stored = {row.source: row for row in shelf.load().stored.sources}
+        stored = price_rows.read_sources(connection)
         snapshots = {
             row.basis: row
             for row in connection.execute(
@@ -259,14 +259,14 @@ def sources(books: "Books") -> list[PriceSourceView]:
                 select(table.c.source, func.max(table.c.basis))
                 .where(table.c.status == "quarantined")
                 .group_by(table.c.source)
-            ).tuples().all()
+            ).all()
         )  # fmt: skip
         counts: dict[str, int] = dict(
             connection.execute(
                 select(waiting.c.source, func.count())
                 .where(waiting.c.status == "quarantined")
                 .group_by(waiting.c.source)
-            ).tuples().all()
+            ).all()
         )  # fmt: skip
     found = []
     for name in sorted(KNOWN, key=lambda name: (-settings.trust[name], name)):

@@ -112,10 +112,21 @@ def read_stored(connection: Connection) -> Stored:
     """The price book at the connection's moment."""
     return Stored(
         read_version(connection),
-        tuple(SourceRow(*row) for row in connection.execute(_SOURCES)),
+        tuple(read_sources(connection).values()),
         tuple(ClosedRow(*row) for row in connection.execute(_CLOSED)),
         tuple(override_from_row(row) for row in connection.execute(_OVERRIDES)),
     )
+
+
+def read_source(connection: Connection, source: str) -> SourceRow:
+    """The row of a source, empty if there is none yet."""
+    found = connection.execute(source_query(source)).one_or_none()
+    return SourceRow(source) if found is None else SourceRow(*found)
+
+
+def read_sources(connection: Connection) -> dict[str, SourceRow]:
+    """The rows of all sources by name."""
+    return {row.source: SourceRow(*row) for row in connection.execute(_SOURCES)}
 
 
 def read_snapshot(connection: Connection, basis: str) -> Snapshot | None:
