@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rate, Rates, validated_rates
+from budget.domain.usage import MAX_TOKENS
 from budget.prices.book import DAY_US, Context, Piece, Schedule, Scheduled
+from budget.prices.corrections import corrected
 
 if TYPE_CHECKING:
     from genai_prices.types import (
@@ -95,6 +97,21 @@ class BundledPrices:
 
     def schedule(self, provider: str | None, model: str, context: Context = ()) -> Scheduled | None:
         """A model's prices over time, matched as genai-prices matches; None if it knows none."""
+        found = self._listed(provider, model, context)
+        if found is None:
+            return None
+        seller, listed = found
+
+        def other(name: str) -> Scheduled | None:
+            found = self._listed(seller, name, context)
+            return found and found[1]
+
+        return corrected(listed, seller, model, context, other)
+
+    def _listed(
+        self, provider: str | None, model: str, context: Context
+    ) -> tuple[str, Scheduled] | None:
+        """Who sells a model, and its prices over time as they are listed."""
         from genai_prices.data_snapshot import DataSnapshot
 
         # Fresh each time: a snapshot remembers every name it was ever asked for.
@@ -107,7 +124,8 @@ class BundledPrices:
         usual = schedule_of(found, seller.id, self._basis)
         if usual is None:
             return None
-        return schedule_in_context(found, dict(context), seller.id, self._basis) or usual
+        special = schedule_in_context(found, dict(context), seller.id, self._basis)
+        return seller.id, special or usual
 
     def models(self) -> Iterator[tuple[str, str]]:
         """Every (provider, model) listed, priced or not."""
@@ -277,7 +295,9 @@ def _units(prices: "ModelPrice") -> tuple[tuple[str, Rate], ...]:
 
 def _dearest(price: "Decimal | TieredPrices") -> Decimal:
     """The dearest tier of a price that ours have no tiers for (none exists yet)."""
-    return price if isinstance(price, Decimal) else max(price.base, *(t.price for t in price.tiers))
+    if isinstance(price, Decimal):
+        return price
+    return max([price.base, *(tier.price for tier in price.tiers)])
 
 
 def _has_any(prices: "ModelPrice") -> bool:
@@ -293,7 +313,7 @@ def _token_rate(price: "Decimal | TieredPrices | None") -> Rate | None:
     # A genai-prices tier begins above its `start`, ours at the first count it holds for.
     tiers = {0: _pico(price.base, TOKENS_PER_PRICE)}
     for tier in price.tiers:
-        if tier.start < 0:
+        if not 0 <= tier.start < MAX_TOKENS:
             raise ValueError("no count of tokens")
         tiers[tier.start + 1] = _pico(tier.price, TOKENS_PER_PRICE)
     return tuple(sorted(tiers.items()))
