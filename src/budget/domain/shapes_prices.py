@@ -1,0 +1,169 @@
+"""Shapes of prices in JSON, as types; see `shapes` for how values are written.
+
+A price is in USD for a million tokens, one request, or one of another unit; a `Rate` is one price,
+or tiers of them: [first input tokens, price]. A percentage is of what holds: "50.00" is half as
+much again, null from zero or nothing.
+"""
+
+from typing import TypedDict
+
+Rate = str | list[list[int | str]]
+
+
+class RatesShape(TypedDict):
+    """What units cost; null: as what they are part of."""
+
+    input: Rate
+    output: Rate
+    cache_read: Rate | None
+    cache_write: Rate | None
+    cache_write_1h: Rate | None
+    reasoning: Rate | None
+    request: str
+    units: dict[str, Rate]
+
+
+class SourceFigureShape(TypedDict):
+    """What one source says; `agrees` null: it is the one that holds."""
+
+    source: str
+    trust: int
+    provider: str
+    model: str
+    basis: str
+    prices: RatesShape
+    agrees: bool | None
+    input_percent: str | None
+    output_percent: str | None
+
+
+class PriceShape(TypedDict):
+    """The price of a model at an instant, which holds from `starts_at` until `ends_at`."""
+
+    provider: str
+    model: str
+    price_context: str | None
+    at: str
+    starts_at: str | None
+    ends_at: str | None
+    prices: RatesShape
+    input_cost_per_token: str
+    output_cost_per_token: str
+    source: str
+    basis: str
+    status: str
+    flags: list[str]
+    sources: list[SourceFigureShape]
+
+
+class PricePeriodShape(TypedDict):
+    """A price from `starts_at` until `ends_at`; `daily` are two times of day in UTC."""
+
+    id: str | None
+    provider: str
+    model: str
+    price_context: str | None
+    starts_at: str | None
+    ends_at: str | None
+    daily: list[str] | None
+    prices: RatesShape | None
+    source: str
+    basis: str | None
+    kind: str
+    reason: str | None
+
+
+class PriceOverrideShape(TypedDict):
+    """A price that was set."""
+
+    override_id: str
+    provider: str | None
+    model: str
+    price_context: str | None
+    starts_at: str | None
+    ends_at: str | None
+    prices: RatesShape
+    basis: str
+    actor: str
+    reason: str
+    created_at: str
+
+
+class PriceUpdateShape(TypedDict):
+    """A change of one kind of unit; prices in USD for a million tokens or one of another unit."""
+
+    update_id: str
+    at: str
+    source: str
+    provider: str
+    model: str
+    price_context: str | None
+    kind: str
+    tier_from_tokens: int
+    old_price: str | None
+    new_price: str | None
+    percent: str | None
+    starts_at: str
+    old_basis: str | None
+    new_basis: str
+    status: str
+    decided_by: str | None
+    decided_at: str | None
+    reason: str | None
+
+
+class SourceUpdateShape(TypedDict):
+    """How the update of a source went."""
+
+    source: str
+    status: str
+    basis: str | None
+    models: int
+    changed: int
+    added: int
+    dropped: int
+    quarantined: int
+    skipped: int
+    error: str | None
+
+
+class PriceReportShape(TypedDict):
+    """What an update came to."""
+
+    at: str
+    sources: list[SourceUpdateShape]
+
+
+class PriceSourceShape(TypedDict):
+    """A source of prices."""
+
+    source: str
+    trust: int
+    place: str | None
+    basis: str | None
+    version: str | None
+    models: int
+    taken_at: str | None
+    checked_at: str | None
+    applied_at: str | None
+    error: str | None
+    waiting: int
+    held: str | None
+
+
+class PriceDecisionShape(TypedDict):
+    """What accepting or rejecting did."""
+
+    status: str
+    basis: str | None
+    updates: list[PriceUpdateShape]
+
+
+class PriceComparisonShape(TypedDict):
+    """What sources say, beside what holds."""
+
+    at: str
+    provider: str
+    model: str
+    in_force: PriceShape | None
+    sources: list[SourceFigureShape]
