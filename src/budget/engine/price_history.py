@@ -17,6 +17,7 @@ from budget.prices.verification import source_of
 if TYPE_CHECKING:
     from budget.engine.books import Books
 
+MAX_WALKED: Final = 100
 CONTEXTS: Final = (
     "processing=batch", "service_tier=flex", "service_tier=priority", "speed=fast",
 )  # fmt: skip
@@ -96,7 +97,7 @@ def _pieces(
     from_us: int | None = None, until_us: int | None = None, reason: str | None = None,
 ) -> Iterator[PricePeriod]:  # fmt: skip
     """The pieces of a schedule that hold within [from_us, until_us), each with its own end."""
-    listed: tuple[Piece, ...] = getattr(schedule, "pieces", ())
+    listed: tuple[Piece, ...] = getattr(schedule, "pieces", None) or _walked(schedule)
     low = ALWAYS_US[0] if from_us is None else from_us
     high = ALWAYS_US[1] if until_us is None else until_us
     for at, piece in enumerate(listed):
@@ -113,6 +114,18 @@ def _pieces(
                 source if piece.rates is None else source_of(piece.rates),
                 kind, None, reason,
             )  # fmt: skip
+
+
+def _walked(schedule: Scheduled) -> tuple[Piece, ...]:
+    """The pieces of a schedule that only tells what holds at an instant."""
+    pieces: list[Piece] = []
+    at_us = 0
+    while at_us < ALWAYS_US[1] and len(pieces) < MAX_WALKED:
+        rates, from_us, until_us = schedule.at(at_us)
+        starts_us = None if from_us == ALWAYS_US[0] else from_us
+        pieces.append(Piece(rates, starts_us, None, until_us))
+        at_us = until_us
+    return tuple(pieces)
 
 
 def _end_us(piece: Piece, later: tuple[Piece, ...]) -> int:

@@ -140,7 +140,7 @@ class PriceShelf:
             stored = price_rows.read_stored(connection)
             opened = self._open(connection, stored)
         combined = Combined(
-            Trusted(name, self.settings.trust[name], one.prices, _closed(stored.closed_of(name)))
+            Trusted(name, self.settings.trust[name], one.prices, _closed(stored, name, one.prices))
             for name, one in opened.items()
         )
         if self._own is None and self.settings.own is not None:
@@ -202,13 +202,25 @@ def read_snapshot(stored: Snapshot) -> Opened:
     return Opened(ListedPrices(feed), feed.capabilities)
 
 
-def _closed(rows: tuple[ClosedRow, ...]) -> dict[Key, list[Closed]]:
+def _closed(stored: Stored, source: str, prices: PriceSource) -> dict[Key, list[Closed]]:
+    """The closed prices of a source; those of genai-prices put right as its present ones are."""
     found: dict[Key, list[Closed]] = defaultdict(list)
-    for row in rows:
-        schedule = decode_schedule(row.schedule)
+    for row in stored.closed_of(source):
+        schedule: Scheduled = decode_schedule(row.schedule)
+        if source == MAIN:
+            schedule = _put_right(schedule, row, prices)
         closed = Closed(schedule, row.from_us, row.until_us, row.reason, row.basis)
         found[row.key].append(closed)
     return found
+
+
+def _put_right(schedule: Scheduled, row: ClosedRow, prices: PriceSource) -> Scheduled:
+    from budget.prices.corrections import corrected
+
+    provider, model, context = row.provider, row.model, context_of(row.context)
+    return corrected(
+        schedule, provider, model, context, lambda name: prices.schedule(provider, name, context)
+    )
 
 
 def _merged(tables: list[CapabilityTable]) -> dict[tuple[str, str], Capabilities]:
