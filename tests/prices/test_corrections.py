@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from budget.domain.pricing import Rates, validated_rates
-from budget.prices.book import Piece, PriceBook, Schedule, Scheduled, bundled_book
+from budget.prices.book import DAY_US, Piece, PriceBook, Schedule, Scheduled, bundled_book
 from budget.prices.bundled import bundled_prices
 from budget.prices.corrections import CORRECTIONS, Correction, corrected
 
@@ -104,12 +104,34 @@ def test_every_correction_is_sound_and_still_needed(step: Correction, name: str)
     assert step.source.startswith("https://")
     listed = bundled_prices()._listed(step.provider, name, step.context)
     assert listed is not None
-    moment = step.start_us or (NOW if step.end_us is None else step.end_us - 1)
-    rates, _, _ = listed[1].at(moment)
-    assert rates is not None
-    assert (rates.input, rates.output, rates.cache_read) in step.stated, "no longer stated"
+    day_us = step.start_us or (NOW if step.end_us is None else step.end_us - 7 * DAY_US)
+    moments = [day_us + hour * DAY_US // 24 for hour in range(7 * 24)]
     put_right = bundled_prices().schedule(step.provider, name, step.context)
     assert put_right is not None
-    right, _, _ = put_right.at(moment)
-    assert right is not None
-    assert validated_rates(right) != rates
+    wrong = 0
+    for moment in moments:
+        stated, right = listed[1].at(moment)[0], put_right.at(moment)[0]
+        assert stated is not None
+        assert right is not None
+        if (stated.input, stated.output, stated.cache_read) in step.stated:
+            wrong += validated_rates(right) != stated
+    assert wrong > 0, "no longer stated"
+
+
+def test_peak_hours_of_deepseek_are_on_weekdays_since_august_2026(book: PriceBook) -> None:
+    def flash(*when: int) -> tuple[object, ...]:
+        return rates_of(book, "deepseek", "deepseek-v4-flash", us(*when))[:3]
+
+    assert flash(2026, 5, 6, 2) == (140_000, 280_000, 2_800)
+    assert flash(2026, 8, 19, 2) == (440_000, 1_320_000, 14_000)  # a Wednesday
+    assert flash(2026, 8, 22, 2) == (220_000, 660_000, 7_000)  # a Saturday
+    assert flash(2026, 11, 20, 9, 59) == (300_000, 1_200_000, 6_000)  # a Friday
+    assert flash(2026, 11, 20, 10) == (150_000, 600_000, 3_000)
+    assert flash(2026, 11, 21, 9, 59) == (150_000, 600_000, 3_000)  # a Saturday
+    assert flash(2026, 11, 22, 1) == (150_000, 600_000, 3_000)  # a Sunday
+    assert flash(2026, 11, 23, 1) == (300_000, 1_200_000, 6_000)  # a Monday
+    pro = [
+        rates_of(book, "deepseek", "deepseek-v4-pro", us(2026, 11, day, 7)).input
+        for day in (20, 21, 22, 23)
+    ]
+    assert pro == [1_320_000, 660_000, 660_000, 1_320_000]

@@ -10,10 +10,14 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from budget.domain.pricing import Rate, Rates
-from budget.prices.book import ALWAYS_US, Context, Scheduled
+from budget.prices.book import ALWAYS_US, DAY_US, Context, Scheduled
 
 Stated = tuple[Rate, Rate, Rate | None]
 """The rates of input, output and reads from the cache."""
+
+_THURSDAY: Final = 3
+"""The day that time began on, counted from Monday."""
+_SATURDAY: Final = 5
 
 Find = Callable[[str], Scheduled | None]
 """The source's prices of another model of the same provider, in the same context."""
@@ -34,6 +38,8 @@ class Correction(NamedTuple):
     end_us: int | None = None
     context: Context = ()
     """The price context that it is wrong in."""
+    weekends: bool = False
+    """Whether it is wrong on Saturdays and Sundays (UTC) only."""
 
 
 class Corrected(NamedTuple):
@@ -47,19 +53,31 @@ class Corrected(NamedTuple):
         """The rates at an instant, and an interval [from, until) around it in which they stay."""
         rates, from_us, until_us = self.found.at(at_us)
         for step, other in self.steps:
-            start_us = ALWAYS_US[0] if step.start_us is None else step.start_us
-            end_us = ALWAYS_US[1] if step.end_us is None else step.end_us
-            if at_us < start_us:
-                until_us = min(until_us, start_us)
-            elif at_us >= end_us:
-                from_us = max(from_us, end_us)
-            elif rates is not None and (rates.input, rates.output, rates.cache_read) in step.stated:
-                from_us, until_us = max(from_us, start_us), min(until_us, end_us)
-                if other is not None:
-                    rates, since_us, ends_us = other.at(at_us)
-                    return rates, max(from_us, since_us), min(until_us, ends_us)
-                return _put_right(rates, step), from_us, until_us
+            holds, since_us, ends_us = _when(step, at_us)
+            from_us, until_us = max(from_us, since_us), min(until_us, ends_us)
+            if not holds or rates is None:
+                continue
+            if (rates.input, rates.output, rates.cache_read) in step.stated:
+                if other is None:
+                    return _put_right(rates, step), from_us, until_us
+                rates, since_us, ends_us = other.at(at_us)
+                return rates, max(from_us, since_us), min(until_us, ends_us)
         return rates, from_us, until_us
+
+
+def _when(step: Correction, at_us: int) -> tuple[bool, int, int]:
+    """Whether it holds at an instant, and an interval [from, until) in which that stays so."""
+    start_us = ALWAYS_US[0] if step.start_us is None else step.start_us
+    end_us = ALWAYS_US[1] if step.end_us is None else step.end_us
+    if at_us < start_us:
+        return False, ALWAYS_US[0], start_us
+    if at_us >= end_us:
+        return False, end_us, ALWAYS_US[1]
+    if not step.weekends:
+        return True, start_us, end_us
+    day = at_us // DAY_US
+    weekend = (day + _THURSDAY) % 7 >= _SATURDAY
+    return weekend, max(start_us, day * DAY_US), min(end_us, (day + 1) * DAY_US)
 
 
 def corrected(
@@ -105,6 +123,11 @@ _CHAT: Final[tuple[Stated, ...]] = (
     (135_000, 550_000, 35_000), (270_000, 1_100_000, 70_000), (550_000, 2_190_000, 140_000),
 )  # fmt: skip
 _CHAT_NAMES: Final = ("deepseek-chat", "deepseek-reasoner")
+_FLASH_NAMES: Final = ("deepseek-flash", "deepseek-v4-flash", "deepseek-v4-flash-vision-exp")
+_PEAK: Final[tuple[Stated, ...]] = ((300_000, 1_200_000, 6_000),)
+_PRO_PEAK: Final[tuple[Stated, ...]] = ((1_320_000, 3_960_000, 44_000),)
+_PEAKS_US: Final = _us(2026, 8, 17)
+_V41_US: Final = _us(2026, 9, 10)
 _ALIASES: Final = "https://github.com/promptfoo/promptfoo/pull/9929"
 
 CORRECTIONS: Final[tuple[Correction, ...]] = (
@@ -123,6 +146,31 @@ CORRECTIONS: Final[tuple[Correction, ...]] = (
     ),
     Correction(
         "deepseek", _CHAT_NAMES, _CHAT, (140_000, 280_000, 2_800), _DEEPSEEK, _us(2026, 4, 26),
+    ),
+    # V4's peak hours came in August 2026, for V4 Flash at another price first, and on weekdays.
+    Correction(
+        "deepseek", ("deepseek-v4-flash",), _PEAK, (140_000, 280_000, 2_800), _DEEPSEEK,
+        end_us=_PEAKS_US,
+    ),
+    Correction(
+        "deepseek", ("deepseek-v4-flash",), _PEAK, (220_000, 660_000, 7_000), _DEEPSEEK,
+        _PEAKS_US, _V41_US, weekends=True,
+    ),
+    Correction(
+        "deepseek", ("deepseek-v4-flash",), _PEAK, (440_000, 1_320_000, 14_000), _DEEPSEEK,
+        _PEAKS_US, _V41_US,
+    ),
+    Correction(
+        "deepseek", _FLASH_NAMES, _PEAK, (150_000, 600_000, 3_000),
+        _DEEPSEEK, _V41_US, weekends=True,
+    ),
+    Correction(
+        "deepseek", ("deepseek-v4-pro",), _PRO_PEAK, (435_000, 870_000, 3_625), _DEEPSEEK,
+        end_us=_PEAKS_US,
+    ),
+    Correction(
+        "deepseek", ("deepseek-v4-pro",), _PRO_PEAK, (660_000, 1_980_000, 22_000), _DEEPSEEK,
+        _PEAKS_US, weekends=True,
     ),
     # Names that mean another model by now.
     Correction(
