@@ -35,6 +35,7 @@ URL: Final = (
 _MAX_CLAUSES_DEEP: Final = 10
 _MAX_REGEX_CHARS: Final = 200
 _MAX_REPEATS: Final = 2
+_YEARS: Final = range(1970, 2200)
 _REPEATS: Final = re.compile(r"[*+]|\{[0-9]*,")
 _REPEATED_GROUP: Final = re.compile(r"\)\s*[*+{]")
 _REFUSALS: Final = (
@@ -161,15 +162,30 @@ def _keep_sound(provider: "Provider", reading: Reading) -> bool:
     sound = []
     for model in provider.models:
         try:
-            name_of(model.id)
+            model.id = name_of(model.id)
             _check_match(model.match)
-            if model.prices == []:
-                raise Odd("it has no price")
+            _check_prices(model)
             sound.append(model)
         except Odd as odd:
             reading.skip(f"{provider.id}/{model.id}", odd)
     provider.models = sound
     return True
+
+
+def _check_prices(model: "ModelInfo") -> None:
+    """Odd for what genai-prices reads, but cannot use."""
+    usual = model.prices
+    if usual == []:
+        raise Odd("it has no price")
+    constraints = [v.constraint for v in model.price_variants or ()]
+    constraints += [each.constraint for each in usual] if isinstance(usual, list) else []
+    for constraint in constraints:
+        start = getattr(constraint, "start_date", None)
+        if start is not None and start.year not in _YEARS:
+            raise Odd("a date is no day on which prices begin")
+    for variant in model.price_variants or ():
+        for value in variant.when.values():
+            name_of(value)
 
 
 def _check_match(clause: object, depth: int = 0) -> None:

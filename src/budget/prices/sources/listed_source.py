@@ -57,7 +57,7 @@ class ListedPrices:
         """Every (provider, model) listed, as the feed spells them."""
         for models in self._models.values():
             for listings in models.values():
-                yield listings[0].provider, listings[0].model
+                yield listings[-1].provider, listings[-1].model
 
 
 def _exactness(listed: Listed) -> tuple[int, Context]:

@@ -76,13 +76,13 @@ def _read_model(
     if entry.get("cost") is None:
         raise Odd("it has no price")
     usual = mapping(entry["cost"])
-    reading.price(provider, model, _rates(usual, free=model.endswith(":free")), (), rank)
+    reading.price(provider, model, _rates(usual, {}, free=model.endswith(":free")), (), rank)
     modes = mapping(mapping(entry.get("experimental") or {}).get("modes") or {})
     for name, value in modes.items():
         mode = mapping(value)
         context = _context(mode)
         if context and mode.get("cost") is not None:
-            rates = _rates({**usual, "tiers": None, **mapping(mode["cost"])}, free=False)
+            rates = _rates(usual, mapping(mode["cost"]))
             reading.price(provider, model, rates, context, rank)
         else:
             reading.skip(f"{provider}/{model}, mode {name}", "no price in a context of ours")
@@ -98,17 +98,24 @@ def _context(mode: dict[str, Any]) -> Context:
     return ()
 
 
-def _rates(cost: dict[str, Any], *, free: bool) -> Rates:
+def _rates(usual: dict[str, Any], own: dict[str, Any], *, free: bool = False) -> Rates:
+    """The usual rates, or those of a mode that has some prices of its own.
+
+    A tier that only the usual price has holds in the mode too, at the dearer of both.
+    """
+    cost = {**usual, **own}
     tiers = _tiers(cost)
     rates: dict[str, Rate] = {}
     for kind in _KINDS:
         if cost.get(kind) is not None:
+            base = pico_of(cost[kind], PER_MTOK)
+            least = base if kind in own and "tiers" not in own else 0
             steps = {
-                above: pico_of(tier[kind], PER_MTOK)
+                above: max(least, pico_of(tier[kind], PER_MTOK))
                 for above, tier in tiers.items()
                 if tier.get(kind) is not None
             }
-            rates[kind] = tiered(pico_of(cost[kind], PER_MTOK), steps)
+            rates[kind] = tiered(base, steps)
     if not ("input" in rates and "output" in rates):
         raise Odd("it has no price of input and output tokens")
     if is_zero(rates["input"]) and is_zero(rates["output"]) and not free:

@@ -118,8 +118,10 @@ class Reading:
 
 
 def _agree(one: Listed, other: Listed) -> bool:
-    """Whether two listings of a model say the same, however they spell its name."""
+    """Whether two listings of a model say the same, however they spell its names."""
     return one.pieces == tuple(
-        piece._replace(rates=piece.rates and piece.rates._replace(model=one.model))
+        piece._replace(
+            rates=piece.rates and piece.rates._replace(provider=one.provider, model=one.model)
+        )
         for piece in other.pieces
     )
