@@ -221,7 +221,8 @@ def keep_bundled(database: Database, ledger: Ledger, shelf: PriceShelf) -> None:
     if shelf.closing:
         return
     if origin == "bundled":
-        apply(database, ledger, shelf, bundled_reading(), "budget")
+        with contextlib.suppress(Unchanged):  # another process was quicker
+            apply(database, ledger, shelf, bundled_reading(), "budget")
     else:
         do(ledger, lambda batch: _store_bundled(batch, bundled_snapshot(), origin is None))
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 MAX_WALKED: Final = 100
 CONTEXTS: Final = (
-    "processing=batch", "service_tier=flex", "service_tier=priority", "speed=fast",
+    "processing=batch", "service_tier=default", "service_tier=fast", "service_tier=flex",
+    "service_tier=priority", "speed=fast",
 )  # fmt: skip
 """Contexts that a history shows beside the usual one, where a model has prices of its own there."""
 

@@ -78,10 +78,11 @@ def _parsed(books: "Books", ask: Mapping[str, Any], caller: Caller) -> PriceOver
         raise InvalidInput("model", "is required: the model's whole name.")
     if provider is not None:
         provider = books.shelf.load().combined.provider_id(provider) or provider
-    for name, value in (ask.get("price_context") or {}).items():
-        if isinstance(value, str) and _UNWRITABLE.search(value):
+    told = price_context({**ask, "model": model})
+    for name, value in told:
+        if _UNWRITABLE.search(value):
             raise InvalidInput(f"price_context.{name}", "must not contain , or =.")
-    context = context_text(price_context({**ask, "model": model}))
+    context = context_text(told)
     from_us = _instant(ask, "starts_at")
     until_us = _instant(ask, "ends_at")
     if until_us is not None and until_us <= (from_us or books.database.now_us()):
