@@ -26,7 +26,8 @@ from budget.engine.costing import NoPrice
 from budget.engine.fields import price_context as parse_context
 from budget.engine.pages import Page, check_limit, read_page, text_cursor, texts_of
 from budget.engine.price_settings import INSTALLED, KNOWN, is_url, known_source
-from budget.engine.price_shelf import OVERRIDE, PriceShelf, Shelved, read_snapshot
+from budget.engine.price_shelf import OVERRIDE, PriceShelf, Shelved
+from budget.engine.price_snapshots import read_snapshot
 from budget.engine.snapshots import snapshot
 from budget.prices.book import (
     ALWAYS_US,

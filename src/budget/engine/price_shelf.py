@@ -17,8 +17,9 @@ from budget.domain.answers_prices import PriceOverride
 from budget.domain.errors import BudgetError
 from budget.engine import price_rows
 from budget.engine.catalogue import Catalogue
-from budget.engine.price_rows import ClosedRow, Snapshot, Stored, decode_schedule
+from budget.engine.price_rows import ClosedRow, Stored, decode_schedule
 from budget.engine.price_settings import PriceSettings
+from budget.engine.price_snapshots import LaterCapabilities, LaterPrices, read_snapshot
 from budget.engine.snapshots import snapshot
 from budget.prices.book import (
     Context,
@@ -31,7 +32,6 @@ from budget.prices.book import (
     Scheduled,
 )
 from budget.prices.combined import Closed, Combined, Key, Trusted, context_of
-from budget.prices.listings import Capabilities
 from budget.prices.verification import MAIN
 from budget.storage.database import Database
 
@@ -40,14 +40,12 @@ log = logging.getLogger("budget.prices")
 OVERRIDE: Final = "override"
 """The source of prices that were set by the API, as `own` is that of the operator's file."""
 
-CapabilityTable = Mapping[tuple[str, str], Capabilities]
 
+def bundled_prices() -> PriceSource:
+    """The prices that come with the installed genai-prices."""
+    from budget.prices.bundled import bundled_prices
 
-class Opened(NamedTuple):
-    """A snapshot ready for use."""
-
-    prices: PriceSource
-    capabilities: CapabilityTable
+    return bundled_prices()
 
 
 class Shelved(NamedTuple):
@@ -66,7 +64,7 @@ class PriceShelf:
     def __init__(self, database: Database, settings: PriceSettings) -> None:
         self.settings = settings
         self._database = database
-        self._opened: dict[str, Opened] = {}
+        self._used: dict[str, PriceSource] = {}
         self._own: OwnPrices | None = None
         self._loading = threading.Lock()
         self._awake = threading.Event()
@@ -119,11 +117,19 @@ class PriceShelf:
 
     def _run(self, first: Callable[[], object]) -> None:
         self._try(first)
+        self._try(self._read_all)
         while not self._closing:
             self._awake.wait()
             self._awake.clear()
             if not self._closing:
                 self._try(self.load)
+                self._try(self._read_all)
+
+    def _read_all(self) -> None:
+        """Read the sources that nobody has asked yet, before somebody waits for them."""
+        for source in self._shelved.combined.sources:
+            if isinstance(source.prices, LaterPrices) and not self._closing:
+                source.prices.opened()
 
     def _try(self, act: Callable[[], object]) -> None:
         try:
@@ -138,10 +144,10 @@ class PriceShelf:
     def _load(self) -> Shelved:
         with snapshot(self._database) as connection:
             stored = price_rows.read_stored(connection)
-            opened = self._open(connection, stored)
+            prices = self._in_force(connection, stored)
         combined = Combined(
-            Trusted(name, self.settings.trust[name], one.prices, _closed(stored, name, one.prices))
-            for name, one in opened.items()
+            Trusted(name, self.settings.trust[name], source, _closed(stored, name, source))
+            for name, source in prices.items()
         )
         if self._own is None and self.settings.own is not None:
             from budget.prices.own import read_own
@@ -149,57 +155,40 @@ class PriceShelf:
             self._own = read_own(self.settings.own, combined)
         overrides = Overridden.of(stored.overrides)
         own = tuple(layer for layer in (overrides, self._own) if layer is not None)
-        capabilities = _merged([opened[source.name].capabilities for source in combined.sources])
+        capabilities = LaterCapabilities([source.prices for source in combined.sources])
         book = PriceBook(combined, own=own, capabilities=capabilities)
         return Shelved(stored, combined, book, own)
 
-    def _open(self, connection: Connection, stored: Stored) -> dict[str, Opened]:
-        """The snapshots in force by source, those that are in use already as they are."""
-        found: dict[str, Opened] = {}
-        kept: dict[str, Opened] = {}
+    def _in_force(self, connection: Connection, stored: Stored) -> dict[str, PriceSource]:
+        """The prices in force by source, those that are in use already as they are."""
+        found: dict[str, PriceSource] = {}
         for row in stored.sources:
             if row.basis is None or not self.settings.trust.get(row.source):
                 continue
-            opened = self._opened.get(row.basis) or _opened(connection, row.source, row.basis)
-            if opened is not None:
-                found[row.source] = kept[row.basis] = opened
+            prices = self._used.get(row.basis) or _in_force(connection, row.source, row.basis)
+            if prices is not None:
+                found[row.source] = prices
         if MAIN not in found:
-            found[MAIN] = bundled()
-        self._opened = kept
+            found[MAIN] = bundled_prices()
+        self._used = {prices.basis: prices for prices in found.values()}
         return found
 
 
-def bundled() -> Opened:
-    """The prices that come with the installed genai-prices."""
-    from budget.prices.bundled import bundled_prices
-
-    return Opened(bundled_prices(), {})
-
-
-def _opened(connection: Connection, source: str, basis: str) -> Opened | None:
-    """A stored snapshot, read; None, and said so, if it cannot be."""
-    if source == MAIN and (installed := bundled()).prices.basis == basis:
+def _in_force(connection: Connection, source: str, basis: str) -> PriceSource | None:
+    """A stored snapshot; None, and told to the log, if it is not there or cannot be read."""
+    if source == MAIN and (installed := bundled_prices()).basis == basis:
         return installed
     stored = price_rows.read_snapshot(connection, basis)
     if stored is None:
         log.error("the snapshot %s is not in the database; its source says nothing", basis)
         return None
+    if source != MAIN:
+        return LaterPrices(stored)
     try:
-        return read_snapshot(stored)
-    except (BudgetError, OSError) as error:
+        return read_snapshot(stored).prices
+    except (BudgetError, OSError, EOFError) as error:
         log.error("the snapshot %s cannot be read: %s", basis, error)
         return None
-
-
-def read_snapshot(stored: Snapshot) -> Opened:
-    """A snapshot as prices and capabilities."""
-    from budget.prices.sources import ADAPTERS, genai_prices
-    from budget.prices.sources.listed_source import ListedPrices
-
-    if stored.source == MAIN:
-        return Opened(genai_prices.price_source(stored.data, stored.version), {})
-    feed = ADAPTERS[stored.source].read(stored.data, stored.version)
-    return Opened(ListedPrices(feed), feed.capabilities)
 
 
 def _closed(stored: Stored, source: str, prices: PriceSource) -> dict[Key, list[Closed]]:
@@ -221,20 +210,6 @@ def _put_right(schedule: Scheduled, row: ClosedRow, prices: PriceSource) -> Sche
     return corrected(
         schedule, provider, model, context, lambda name: prices.schedule(provider, name, context)
     )
-
-
-def _merged(tables: list[CapabilityTable]) -> dict[tuple[str, str], Capabilities]:
-    """Of each thing a model can do, what the most trusted source says that says anything."""
-    merged: dict[tuple[str, str], Capabilities] = {}
-    for table in tables:
-        for name, told in table.items():
-            before = merged.get(name)
-            if before is None:
-                merged[name] = told
-            elif None in before:
-                pairs = zip(before, told, strict=True)
-                merged[name] = Capabilities._make(a if a is not None else b for a, b in pairs)
-    return merged
 
 
 class Overridden(NamedTuple):
