@@ -14,6 +14,7 @@ import pytest
 
 from budget.domain.errors import BudgetError, Unavailable
 from budget.engine.budget import AsyncBudget, Budget
+from budget.prices.book import PriceBook
 from budget.storage.sqlite_unit import SqliteUnit
 from tests.support.databases import PostgresDatabases, SqliteDatabases
 from tests.support.nursery import Nursery
@@ -183,7 +184,7 @@ def test_a_slow_database_answers_who_queued_over_two_seconds_with_503_and_books_
 ) -> None:
     url = sqlite_databases.new(migrate)
     slow = Slow(monkeypatch)
-    with Budget.open(url, sweep=False) as budget:
+    with Budget.open(url, prices=PriceBook(None), sweep=False) as budget:
         budget.create_budget(**BUDGET)
         slow.seconds = 2.5
         outcomes: dict[str, Outcome] = {}
@@ -223,7 +224,7 @@ def test_ten_thousand_may_wait_and_the_next_is_turned_away_at_once(
     slow = Slow(monkeypatch)
 
     async def crowd() -> tuple[Counter[str], float, str, Outcome]:
-        async with await AsyncBudget.open(url, sweep=False) as budget:
+        async with await AsyncBudget.open(url, prices=PriceBook(None), sweep=False) as budget:
             await budget.create_budget(**BUDGET)
             slow.seconds = 3.0
             tasks = [asyncio.ensure_future(one(budget, "first"))]
