@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from benchmarks import ledger, service
+from benchmarks import ledger, prices, service
 from benchmarks.figures import Figure, machine, show
 
 
@@ -17,6 +17,7 @@ def _postgres() -> Iterable[Figure]:
 
 GROUPS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "start": service.starting,
+    "prices": prices.pricing,
     "sqlite": ledger.on_sqlite,
     "catalogue": ledger.large_catalogue,
     "postgres": _postgres,
