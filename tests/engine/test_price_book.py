@@ -327,6 +327,32 @@ def test_a_feed_held_as_a_whole_may_be_rejected(books: Budget, source: Source) -
         books.accept_price(basis, reason="after all")
 
 
+# --- Conflicts -----------------------------------------------------------------------------------
+
+
+def test_sources_that_disagree_raise_one_alert_and_are_told_wherever_the_price_is(
+    books: Budget, source: Source
+) -> None:
+    gpt_4o = {"litellm_provider": "openai", "mode": "chat", "output_cost_per_token": 0.00001}
+    source.says(FOUR, **{
+        "gpt-4o": {**gpt_4o, "input_cost_per_token": 0.000003},
+        "gpt-4o-mini": {**gpt_4o, "input_cost_per_token": 0.00000015,
+                        "output_cost_per_token": 0.0000006},
+    })  # fmt: skip
+    updated(books)
+    assert alerts(books, "price_conflict") == ["litellm"]
+    view = books.current_price("gpt-4o")
+    # genai-prices says 2.50 USD and is believed; LiteLLM's 3.00 is a fifth more
+    assert (view.status, view.source, view.rates.input) == ("conflict", "genai-prices", 2_500_000)
+    assert [(one.source, one.agrees, one.input_bps) for one in view.figures] == [
+        ("genai-prices", None, 0), ("litellm", False, 2_000),
+    ]  # fmt: skip
+    assert [one.model for one in books.prices(status="conflict").items] == ["gpt-4o"]
+    assert [one.model for one in books.prices(status="verified").items] == ["gpt-4o-mini"]
+    compared = books.compare_prices("openai/gpt-4o")
+    assert [one.rates.input for one in compared.figures] == [2_500_000, 3_000_000]
+
+
 # --- Bad feeds -----------------------------------------------------------------------------------
 
 

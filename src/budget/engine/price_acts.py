@@ -1,7 +1,8 @@
-"""Price acts: reading sources anew, and deciding about what is held in quarantine.
+"""Price acts: reading sources anew and applying what they say.
 
 Reading and comparing happen beside the writer, which only writes what came out. Not here: what a
-reading changes (`price_applying`), the operator's own prices (`price_overrides`).
+reading changes (`price_applying`), what is decided about it (`price_decisions`), the operator's own
+prices (`price_overrides`).
 """
 
 import contextlib
@@ -13,20 +14,16 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from sqlalchemy import Connection, select
 
 from budget.domain.answers_prices import (
-    PriceDecision,
     PriceReport,
-    PriceUpdate,
     SourceUpdate,
 )
-from budget.domain.errors import BudgetError, Conflict, Forbidden, InvalidInput, NotFound
-from budget.engine import price_rows
+from budget.domain.errors import BudgetError, Forbidden, InvalidInput
+from budget.engine import price_reports, price_rows
 from budget.engine.asks import Caller
 from budget.engine.batch import Batch
-from budget.engine.fields import parse_reason
 from budget.engine.job import Job
 from budget.engine.ledger import CatalogueChange, Ledger, Ticket
-from budget.engine.pages import is_storable
-from budget.engine.price_applying import Outdated, Plan, Reading, applying, planned
+from budget.engine.price_applying import MAX_TOLD, Outdated, Plan, Reading, applying, planned
 from budget.engine.price_reading import (
     Unchanged,
     bundled_reading,
@@ -37,12 +34,12 @@ from budget.engine.price_reading import (
 )
 from budget.engine.price_rows import Snapshot, SourceRow, Stored
 from budget.engine.price_settings import known_source
-from budget.engine.price_shelf import PriceShelf
+from budget.engine.price_shelf import PriceShelf, Shelved
 from budget.engine.snapshots import snapshot
 from budget.prices.changes import Listings, listings
 from budget.prices.verification import MAIN
 from budget.storage.database import Database
-from budget.storage.schema import price_snapshots, price_updates
+from budget.storage.schema import price_snapshots
 
 if TYPE_CHECKING:
     from budget.engine.books import Books
@@ -151,10 +148,30 @@ def apply(
         old = _listings_in_force(connection, stored, reading.feed.source)
         return planned(stored, old, new, reading, database.now_us(), accepted)
 
-    told = _planned_again(database, ledger, once, lambda plan: applying(plan, actor))
+    told, plan = _planned_again(database, ledger, once, lambda plan: applying(plan, actor))
     if not shelf.closing:
-        shelf.load()
+        _tell_conflicts(ledger, shelf.load(), plan, database.now_us())
     return told
+
+
+def _tell_conflicts(ledger: Ledger, shelved: Shelved, plan: Plan, at_us: int) -> None:
+    """Raise one alert if sources disagree about models whose prices were just read."""
+    source = plan.snapshot.source
+    names = {model.key[:2] for model in plan.models if model.what in ("added", "changed")}
+    if plan.status == "first":
+        (prices,) = (one.prices for one in shelved.combined.sources if one.name == source)
+        names = {(provider.lower(), model.lower()) for provider, model in prices.models()}
+    found = price_reports.conflicts(shelved, sorted(names), at_us)
+    if not found:
+        return
+    detail = {"source": source, "basis": plan.snapshot.basis, "count": len(found),
+              "models": found[:MAX_TOLD]}  # fmt: skip
+
+    def change(batch: Batch) -> None:
+        batch.alert_subject("price_conflict", source, detail)
+        batch.write(())
+
+    do(ledger, change)
 
 
 def _planned_again(
@@ -162,7 +179,7 @@ def _planned_again(
     ledger: Ledger,
     plan_of: Callable[[Stored, Connection], Plan],
     change_of: Callable[[Plan], Callable[[Batch], SourceUpdate]],
-) -> SourceUpdate:
+) -> tuple[SourceUpdate, Plan]:
     """Plan on one moment of the database and write; again if another process was quicker."""
     for attempt in range(TRIES):
         with snapshot(database) as connection:
@@ -175,7 +192,7 @@ def _planned_again(
             time.sleep(0.01 * 2**attempt)
             continue
         assert isinstance(told, SourceUpdate)
-        return told
+        return told, plan
     raise AssertionError("the last try returns or raises")
 
 
@@ -237,97 +254,3 @@ def _store_bundled(batch: Batch, kept: Snapshot, first: bool) -> None:
         told = SourceRow(MAIN, kept.basis, applied_us=batch.now_us)
         price_rows.put_source(batch.unit, told)
     batch.write(())
-
-
-# --- Deciding ------------------------------------------------------------------------------------
-
-
-def deciding(
-    books: "Books", what: object, status: str, reason: str, caller: Caller
-) -> Job[PriceDecision]:
-    """The job of `accept_price` and `reject_price`."""
-    check_manages(caller)
-    why = parse_reason(reason)
-    if not isinstance(what, str) or not is_storable(what) or len(what) > 512:
-        raise InvalidInput("id", "must be the id of an update, or the basis of a snapshot.")
-    return Job(read=lambda: decide(books, what, status, why, caller.actor))
-
-
-def decide(books: "Books", what: str, status: str, reason: str, actor: str) -> PriceDecision:
-    """Accept or reject what waits: all updates of a model, all of a snapshot, or the snapshot.
-
-    NotFound for what never was, Conflict for what was decided before.
-    """
-    shelf = books.shelf
-    with snapshot(books.database) as connection:
-        held = price_rows.read_snapshot(connection, what)
-    if held is not None and held.status == "quarantined":
-        return _decide_snapshot(books, held, status, reason, actor)
-    if held is not None and held.status == "rejected":
-        raise Conflict("The snapshot was turned down, or a newer one was applied.", code="decided")
-
-    def change(batch: Batch) -> PriceDecision:
-        return _decide_updates(batch, what, held is not None, status, reason, actor)
-
-    decision = do(books.ledger, change)
-    assert isinstance(decision, PriceDecision)
-    shelf.load()
-    return decision
-
-
-def _decide_snapshot(
-    books: "Books", held: Snapshot, status: str, reason: str, actor: str
-) -> PriceDecision:
-    if status == "accepted":
-        reading = Reading(feed_of(held), held.data, held.origin)
-        apply(books.database, books.ledger, books.shelf, reading, actor, accepted=reason)
-        return PriceDecision(status, (), held.basis)
-
-    def change(batch: Batch) -> None:
-        if not price_rows.reject_held(batch.unit, held.basis):
-            raise Conflict("The snapshot was decided about meanwhile.", code="decided")
-        detail = {"source": held.source, "basis": held.basis, "status": status, "reason": reason}
-        batch.enter("price_update", actor, [], detail)
-        batch.write(())
-
-    do(books.ledger, change)
-    return PriceDecision(status, (), held.basis)
-
-
-def _decide_updates(
-    batch: Batch, what: str, is_basis: bool, status: str, reason: str, actor: str
-) -> PriceDecision:
-    table, unit = price_updates, batch.unit
-    chosen = table.c.new_basis == what if is_basis else table.c.id == what
-    named = [PriceUpdate(*row) for row in unit.execute(select(table).where(chosen))]
-    if not named:
-        raise NotFound("price update", what)
-    waiting = [one for one in named if one.status == "quarantined"]
-    if not waiting:
-        raise Conflict(f"It was {named[0].status} already; nothing waits.", code="decided")
-    source = waiting[0].source
-    keys = sorted({(one.provider, one.model, one.context) for one in waiting})
-    decided = [
-        PriceUpdate(*row)
-        for row in unit.execute(
-            select(table).where(table.c.source == source, table.c.status == "quarantined")
-        )
-        if (row[3], row[4], row[5]) in keys
-    ]
-    price_rows.decide_updates(unit, source, keys, status, actor, batch.now_us, reason)
-    if status == "accepted":
-        price_rows.end_kept(unit, source, keys, batch.now_us)
-        price_rows.count_up(batch)
-    batch.enter(
-        "price_update", actor, [],
-        {
-            "source": source, "status": status, "basis": waiting[0].new_basis, "reason": reason,
-            "count": len(keys), "models": ["/".join(key[:2]) for key in keys[:20]],
-        },
-    )  # fmt: skip
-    batch.write(())
-    told = (
-        one._replace(status=status, decided_by=actor, decided_us=batch.now_us, reason=reason)
-        for one in decided
-    )
-    return PriceDecision(status, tuple(told))

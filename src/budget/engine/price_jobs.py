@@ -19,7 +19,13 @@ from budget.domain.answers_prices import (
     PriceUpdate,
     PriceView,
 )
-from budget.engine import price_acts, price_history, price_overrides, price_reports
+from budget.engine import (
+    price_acts,
+    price_decisions,
+    price_history,
+    price_overrides,
+    price_reports,
+)
 from budget.engine.asks import LOCAL, Caller, PriceAsk
 from budget.engine.books import Books
 from budget.engine.job import Job
@@ -124,8 +130,8 @@ class PriceJobs:
         """Let a quarantined update (by id), or all that a snapshot (by basis) holds, come into
         force.
         """
-        return price_acts.deciding(self.books, what, "accepted", reason, self.caller)
+        return price_decisions.deciding(self.books, what, "accepted", reason, self.caller)
 
     def reject_price(self, what: str, *, reason: str) -> Job[PriceDecision]:
         """Say no to a quarantined update or snapshot: the former price stays in force."""
-        return price_acts.deciding(self.books, what, "rejected", reason, self.caller)
+        return price_decisions.deciding(self.books, what, "rejected", reason, self.caller)

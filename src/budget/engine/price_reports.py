@@ -4,7 +4,7 @@ Each reads the price book as the database has it at that moment. Not here: what 
 (`costing`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import func, select
@@ -172,6 +172,16 @@ def _flags(shelved: Shelved, rates: Rates, source: str) -> tuple[str, ...]:
             reason = trusted.kept(rates)
             return () if reason is None else (reason,)
     return ()
+
+
+def conflicts(shelved: Shelved, names: Iterable[tuple[str, str]], at_us: int) -> list[str]:
+    """Those of these models about whose prices sources disagree, as `provider/model`."""
+    found: dict[str, None] = {}
+    for provider, model in names:
+        view = _view(shelved, provider, model, (), at_us)
+        if view is not None and view.status == "conflict":
+            found[f"{view.provider}/{view.model}"] = None
+    return list(found)
 
 
 def statuses(books: "Books", at_us: int) -> Callable[[str | None, str], str] | None:
