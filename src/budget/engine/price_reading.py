@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from budget.domain.errors import BudgetError, InvalidInput, Unavailable
+from budget.domain.errors import InvalidInput, Unavailable
 from budget.engine.price_applying import Reading
 from budget.engine.price_rows import Snapshot, SourceRow
 from budget.engine.price_settings import INSTALLED, PriceSettings, is_url
@@ -21,10 +21,8 @@ MAX_BYTES: Final = 64 * 2**20
 MAX_SECONDS: Final = 60.0
 
 
-class Unchanged(BudgetError):
+class Unchanged(Exception):
     """The source says what it said: nothing is to be done."""
-
-    code = "unchanged"
 
     def __init__(self, place: str | None) -> None:
         super().__init__("The source says nothing new.")
