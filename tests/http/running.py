@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from budget.engine import keys
 from budget.engine.jobs import Books
+from budget.engine.price_settings import PriceSettings
 from budget.engine.snapshots import snapshot
 from budget.http.serve import listen, make_app, make_server, url_of
 from budget.prices.book import PriceBook
@@ -84,13 +85,21 @@ def migrate(url: str) -> None:
 
 @contextlib.contextmanager
 def running(
-    target: str, *, hosts: frozenset[str] | None = None, refusal_status: int | None = None
+    target: str,
+    *,
+    hosts: frozenset[str] | None = None,
+    refusal_status: int | None = None,
+    prices: PriceBook | None = None,
+    price_settings: PriceSettings | None = None,
 ) -> Iterator[Running]:
-    """The service over a database. No model has a price but those that a budget gives it.
+    """The service over a database. Without `prices` no model has a price but what a budget says.
 
+    With `price_settings` prices are those of the database's price book.
     Nothing is swept, so that nothing is written but by what a test asks for.
     """
-    books = Books.open(target, prices=PriceBook(None), sweep=False)
+    if price_settings is None:
+        prices = prices or PriceBook(None)
+    books = Books.open(target, prices=prices, price_settings=price_settings, sweep=False)
     key = keys.make_key()
     keys.add_key(books, key, name="test", scopes="admin")
     listener = listen("127.0.0.1", 0)

@@ -38,7 +38,11 @@ class SourceFigureShape(TypedDict):
 
 
 class PriceShape(TypedDict):
-    """The price of a model at an instant, which holds from `starts_at` until `ends_at`."""
+    """The price of a model at an instant, which holds from `starts_at` until `ends_at`.
+
+    `price_type`, the costs per token (of small calls), `version`, `verified`, `effective_date` and
+    `end_date` are the same under Tekton's names.
+    """
 
     provider: str
     model: str
@@ -47,17 +51,25 @@ class PriceShape(TypedDict):
     starts_at: str | None
     ends_at: str | None
     prices: RatesShape
+    price_type: str
     input_cost_per_token: str
     output_cost_per_token: str
     source: str
     basis: str
+    version: str
     status: str
+    verified: bool
+    effective_date: str | None
+    end_date: str | None
     flags: list[str]
     sources: list[SourceFigureShape]
 
 
 class PricePeriodShape(TypedDict):
-    """A price from `starts_at` until `ends_at`; `daily` are two times of day in UTC."""
+    """A price from `starts_at` until `ends_at`; `daily` are two times of day in UTC.
+
+    `effective_date` and `end_date` are the same under Tekton's names.
+    """
 
     id: str | None
     provider: str
@@ -71,6 +83,8 @@ class PricePeriodShape(TypedDict):
     basis: str | None
     kind: str
     reason: str | None
+    effective_date: str | None
+    end_date: str | None
 
 
 class PriceOverrideShape(TypedDict):
@@ -128,10 +142,12 @@ class SourceUpdateShape(TypedDict):
 
 
 class PriceReportShape(TypedDict):
-    """What an update came to."""
+    """What an update came to: how many `sources` were read, which, and how each went."""
 
     at: str
-    sources: list[SourceUpdateShape]
+    updates_started: int
+    sources: list[str]
+    results: list[SourceUpdateShape]
 
 
 class PriceSourceShape(TypedDict):

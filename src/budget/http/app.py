@@ -28,6 +28,7 @@ MAX_HEADER_BYTES: Final = 16 * 1024
 Headers = dict[bytes, bytes]
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+_NAME: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,512}")
 _BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 _COMMON: Final = (
     (b"cache-control", b"no-store"),
@@ -130,8 +131,9 @@ def _query(route: Route, query: bytes) -> dict[str, Any]:
 
 
 def _checked_id(name: str, text: str) -> str:
-    """An id from the path; what cannot be one is nowhere to be found."""
-    if not _ID.fullmatch(text):
+    """An id, or a name, from the path; what cannot be one is nowhere to be found."""
+    form = _ID if name.endswith("_id") else _NAME
+    if not form.fullmatch(text):
         raise NotFound(name.removesuffix("_id").replace("usage", "usage record"), text[:80])
     return text
 

@@ -28,7 +28,8 @@ class Service:
     """What a running service is: its books, what it is called, and since when it runs.
 
     `instance` tells this run from any other. `hosts` are the names it may be called by; None: any.
-    `refusal_status` is that of every refusal; None: by the limit that refuses.
+    `refusal_status` is that of every refusal; None: by the limit that refuses. Who reads sources of
+    prices holds `updating`.
     """
 
     budget: AsyncBudget
@@ -38,6 +39,7 @@ class Service:
     hosts: frozenset[str] | None = None
     refusal_status: int | None = None
     started: float = field(default_factory=time.monotonic)
+    updating: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Pulse:

@@ -8,14 +8,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypedDict
 
-from budget.domain import shapes, wire
+from budget.domain import shapes, shapes_prices, shapes_rating, wire
 from budget.domain.budgets import POLICY_FIELDS
 from budget.domain.usage import UNITS, Usage
-from budget.engine.asks import AllocationAsk, CostAsk, ExtendAsk, ReportAsk, UsageAsk
+from budget.engine.asks import (
+    AllocationAsk,
+    CostAsk,
+    ExtendAsk,
+    PriceAsk,
+    ReportAsk,
+    RerateAsk,
+    UsageAsk,
+    WhatIfAsk,
+)
 from budget.engine.budgets import BudgetAsk
 from budget.engine.jobs import Jobs
 from budget.engine.policies import PolicyAsk
-from budget.http import handlers
+from budget.http import handlers, prices
 from budget.http.calls import Handler, act, act_of_key
 from budget.http.queries import Parameter, count, flag, text
 from budget.prices.book import CONTEXT_NAMES
@@ -76,6 +85,9 @@ NESTED: Final[Mapping[str, frozenset[str]]] = {
 """Objects within a body whose fields are named by us; in other objects the caller names them."""
 
 PAGED: Final[Mapping[str, Parameter]] = {"limit": count, "cursor": text}
+PRICES: Final[Mapping[str, Parameter]] = {
+    **PAGED, "provider": text, "model": text, "search": text, "status": text,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,7 @@ usage_page = handlers.page_of(wire.usage_record)
 change_budget = act(Jobs.change_budget, wire.changed_budget)
 verify = act(Jobs.verify, wire.verification)
 change_policy = act(Jobs.change_policy, wire.changed_policy)
+list_prices = act(Jobs.prices, prices.price_page)
 
 # The paths that calls wait for come first: they are tried in this order.
 ROUTES: Final[tuple[Route, ...]] = (
@@ -165,6 +178,36 @@ ROUTES: Final[tuple[Route, ...]] = (
           TopUpAsk, shapes.MadeTopUpShape, 201),
     Route("POST", f"{V1}/prices/calculate", "read", act(Jobs.calculate, wire.calculation),
           CostAsk, shapes.CalculationShape),
+    Route("GET", f"{V1}/prices", "read", list_prices, answer=shapes.PageShape, query=PRICES),
+    Route("PUT", f"{V1}/prices", "admin", prices.set_price,
+          PriceAsk, shapes_prices.PriceOverrideShape),
+    Route("POST", f"{V1}/prices/overrides/{{override_id}}/end", "admin", prices.end_price,
+          prices.EndAsk, shapes_prices.PriceOverrideShape),
+    Route("GET", f"{V1}/prices/current", "read", prices.current,
+          answer=shapes_prices.PriceShape, query={"provider": text, "model": text, "at": text}),
+    Route("POST", f"{V1}/prices/current", "read", prices.current,
+          prices.CurrentAsk, shapes_prices.PriceShape),
+    Route("GET", f"{V1}/prices/history/{{provider}}/{{model:path}}", "read",
+          act(Jobs.price_history, prices.period_page), answer=shapes.PageShape),
+    Route("GET", f"{V1}/prices/compare", "read", prices.compare,
+          answer=shapes_prices.PriceComparisonShape, query={"provider": text, "model": text}),
+    Route("GET", f"{V1}/prices/sources", "read", act(Jobs.price_sources, prices.source_page),
+          answer=shapes.PageShape),
+    Route("GET", f"{V1}/prices/updates", "read", act(Jobs.price_updates, prices.update_page),
+          answer=shapes.PageShape,
+          query={**PAGED, "status": text, "source": text, "provider": text, "model": text}),
+    Route("POST", f"{V1}/prices/updates/{{update:path}}/accept", "admin", prices.accept,
+          prices.DecideAsk, shapes_prices.PriceDecisionShape),
+    Route("POST", f"{V1}/prices/updates/{{update:path}}/reject", "admin", prices.reject,
+          prices.DecideAsk, shapes_prices.PriceDecisionShape),
+    Route("POST", f"{V1}/prices/update", "admin", prices.update,
+          prices.UpdateAsk, shapes_prices.PriceReportShape),
+    Route("POST", f"{V1}/prices/rerate", "admin", act(Jobs.rerate, wire.rerating),
+          RerateAsk, shapes_rating.ReratingShape),
+    Route("POST", f"{V1}/prices/whatif", "read", act(Jobs.what_if, wire.what_if),
+          WhatIfAsk, shapes_rating.WhatIfShape),
+    Route("GET", f"{V1}/prices/coverage", "read", act(Jobs.coverage, wire.coverage),
+          answer=shapes_rating.CoverageShape, query={"since": text, "until": text}),
     Route("GET", f"{V1}/events", "read", act(Jobs.events, handlers.event_page),
           answer=shapes.PageShape, query={"after": text, "limit": count, "kind": text}),
     Route("GET", f"{V1}/verify", "read", verify,
@@ -173,6 +216,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/api/check", "spend", handlers.check, AllocationAsk, shapes.CheckShape),
     Route("POST", "/api/record", "spend", report, ReportAsk, shapes.ReceiptShape, 201),
     Route("GET", "/api/status", "read", handlers.status, query=None),
+    Route("GET", "/api/providers/prices", "read", list_prices,
+          answer=shapes.PageShape, query=PRICES),
     Route("GET", "/health", "open", handlers.health),
     Route("GET", "/ready", "open", handlers.ready),
     Route("GET", "/", "open", handlers.root),

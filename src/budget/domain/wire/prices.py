@@ -47,11 +47,16 @@ def price(answer: PriceView) -> PriceShape:
         "starts_at": _instant(answer.from_us),
         "ends_at": _instant(answer.until_us),
         "prices": rates(answer.rates),
+        "price_type": price_type(answer.rates),
         "input_cost_per_token": format_pico_usd(rate_at(answer.rates.input, 0)),
         "output_cost_per_token": format_pico_usd(rate_at(answer.rates.output, 0)),
         "source": answer.source,
         "basis": answer.rates.basis,
+        "version": version_of(answer.rates.basis),
         "status": answer.status,
+        "verified": answer.status == "verified",
+        "effective_date": _instant(answer.from_us),
+        "end_date": _instant(answer.until_us),
         "flags": list(answer.flags),
         "sources": [_figure(figure) for figure in answer.figures],
     }
@@ -72,6 +77,8 @@ def price_period(answer: PricePeriod) -> PricePeriodShape:
         "basis": None if answer.rates is None else answer.rates.basis,
         "kind": answer.kind,
         "reason": answer.reason,
+        "effective_date": _instant(answer.from_us),
+        "end_date": _instant(answer.until_us),
     }
 
 
@@ -121,7 +128,9 @@ def price_report(answer: PriceReport) -> PriceReportShape:
     """What an update of prices came to."""
     return {
         "at": to_rfc3339(answer.at_us),
-        "sources": [
+        "updates_started": len(answer.sources),
+        "sources": [one.source for one in answer.sources],
+        "results": [
             {
                 "source": one.source,
                 "status": one.status,
@@ -212,6 +221,29 @@ def _rate(rate: Rate, per: int = MTOK) -> RateShape:
     if isinstance(rate, int):
         return format_pico_usd(rate * per)
     return [[start, format_pico_usd(pico * per)] for start, pico in rate]
+
+
+_TYPES: Final = (
+    ("characters", "character_based"),
+    ("images", "image_based"),
+    ("pixels", "image_based"),
+    ("milliseconds", "time_based"),
+)
+
+
+def price_type(answer: Rates) -> str:
+    """What is counted first of all, in Tekton's words; what is free is so by the token."""
+    if rate_at(answer.input, 0) or rate_at(answer.output, 0):
+        return "token_based"
+    units = {unit for unit, _ in answer.units}
+    found = next((told for unit, told in _TYPES if unit in units), None)
+    return found or ("fixed" if answer.request else "token_based")
+
+
+def version_of(basis: str) -> str:
+    """The version in a basis such as `source/version/sha256`; of others what stands last."""
+    parts = basis.split("/")
+    return parts[1] if len(parts) > 2 else parts[-1]
 
 
 def _price(pico: int | None, per: int) -> str | None:
