@@ -21,8 +21,13 @@ _COMMANDS: Final = (
     ("limits:set_limit", "set-limit", "Set how much may be spent in a period."),
     ("verify:verify", "verify", "Recompute the books and list whatever does not add up."),
     ("costs:calc_cost", "calc-cost", "Say what usage of a model costs, line by line."),
+    ("whatif:what_if", "whatif", "Say what past usage would have cost on other models."),
     ("replay:replay", "replay", "Drive a recorded trace of calls through the service."),
     ("key:key", "key", "Print the key that the commands of this machine use."),
+)
+_PRICES: Final = (
+    ("rerate:rerate", "rerate", "Say what past usage costs now; with --apply, book that."),
+    ("coverage:coverage", "coverage", "Say how much of what was called has a price."),
 )
 
 
@@ -42,6 +47,15 @@ def make_app() -> App:
     )
     for order, (place, name, help_text) in enumerate(_COMMANDS):
         app.command(f"budget.cli.{place}", name=name, help=help_text, sort_key=order)
+    prices = App(
+        name="prices",
+        help="Prices: what past usage costs at them, and how much of it they cover.",
+        version_flags=(),
+        sort_key=len(_COMMANDS),
+    )
+    for order, (place, name, help_text) in enumerate(_PRICES):
+        prices.command(f"budget.cli.{place}", name=name, help=help_text, sort_key=order)
+    app.command(prices)
     app.command("budget.cli.limits:set_limit", name="set_limit", show=False)
     app.command("budget.cli.costs:calc_cost", name="calc_cost", show=False)
     app.meta.suppress_keyboard_interrupt = False

@@ -20,10 +20,12 @@ from budget.domain.shapes import (
     PolicyShape,
     VerificationShape,
 )
+from budget.domain.shapes_rating import CoverageShape, ReratingShape, WhatIfShape
 
 if TYPE_CHECKING:
     from budget.engine.budget import Budget
     from budget.engine.settings import Settings
+    from budget.prices.book import PriceBook
 
 PAGE: Final = 1000
 
@@ -59,6 +61,15 @@ class Books(Protocol):
 
     def verify(self, tell: Tell) -> VerificationShape:
         """Recompute the books; `tell` hears (rows done, rows in all), or nothing."""
+
+    def rerate(self, asked: Ask, tell: Tell) -> ReratingShape:
+        """Price usage again; `tell` hears (records done, records in all), or nothing."""
+
+    def what_if(self, asked: Ask, tell: Tell) -> WhatIfShape:
+        """Price usage on other models."""
+
+    def coverage(self, asked: Ask) -> CoverageShape:
+        """How much of what was seen has a price."""
 
 
 class NoLedger(NotFound):
@@ -129,6 +140,24 @@ class InProcess:
 
         return wire.verification(verify(self._budget.books.database, progress=tell))
 
+    def rerate(self, asked: Ask, tell: Tell, book: "PriceBook | None" = None) -> ReratingShape:
+        """Price usage again, at the prices of another book if there is one."""
+        from budget.domain import wire
+
+        return wire.rerating(self._budget.rerate(**asked, book=book, progress=tell))
+
+    def what_if(self, asked: Ask, tell: Tell) -> WhatIfShape:
+        """Price usage on other models."""
+        from budget.domain import wire
+
+        return wire.what_if(self._budget.what_if(**asked, progress=tell))
+
+    def coverage(self, asked: Ask) -> CoverageShape:
+        """How much of what was seen has a price."""
+        from budget.domain import wire
+
+        return wire.coverage(self._budget.coverage(**asked))
+
 
 def calculate(face: Face, ask: Ask) -> CalculationShape:
     """What usage costs: at the prices of the service if one is asked, else at those of this
@@ -154,10 +183,11 @@ def calculate(face: Face, ask: Ask) -> CalculationShape:
 
 
 @contextmanager
-def open_books(face: Face, *, create: bool = False) -> Iterator[Books]:
+def open_books(face: Face, *, create: bool = False, priced: bool = False) -> Iterator[Books]:
     """The books that were asked for: a service where one answers, else the database itself.
 
-    Only with `create` is a database made where there is none; else NotFound says so.
+    Only with `create` is a database made where there is none; else NotFound says so. Only with
+    `priced` are the prices loaded, which takes a while.
     """
     from budget.engine.settings import Settings
 
@@ -168,14 +198,39 @@ def open_books(face: Face, *, create: bool = False) -> Iterator[Books]:
         with Service(url, find_key(settings, url, settings.target)) as service:
             yield service
         return
+    with _open_database(settings, create=create, priced=priced) as opened:
+        yield opened
+
+
+@contextmanager
+def open_database(face: Face) -> Iterator[InProcess]:
+    """The database that was asked for, with its prices, opened here even beside a service.
+
+    InvalidInput where a service was named, whose database nobody knows here.
+    """
+    from budget.engine.settings import Settings
+
+    settings = Settings.read(target=face.target)
+    check_target(settings.target)
+    if settings.target.startswith(_ADDRESSES):
+        raise InvalidInput(
+            "target", "must be a database: this is read and priced here.", _FORMS[:2]
+        )
+    with _open_database(settings, create=False, priced=True) as opened:
+        yield opened
+
+
+@contextmanager
+def _open_database(settings: "Settings", *, create: bool, priced: bool) -> Iterator[InProcess]:
     file = _file(settings.target)
     if file is not None and not create and not file.exists():
         raise NoLedger(file)
     from budget.engine.budget import Budget
     from budget.prices.book import PriceBook
+    from budget.prices.own import book_with
 
-    # Nothing is priced here, and loading the prices would take a while.
-    with Budget.open(settings.target, prices=PriceBook(None), sweep=False) as budget:
+    prices = book_with(settings.prices) if priced else PriceBook(None)
+    with Budget.open(settings.target, prices=prices, sweep=False) as budget:
         yield InProcess(budget, settings.target)
 
 

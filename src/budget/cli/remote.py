@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from budget.cli.exits import Answered
 from budget.domain.errors import InvalidInput, Unavailable
 from budget.domain.shapes import BalanceShape, BudgetShape, PolicyShape, VerificationShape
+from budget.domain.shapes_rating import CoverageShape, ReratingShape, WhatIfShape
 
 if TYPE_CHECKING:
     import httpx2
@@ -187,4 +188,25 @@ class Service:
         """Have the service recompute its books; it does not tell how far it has come."""
         del tell
         found: VerificationShape = self.call("GET", "/verify", timeout_seconds=VERIFY_SECONDS)
+        return found
+
+    def rerate(self, asked: Json, tell: object) -> ReratingShape:
+        """Have the service price usage again; it does not tell how far it has come. So below."""
+        del tell
+        found: ReratingShape = self.call(
+            "POST", "/prices/rerate", asked, timeout_seconds=VERIFY_SECONDS
+        )
+        return found
+
+    def what_if(self, asked: Json, tell: object) -> WhatIfShape:
+        """Have the service price usage on other models."""
+        del tell
+        found: WhatIfShape = self.call(
+            "POST", "/prices/whatif", asked, timeout_seconds=VERIFY_SECONDS
+        )
+        return found
+
+    def coverage(self, asked: Mapping[str, str]) -> CoverageShape:
+        """How much of what was seen has a price."""
+        found: CoverageShape = self.call("GET", "/prices/coverage", None, asked)
         return found
