@@ -8,7 +8,7 @@ import pytest
 from budget.domain.pricing import Rates, validated_rates
 from budget.prices.book import DAY_US, Piece, PriceBook, Schedule, Scheduled, bundled_book
 from budget.prices.bundled import bundled_prices
-from budget.prices.corrections import CORRECTIONS, Correction, corrected
+from budget.prices.corrections import CORRECTIONS, LEFT_OUT, Correction, corrected
 
 
 def us(*when: int) -> int:
@@ -96,13 +96,24 @@ def test_the_interval_of_corrected_rates_ends_where_they_change() -> None:
     assert put_right.at(end)[1:] == (end, 2**63 - 1)
 
 
+def test_names_that_genai_prices_does_not_know_are_priced(book: PriceBook) -> None:
+    assert rates_of(book, "x-ai", "grok-build-latest", NOW).model == "grok-4.5"
+    before = rates_of(book, "mistral", "ministral-3b-latest", us(2025, 12, 1))
+    assert (before.model, before.input) == ("ministral-3b", 40_000)
+    after = rates_of(book, "mistral", "ministral-3b-latest", us(2025, 12, 2))
+    assert (after.model, after.input) == ("ministral-3b-2512", 100_000)
+    for provider, name in LEFT_OUT:
+        assert bundled_prices()._listed(provider, name, ()) is None
+
+
 NAMED = [(step, name) for step in CORRECTIONS for name in step.names]
 
 
 @pytest.mark.parametrize(("step", "name"), NAMED, ids=[name for _, name in NAMED])
 def test_every_correction_is_sound_and_still_needed(step: Correction, name: str) -> None:
     assert step.source.startswith("https://")
-    listed = bundled_prices()._listed(step.provider, name, step.context)
+    meant = LEFT_OUT.get((step.provider, name), name)
+    listed = bundled_prices()._listed(step.provider, meant, step.context)
     assert listed is not None
     day_us = step.start_us or (NOW if step.end_us is None else step.end_us - 7 * DAY_US)
     moments = [day_us + hour * DAY_US // 24 for hour in range(7 * 24)]

@@ -16,7 +16,7 @@ from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rate, Rates, validated_rates
 from budget.domain.usage import MAX_TOKENS
 from budget.prices.book import DAY_US, Context, Piece, Schedule, Scheduled
-from budget.prices.corrections import corrected
+from budget.prices.corrections import LEFT_OUT, corrected
 
 if TYPE_CHECKING:
     from genai_prices.types import (
@@ -98,6 +98,9 @@ class BundledPrices:
     def schedule(self, provider: str | None, model: str, context: Context = ()) -> Scheduled | None:
         """A model's prices over time, matched as genai-prices matches; None if it knows none."""
         found = self._listed(provider, model, context)
+        if found is None and provider is not None:
+            meant = LEFT_OUT.get((self.provider_id(provider) or "", model.strip().lower()))
+            found = None if meant is None else self._listed(provider, meant, context)
         if found is None:
             return None
         seller, listed = found

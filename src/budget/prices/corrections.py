@@ -178,6 +178,10 @@ CORRECTIONS: Final[tuple[Correction, ...]] = (
         "mistral-large-2512", "https://github.com/simonw/llm-prices/pull/63", _us(2025, 12, 2),
     ),
     Correction(
+        "mistral", ("ministral-3b-latest",), ((40_000, 40_000, None),),
+        "ministral-3b-2512", "https://github.com/simonw/llm-prices/pull/63", _us(2025, 12, 2),
+    ),
+    Correction(
         "mistral", ("mistral-medium",), ((400_000, 2_000_000, 40_000),),
         "mistral-medium-3-5", _ALIASES, _us(2026, 6, 16),
     ),
@@ -202,6 +206,16 @@ CORRECTIONS: Final[tuple[Correction, ...]] = (
         "grok-4.7", "https://docs.x.ai/developers/pricing", _us(2026, 9, 21),
     ),
 )  # fmt: skip
+
+LEFT_OUT: Final[Mapping[tuple[str, str], str]] = {
+    ("mistral", "ministral-3b-latest"): "ministral-3b",
+    ("x-ai", "grok-build-latest"): "grok-4.5",
+}
+"""Names that genai-prices does not know, by provider, and a model that they mean or meant first.
+
+Their pages: https://docs.mistral.ai/models/ministral-3-3b-25-12 and xAI's list of its models at
+https://api.x.ai/v1/language-models, as LiteLLM has it.
+"""
 
 
 def _by_name() -> Mapping[tuple[str, str], tuple[Correction, ...]]:
