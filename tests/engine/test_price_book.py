@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from budget.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
-from budget.engine import price_rows
+from budget.engine import price_reports, price_rows
 from budget.engine.asks import Caller
 from budget.engine.budget import Budget
 from budget.prices.book import PriceBook
@@ -519,3 +519,42 @@ def test_a_snapshot_that_cannot_be_read_leaves_the_other_sources(
         assert budget.calculate(model="gpt-4o", input_tokens=10**6).cost.cost_nanos == 2.5 * USD
         with pytest.raises(NotFound):
             nanos(budget, "a")
+
+
+def test_coverage_tells_how_sure_the_prices_of_what_was_seen_are(
+    books: Budget, source: Source
+) -> None:
+    gpt_4o = {
+        "litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 0.0000025,
+        "output_cost_per_token": 0.00001,
+    }  # fmt: skip
+    source.says(FOUR, **{"gpt-4o": gpt_4o})
+    updated(books)
+    for model in ("gpt-4o", "a", "unheard-of"):
+        provider = "openai" if model == "gpt-4o" else "groq"
+        books.record_usage(provider=provider, model=model, input_tokens=1)
+    books.set_price(provider="groq", model="d", input="1", output="1", reason="contract")
+    books.record_usage(provider="groq", model="d", input_tokens=1)
+    found = books.coverage(until="2026-05-15T13:00:00Z")
+    assert {status: seen.models for status, seen in found.by_status.items()} == {
+        "verified": 1, "unverified": 1, "conflict": 0, "own": 1, "unpriced": 1,
+    }  # fmt: skip
+
+
+def test_usage_is_rerated_under_any_snapshot(books: Budget, clock: Clock, source: Source) -> None:
+    first = updated(books).basis
+    assert first is not None
+    books.record_usage(provider="groq", model="a", input_tokens=1_000_000)
+    clock.move(1)
+    source.says({**FOUR, "a": ("1.5", "2")})
+    second = updated(books).basis
+    assert second is not None
+    # In force is what the call cost at its time; the newer snapshot alone says 1.50 of any time.
+    for basis, difference in ((None, 0), (first, 0), (second, 500_000_000)):
+        book = None if basis is None else price_reports.book_of(books.books, basis)
+        told_now = books.rerate(
+            book=book, since="2026-05-15T11:00:00Z", until="2026-05-15T13:00:00Z"
+        )
+        assert told_now.new_nanos - told_now.old_nanos == difference
+    with pytest.raises(NotFound):
+        price_reports.book_of(books.books, "litellm/2026-01-01/000000000000")

@@ -29,6 +29,7 @@ from budget.engine import (
     coverage,
     intake,
     policies,
+    price_reports,
     reports,
     rerating,
     top_ups,
@@ -298,5 +299,10 @@ class Jobs(PriceJobs):
     def coverage(self, *, since: str | None = None, until: str | None = None) -> Job[Coverage]:
         """Say how much of what was seen has a price now, and how sure that is."""
         ask = {"since": since, "until": until}
-        database, prices = self.books.database, self.books.prices
-        return Job(read=lambda: coverage.coverage(database, prices, database.now_us(), ask))
+        at, now_us = self.books, self.books.database.now_us()
+
+        def read() -> Coverage:
+            status_of = price_reports.statuses(at, now_us)  # first: it looks for a newer book
+            return coverage.coverage(at.database, at.prices, now_us, ask, status_of)
+
+        return Job(read=read)
