@@ -89,11 +89,7 @@ def test_any_period_is_counted_to_the_hour(seen: Books) -> None:
 
 
 def test_how_sure_a_price_is_may_be_told_by_who_knows(seen: Books) -> None:
-    database = seen.books.database
-    found = coverage(
-        database, PRICES, database.now_us(), {},
-        lambda _, model: "verified" if model == "m" else "conflict",
-    )  # fmt: skip
+    found = coverage(seen.books, {}, lambda _, model: "verified" if model == "m" else "conflict")
     assert found.by_status["verified"].calls == 2
     assert [(one.model, one.status) for one in found.uncovered] == [
         ("n", "unpriced"),

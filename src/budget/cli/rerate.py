@@ -45,6 +45,7 @@ def rerate(
     model: str | None = None,
     provider: str | None = None,
     attribute: Annotated[tuple[str, ...], Parameter(metavar="KEY=VALUE")] = (),
+    basis: str | None = None,
     book: Path | None = None,
     apply: bool = False,
     reason: str | None = None,
@@ -68,16 +69,19 @@ def rerate(
     attribute:
         Only usage with this attribute, such as team=search or team=web*; may be given several
         times.
+    basis:
+        Price with this snapshot of a source, instead of what that source says now.
     book:
-        An own price file to price with, instead of the prices in force; read by this command, so
-        the target must be a database.
+        Price with this file of own prices, instead of the one that is configured; read by this
+        command, so the target must be a database.
     apply:
         Book the differences.
     reason:
         Why, kept with each record; needed with --apply.
     """
     ask: Ask = span(since, until)
-    ask |= {name: text for name, text in (("model", model), ("provider", provider)) if text}
+    named = (("model", model), ("provider", provider), ("basis", basis))
+    ask |= {name: text for name, text in named if text}
     if attribute:
         ask["scope"] = parse_pairs(attribute)
     if apply:
@@ -102,14 +106,9 @@ def _run(face: Face, ask: Ask, book: Path | None) -> ReratingShape:
         def tell(done: int, total: int) -> None:
             progress.update(bar, completed=done, total=total)
 
-        if book is None:
-            with open_books(face, priced=True) as books:
-                return books.rerate(ask, tell)
-        from budget.prices.own import book_with
-
-        prices = book_with(book)
-        with open_database(face) as database:
-            return database.rerate(ask, tell, prices)
+        opened = open_books(face, priced=True) if book is None else open_database(face, book)
+        with opened as books:
+            return books.rerate(ask, tell)
 
 
 def _show(face: Face, told: ReratingShape) -> None:

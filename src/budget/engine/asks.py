@@ -147,8 +147,12 @@ class PastAsk(TypedDict, total=False):
 
 
 class RerateAsk(PastAsk, total=False):
-    """What `rerate` takes: with `apply` and a `reason` the differences are booked."""
+    """What `rerate` takes: with `apply` and a `reason` the differences are booked.
 
+    `basis`: the snapshot of a source to price with, in place of what it says now.
+    """
+
+    basis: str
     apply: bool
     reason: str
 

@@ -12,12 +12,13 @@ from sqlalchemy import Connection, and_, func, or_, select
 from budget.domain.answers_prices import STATUSES
 from budget.domain.answers_rating import UNPRICED, Coverage, Seen, SeenModel
 from budget.domain.budgets import BPS
+from budget.engine.books import Books
 from budget.engine.past import span
+from budget.engine.price_reports import statuses
 from budget.engine.rows import DAY_US, HOUR_US
 from budget.engine.snapshots import snapshot
 from budget.prices.book import PriceBook
 from budget.storage import schema
-from budget.storage.database import Database
 
 MAX_UNCOVERED: Final = 1000
 SURE: Final = frozenset({"verified", "own"})
@@ -30,23 +31,19 @@ StatusOf = Callable[[str | None, str], str]
 _r, _s = schema.rollups.c, schema.series.c
 
 
-def coverage(
-    database: Database,
-    book: PriceBook,
-    now_us: int,
-    ask: Mapping[str, Any],
-    status_of: StatusOf | None = None,
-) -> Coverage:
+def coverage(books: Books, ask: Mapping[str, Any], status_of: StatusOf | None = None) -> Coverage:
     """What was seen from the hour of `since` to that of `until` (the last 30 days unless given).
 
-    `status_of` tells how sure a price is; without it what sources say is `unverified`, and what
-    the operator says `own`.
+    `status_of` tells how sure a price is; without it the database's sources do.
     """
+    now_us = books.database.now_us()
     since_us, until_us = span(ask, now_us)
     since_us -= since_us % HOUR_US
     until_us += -until_us % HOUR_US
-    status_of = status_of or unverified(book, now_us)
-    with snapshot(database) as connection:
+    known = status_of or statuses(books, now_us)  # first: it looks for a newer book
+    book = books.prices
+    status_of = known or unverified(book, now_us)
+    with snapshot(books.database) as connection:
         seen = [
             _seen_model(row, book, now_us, status_of)
             for row in _read(connection, since_us, until_us)

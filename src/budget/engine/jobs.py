@@ -29,7 +29,6 @@ from budget.engine import (
     coverage,
     intake,
     policies,
-    price_reports,
     reports,
     rerating,
     top_ups,
@@ -273,18 +272,15 @@ class Jobs(PriceJobs):
         progress: Progress | None = None,
         **ask: Unpack[RerateAsk],
     ) -> Job[Rerating]:
-        """Say what usage since a time costs at the prices in force now, or in another book.
+        """Say what usage since a time costs at the prices in force now, or by another book.
 
+        `basis` names a snapshot whose prices count in place of its source's; `book` is any other.
         With `apply` and a `reason` what differs is booked, as corrections; run again, it changes
         nothing more.
         """
         at, caller = self.books, self.caller
         asked = rerating.parse_rerate(ask, caller, at.database.now_us())
-        return Job(
-            read=lambda: rerating.rerate(
-                at.database, at.ledger, at.prices if book is None else book, asked, caller, progress
-            )
-        )
+        return Job(read=lambda: rerating.rerate(at, asked, caller, book, progress))
 
     def what_if(self, *, progress: Progress | None = None, **ask: Unpack[WhatIfAsk]) -> Job[WhatIf]:
         """Say what past usage would have cost with models exchanged. Nothing is booked."""
@@ -299,10 +295,4 @@ class Jobs(PriceJobs):
     def coverage(self, *, since: str | None = None, until: str | None = None) -> Job[Coverage]:
         """Say how much of what was seen has a price now, and how sure that is."""
         ask = {"since": since, "until": until}
-        at, now_us = self.books, self.books.database.now_us()
-
-        def read() -> Coverage:
-            status_of = price_reports.statuses(at, now_us)  # first: it looks for a newer book
-            return coverage.coverage(at.database, at.prices, now_us, ask, status_of)
-
-        return Job(read=read)
+        return Job(read=lambda: coverage.coverage(self.books, ask))

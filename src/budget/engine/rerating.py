@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from budget.domain.answers_rating import RatedBasis, RatedModel, Rerated, Rerating
+from budget.domain.attributes import parse_value
 from budget.domain.errors import (
     BudgetError,
     Conflict,
@@ -23,13 +24,14 @@ from budget.domain.errors import (
 from budget.domain.money import MAX_HOLD_NANOS, format_usd
 from budget.domain.pricing import Rates, cost_nanos, unpriced_units
 from budget.engine.asks import Caller, RerateAsk
+from budget.engine.books import Books
 from budget.engine.commands import Correct
 from budget.engine.fields import only_fields, parse_flag, parse_reason, request_hash
 from budget.engine.ids import new_id
 from budget.engine.ledger import Ledger, Ticket
 from budget.engine.past import PastRecord, Progress, Wanted, pages, wanted
+from budget.engine.price_reports import book_of
 from budget.prices.book import PriceBook
-from budget.storage.database import Database
 
 MAX_LARGEST: Final = 20
 MAX_GROUPS: Final = 1000
@@ -42,9 +44,13 @@ _FIELDS: Final = frozenset(RerateAsk.__annotations__)
 
 
 class Rerate(NamedTuple):
-    """Which records to price again and, with a `reason`, to book so; None: only to look."""
+    """Which records to price again, by the prices of which snapshot (None: those in force).
+
+    With a `reason` what differs is booked; None: only to look.
+    """
 
     wanted: Wanted
+    basis: str | None = None
     reason: str | None = None
 
 
@@ -54,32 +60,35 @@ def parse_rerate(ask: Mapping[str, Any], caller: Caller, now_us: int) -> Rerate:
     if ask.get("since") is None:
         raise InvalidInput("since", "is required: the time from which on usage is re-rated.")
     chosen = wanted(ask, now_us)
+    basis = None if ask.get("basis") is None else parse_value(ask["basis"], "basis")
     if not parse_flag(ask, "apply"):
         if ask.get("reason") is not None:
             raise InvalidInput("reason", "says why differences are booked; give apply with it.")
-        return Rerate(chosen)
+        return Rerate(chosen, basis)
     if not caller.manage:
         raise Forbidden("This key may not correct usage; use one with the right `manage`.")
-    return Rerate(chosen, parse_reason(ask.get("reason")))
+    return Rerate(chosen, basis, parse_reason(ask.get("reason")))
 
 
 def rerate(
-    database: Database,
-    ledger: Ledger,
-    book: PriceBook,
+    books: Books,
     asked: Rerate,
     caller: Caller,
+    book: PriceBook | None = None,
     progress: Progress | None = None,
 ) -> Rerating:
     """Price the records again and, if that was asked, book what differs, page by page.
 
+    At the prices of `book`, else of the snapshot named, else of now. NotFound for no snapshot.
     An error on the way leaves what was booked before it; running it again goes on from there.
     """
+    if book is None:
+        book = books.prices if asked.basis is None else book_of(books, asked.basis)
     tally = _Tally()
-    for records in pages(database, asked.wanted, progress):
+    for records in pages(books.database, asked.wanted, progress):
         changed = tally.rate(records, book)
         if asked.reason is not None:
-            _book(ledger, changed, asked.reason, caller, tally)
+            _book(books.ledger, changed, asked.reason, caller, tally)
     return tally.answer(book.basis, asked)
 
 
