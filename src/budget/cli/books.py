@@ -7,6 +7,7 @@ calls that spend; `replay` makes those through the service.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -24,8 +25,8 @@ from budget.domain.shapes_rating import CoverageShape, ReratingShape, WhatIfShap
 
 if TYPE_CHECKING:
     from budget.engine.budget import Budget
+    from budget.engine.price_settings import PriceSettings
     from budget.engine.settings import Settings
-    from budget.prices.book import PriceBook
 
 PAGE: Final = 1000
 
@@ -140,11 +141,11 @@ class InProcess:
 
         return wire.verification(verify(self._budget.books.database, progress=tell))
 
-    def rerate(self, asked: Ask, tell: Tell, book: "PriceBook | None" = None) -> ReratingShape:
-        """Price usage again, at the prices of another book if there is one."""
+    def rerate(self, asked: Ask, tell: Tell) -> ReratingShape:
+        """Price usage again."""
         from budget.domain import wire
 
-        return wire.rerating(self._budget.rerate(**asked, book=book, progress=tell))
+        return wire.rerating(self._budget.rerate(**asked, progress=tell))
 
     def what_if(self, asked: Ask, tell: Tell) -> WhatIfShape:
         """Price usage on other models."""
@@ -198,14 +199,16 @@ def open_books(face: Face, *, create: bool = False, priced: bool = False) -> Ite
         with Service(url, find_key(settings, url, settings.target)) as service:
             yield service
         return
-    with _open_database(settings, create=create, priced=priced) as opened:
+    prices = settings.price_settings if priced else None
+    with _open_database(settings, create=create, prices=prices) as opened:
         yield opened
 
 
 @contextmanager
-def open_database(face: Face) -> Iterator[InProcess]:
+def open_database(face: Face, own: Path | None = None) -> Iterator[InProcess]:
     """The database that was asked for, with its prices, opened here even beside a service.
 
+    `own` is another file of own prices than the one that is configured.
     InvalidInput where a service was named, whose database nobody knows here.
     """
     from budget.engine.settings import Settings
@@ -216,21 +219,26 @@ def open_database(face: Face) -> Iterator[InProcess]:
         raise InvalidInput(
             "target", "must be a database: this is read and priced here.", _FORMS[:2]
         )
-    with _open_database(settings, create=False, priced=True) as opened:
+    prices = settings.price_settings if own is None else replace(settings.price_settings, own=own)
+    with _open_database(settings, create=False, prices=prices) as opened:
         yield opened
 
 
 @contextmanager
-def _open_database(settings: "Settings", *, create: bool, priced: bool) -> Iterator[InProcess]:
+def _open_database(
+    settings: "Settings", *, create: bool, prices: "PriceSettings | None"
+) -> Iterator[InProcess]:
     file = _file(settings.target)
     if file is not None and not create and not file.exists():
         raise NoLedger(file)
     from budget.engine.budget import Budget
     from budget.prices.book import PriceBook
-    from budget.prices.own import book_with
+    from budget.engine.books import Books as Opened
 
-    prices = book_with(settings.prices) if priced else PriceBook(None)
-    with Budget.open(settings.target, prices=prices, sweep=False) as budget:
+    # Where nothing is priced the prices are not loaded: that takes a while.
+    given = PriceBook(None) if prices is None else None
+    opened = Opened.open(settings.target, prices=given, price_settings=prices, sweep=False)
+    with Budget(opened) as budget:
         yield InProcess(budget, settings.target)
 
 
