@@ -7,12 +7,12 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench faults clean
+.PHONY: help run test check bench agreement faults clean
 
 help: ## Show this list
 	@echo "Usage: make <verb> [ARGS='...'] [PYTHON=python3.12]"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/installed ## Start the service on http://127.0.0.1:8013 (ARGS="--port 9000" and the like)
 	@$(BIN)/budget serve $(ARGS)
@@ -28,6 +28,9 @@ check: $(VENV)/installed-dev ## Lint, formatting, types, and which floor may imp
 
 bench: $(VENV)/installed-dev ## Measure speed and memory; prints the figures with the machine and the date
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+agreement: $(VENV)/installed-dev ## Compare our prices with those of LiteLLM (ARGS=map.json)
+	@$(BIN)/python -m benchmarks.agreement $(ARGS)
 
 faults: $(VENV)/installed-dev ## Run the long tests too: crashes, races, thousands of random histories
 	@$(BIN)/python -m pytest --faults -n 2 --dist loadfile $(ARGS)

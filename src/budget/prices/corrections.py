@@ -128,6 +128,7 @@ _PEAK: Final[tuple[Stated, ...]] = ((300_000, 1_200_000, 6_000),)
 _PRO_PEAK: Final[tuple[Stated, ...]] = ((1_320_000, 3_960_000, 44_000),)
 _PEAKS_US: Final = _us(2026, 8, 17)
 _V41_US: Final = _us(2026, 9, 10)
+_VERTEX: Final = "https://cloud.google.com/gemini-enterprise-agent-platform/generative-ai/pricing"
 _ALIASES: Final = "https://github.com/promptfoo/promptfoo/pull/9929"
 
 CORRECTIONS: Final[tuple[Correction, ...]] = (
@@ -171,6 +172,15 @@ CORRECTIONS: Final[tuple[Correction, ...]] = (
     Correction(
         "deepseek", ("deepseek-v4-pro",), _PRO_PEAK, (660_000, 1_980_000, 22_000), _DEEPSEEK,
         _PEAKS_US, weekends=True,
+    ),
+    # It has a price of its own, without the half price of this year.
+    Correction(
+        "google", ("gemini-3.8-flash-cyber",), ((750_000, 3_750_000, 75_000),),
+        (1_500_000, 7_500_000, 150_000), _VERTEX,
+    ),
+    Correction(
+        "google", ("gemini-3.8-flash-cyber",), ((375_000, 1_875_000, 37_500),),
+        (750_000, 3_750_000, 75_000), _VERTEX, context=(("processing", "batch"),),
     ),
     # Names that mean another model by now.
     Correction(
