@@ -128,13 +128,17 @@ def test_the_reference_of_settings_names_every_variable() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "status", "set-limit", "verify", "calc-cost", "replay", "key"]
-)
+    "command",
+    [
+        "serve", "status", "set-limit", "verify", "calc-cost", "whatif", "prices rerate",
+        "prices coverage", "replay", "key",
+    ],
+)  # fmt: skip
 def test_the_reference_of_the_command_names_every_option(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = (ROOT / "docs" / "reference" / "cli.md").read_text()
-    run([command, "--help"])
+    run([*command.split(), "--help"])
     options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
     told = {word for text in quoted(document) for word in re.findall(r"--[a-z-]+", text)}
     assert options - told == set()
