@@ -26,6 +26,17 @@ _COMMANDS: Final = (
     ("key:key", "key", "Print the key that the commands of this machine use."),
 )
 _PRICES: Final = (
+    ("prices:list_prices", "list", "List what models cost."),
+    ("prices:show_price", "show", "Show a model's price, and who says so."),
+    ("prices:history", "history", "Show every price that a model had, has and will have."),
+    ("prices:compare", "compare", "Compare what each source says of a model."),
+    ("price_setting:set_price", "set", "Set the price of a model, over every source."),
+    ("price_setting:end_price", "end", "End a price that was set."),
+    ("price_sources:update", "update", "Read sources anew; show what changed or is held."),
+    ("price_sources:sources", "sources", "Show where prices come from."),
+    ("price_sources:updates", "updates", "Show what changed, and what waits in quarantine."),
+    ("price_sources:accept", "accept", "Let a price that is held come into force."),
+    ("price_sources:reject", "reject", "Say no to a price that is held."),
     ("rerate:rerate", "rerate", "Say what past usage costs now; with --apply, book that."),
     ("coverage:coverage", "coverage", "Say how much of what was called has a price."),
 )
@@ -49,7 +60,7 @@ def make_app() -> App:
         app.command(f"budget.cli.{place}", name=name, help=help_text, sort_key=order)
     prices = App(
         name="prices",
-        help="Prices: what past usage costs at them, and how much of it they cover.",
+        help="Prices: what models cost, on whose word, and what past usage costs at them.",
         version_flags=(),
         sort_key=len(_COMMANDS),
     )

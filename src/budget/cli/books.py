@@ -72,6 +72,9 @@ class Books(Protocol):
     def coverage(self, asked: Ask) -> CoverageShape:
         """How much of what was seen has a price."""
 
+    def calculate(self, asked: Ask) -> CalculationShape:
+        """What usage costs."""
+
 
 class NoLedger(NotFound):
     """There is no database yet where one was to be read."""
@@ -90,13 +93,13 @@ class InProcess:
 
     def __init__(self, budget: "Budget", where: str) -> None:
         self.where = where
-        self._budget = budget
+        self.opened = budget
 
     def status(self, attributes: Mapping[str, str]) -> list[BalanceShape]:
         """Every balance that calls with these attributes meet."""
         from budget.domain import wire
 
-        return [wire.balance(view) for view in self._budget.status(**attributes)]
+        return [wire.balance(view) for view in self.opened.status(**attributes)]
 
     def budgets(self) -> Iterator[BudgetShape]:
         """Every budget in force."""
@@ -104,7 +107,7 @@ class InProcess:
 
         cursor: str | None = None
         while True:
-            page = self._budget.budgets(limit=PAGE, cursor=cursor)
+            page = self.opened.budgets(limit=PAGE, cursor=cursor)
             yield from map(wire.budget, page.items)
             cursor = page.next_cursor
             if cursor is None:
@@ -114,65 +117,70 @@ class InProcess:
         """One budget."""
         from budget.domain import wire
 
-        return wire.budget(self._budget.budget(budget_id))
+        return wire.budget(self.opened.budget(budget_id))
 
     def create_budget(self, asked: Ask) -> BudgetShape:
         """Create a budget with its policies."""
         from budget.domain import wire
 
-        return wire.budget(self._budget.create_budget(**asked))
+        return wire.budget(self.opened.create_budget(**asked))
 
     def create_policy(self, budget_id: str, asked: Ask) -> PolicyShape:
         """Add a policy to a budget."""
         from budget.domain import wire
 
-        return wire.policy(self._budget.create_policy(budget_id, **asked))
+        return wire.policy(self.opened.create_policy(budget_id, **asked))
 
     def change_policy(self, policy_id: str, asked: Ask) -> PolicyShape:
         """Change fields of a policy."""
         from budget.domain import wire
 
-        return wire.policy(self._budget.change_policy(policy_id, **asked))
+        return wire.policy(self.opened.change_policy(policy_id, **asked))
 
     def verify(self, tell: Tell) -> VerificationShape:
         """Recompute the books, telling how far it has come."""
         from budget.domain import wire
         from budget.engine.verify import verify
 
-        return wire.verification(verify(self._budget.books.database, progress=tell))
+        return wire.verification(verify(self.opened.books.database, progress=tell))
 
     def rerate(self, asked: Ask, tell: Tell) -> ReratingShape:
         """Price usage again."""
         from budget.domain import wire
 
-        return wire.rerating(self._budget.rerate(**asked, progress=tell))
+        return wire.rerating(self.opened.rerate(**asked, progress=tell))
 
     def what_if(self, asked: Ask, tell: Tell) -> WhatIfShape:
         """Price usage on other models."""
         from budget.domain import wire
 
-        return wire.what_if(self._budget.what_if(**asked, progress=tell))
+        return wire.what_if(self.opened.what_if(**asked, progress=tell))
 
     def coverage(self, asked: Ask) -> CoverageShape:
         """How much of what was seen has a price."""
         from budget.domain import wire
 
-        return wire.coverage(self._budget.coverage(**asked))
+        return wire.coverage(self.opened.coverage(**asked))
+
+    def calculate(self, asked: Ask) -> CalculationShape:
+        """What usage costs."""
+        from budget.domain import wire
+
+        return wire.calculation(self.opened.calculate(**asked))
 
 
 def calculate(face: Face, ask: Ask) -> CalculationShape:
-    """What usage costs: at the prices of the service if one is asked, else at those of this
-    machine and BUDGET_PRICES, for which there need be no ledger.
+    """What usage costs: at the prices of the service if one is asked, else of the database; where
+    there is none, at the bundled ones and those of BUDGET_PRICES.
     """
     from budget.engine.settings import Settings
 
     settings = Settings.read(target=face.target)
-    check_target(settings.target)
-    url = _url(settings)
-    if url is not None:
-        with Service(url, find_key(settings, url, settings.target)) as service:
-            told: CalculationShape = service.call("POST", "/prices/calculate", ask)
-            return told
+    try:
+        with open_books(face, priced=True) as books:
+            return books.calculate(ask)
+    except NoLedger:
+        pass
     import time
 
     from budget.domain import wire
@@ -209,6 +217,7 @@ def open_database(face: Face, own: Path | None = None) -> Iterator[InProcess]:
     """The database that was asked for, with its prices, opened here even beside a service.
 
     `own` is another file of own prices than the one that is configured.
+
     InvalidInput where a service was named, whose database nobody knows here.
     """
     from budget.engine.settings import Settings
@@ -231,13 +240,16 @@ def _open_database(
     file = _file(settings.target)
     if file is not None and not create and not file.exists():
         raise NoLedger(file)
+    from budget.engine import books
     from budget.engine.budget import Budget
     from budget.prices.book import PriceBook
-    from budget.engine.books import Books as Opened
 
-    # Where nothing is priced the prices are not loaded: that takes a while.
-    given = PriceBook(None) if prices is None else None
-    opened = Opened.open(settings.target, prices=given, price_settings=prices, sweep=False)
+    opened = books.Books.open(
+        settings.target,
+        prices=PriceBook(None) if prices is None else None,
+        price_settings=prices,
+        sweep=False,
+    )
     with Budget(opened) as budget:
         yield InProcess(budget, settings.target)
 

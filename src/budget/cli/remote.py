@@ -10,7 +10,13 @@ from urllib.parse import quote, urlsplit
 
 from budget.cli.exits import Answered
 from budget.domain.errors import InvalidInput, Unavailable
-from budget.domain.shapes import BalanceShape, BudgetShape, PolicyShape, VerificationShape
+from budget.domain.shapes import (
+    BalanceShape,
+    BudgetShape,
+    CalculationShape,
+    PolicyShape,
+    VerificationShape,
+)
 from budget.domain.shapes_rating import CoverageShape, ReratingShape, WhatIfShape
 
 if TYPE_CHECKING:
@@ -210,3 +216,8 @@ class Service:
         """How much of what was seen has a price."""
         found: CoverageShape = self.call("GET", "/prices/coverage", None, asked)
         return found
+
+    def calculate(self, asked: Json) -> CalculationShape:
+        """What usage costs."""
+        told: CalculationShape = self.call("POST", "/prices/calculate", asked)
+        return told

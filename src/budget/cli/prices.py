@@ -1,0 +1,305 @@
+"""`budget prices list`, `show`, `history`, `compare`: what models cost, did cost, and who says so.
+
+Not here: reading sources anew (`price_sources`), prices of one's own (`price_setting`).
+"""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Annotated, Any, Final, Literal
+
+from cyclopts import Parameter
+
+from budget.cli import exits
+from budget.cli.books import Ask
+from budget.cli.dates import instant
+from budget.cli.face import Face
+from budget.cli.price_books import PriceBooks, read_prices
+from budget.cli.price_words import (
+    full_name,
+    holds,
+    named,
+    pairs,
+    rate_rows,
+    token_cells,
+    when,
+)
+from budget.cli.tables import Column, Row, show
+from budget.domain.errors import InvalidInput
+from budget.domain.shapes_prices import PriceComparisonShape, PriceShape, SourceFigureShape
+
+DEFAULT_ROWS: Final = 100
+
+_LIST: Final = (
+    Column("Provider", rank=1),
+    Column("Model", folds=True),
+    Column("Input", "amount"),
+    Column("Output", "amount"),
+    Column("Status"),
+    Column("Source", rank=2),
+    Column("Since", rank=3, optional=True),
+)
+_RATES: Final = (
+    Column("What"),
+    Column("From tokens", "amount", optional=True),
+    Column("USD", "amount"),
+    Column("for a"),
+)
+_FIGURES: Final = (
+    Column("Source"),
+    Column("Model", folds=True, rank=1),
+    Column("Input", "amount"),
+    Column("%", "amount"),
+    Column("Output", "amount"),
+    Column("%", "amount"),
+    Column("Agrees"),
+)
+_PERIODS: Final = (
+    Column("From"),
+    Column("Until"),
+    Column("Daily", optional=True),
+    Column("Context", optional=True, folds=True),
+    Column("Input", "amount"),
+    Column("Output", "amount"),
+    Column("Source", rank=2),
+    Column("Why", folds=True, rank=1, optional=True),
+)
+_MOODS: Final = {"conflict": "over"}
+STATUS_WORDS: Final = {
+    "verified": "other sources agree within 10%",
+    "unverified": "one source alone knows it",
+    "conflict": "another source says something else",
+    "own": "an operator says so",
+}
+
+
+def list_prices(
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+    search: str | None = None,
+    status: str | None = None,
+    limit: int | None = None,
+    format: Literal["table", "json"] = "table",
+    face: Annotated[Face, Parameter(parse=False)],
+) -> int:
+    """List what models cost now, in USD per million tokens.
+
+    A + behind a price says that it changes with the size of the call.
+
+    Parameters
+    ----------
+    provider:
+        Only models of this provider.
+    model:
+        Only the model of this whole name.
+    search:
+        Only models with this in their name or their provider's.
+    status:
+        Only prices that are verified, unverified, in conflict, or own.
+    limit:
+        How many at most; a table has 100 unless given, JSON has all.
+    format:
+        table, or json, which is the same as --json.
+    """
+    if limit is not None and limit < 1:
+        raise InvalidInput("--limit", "must be 1 or more.")
+    given = (("provider", provider), ("model", model), ("search", search), ("status", status))
+    asked = {name: text for name, text in given if text is not None}
+    as_json = face.json or format == "json"
+    most = limit or (None if as_json else DEFAULT_ROWS)
+    with read_prices(face) as books:
+        found = list(islice(books.prices(asked), None if most is None else most + 1))
+    shown = found[:most]
+    if as_json:
+        face.print_json(shown)
+    elif not found:
+        face.note("No price fits. `budget prices list --search WORD` finds parts of names.")
+    else:
+        show(face, _LIST, [_list_row(told) for told in shown])
+        if len(found) > len(shown):
+            face.note(
+                f"The first {most:,}; --search or --provider finds others, --limit shows more."
+            )
+    return exits.OK
+
+
+def _list_row(told: PriceShape) -> Row:
+    context = "" if told["price_context"] is None else f" {told['price_context']}"
+    status = told["status"]
+    return Row(
+        (
+            told["provider"] or "-",
+            told["model"] + context,
+            *token_cells(told["prices"]),
+            f"{status}, {', '.join(told['flags'])}" if told["flags"] else status,
+            told["source"],
+            when(told["starts_at"]),
+        ),
+        "warn" if told["flags"] else _MOODS.get(status, ""),
+    )
+
+
+def show_price(
+    *names: str,
+    provider: str | None = None,
+    at: str | None = None,
+    context: tuple[str, ...] = (),
+    face: Annotated[Face, Parameter(parse=False)],
+) -> int:
+    """Show the price of a model, how its name was read, and what each source says.
+
+    Parameters
+    ----------
+    names:
+        A model, such as gpt-4o or openai/gpt-4o, or a provider and a model.
+    provider:
+        Who sells it; without it the model's name decides.
+    at:
+        When: a day, or a time such as 2026-11-25T12:00:00Z; now unless given.
+    context:
+        What else decides the price, such as processing=batch.
+    """
+    ask: Ask = {**named(names, provider)}
+    if at is not None:
+        ask["at"] = instant(at)
+    if context:
+        ask["price_context"] = pairs(context, "--context", "processing=batch")
+    with read_prices(face) as books:
+        told = books.current(ask)
+        waiting = _waiting(books, told) if "quarantined" in told["flags"] else []
+    if face.json:
+        face.print_json(told)
+        return exits.OK
+    _show_price(face, told)
+    for update in waiting:
+        face.print(
+            f"A {update['kind'].replace('_', ' ')} price of {update['new_price']} waits: "
+            f"`budget prices accept {update['update_id']} --reason WHY`, or reject."
+        )
+    return exits.OK
+
+
+def _waiting(books: PriceBooks, told: PriceShape) -> list[Any]:
+    asked = {"status": "quarantined", "provider": told["provider"], "model": told["model"]}
+    return list(islice(books.updates({key: text for key, text in asked.items() if text}), 5))
+
+
+def _show_price(face: Face, told: PriceShape) -> None:
+    face.print(full_name(told))
+    lines = [
+        ("Status", f"{told['status']}: {STATUS_WORDS[told['status']]}"),
+        ("Holds", holds(told["starts_at"], told["ends_at"])),
+        ("Basis", told["basis"]),
+    ]
+    if "dropped" in told["flags"]:
+        lines.append(("Dropped", "its source lists it no more; this is its last price"))
+    for title, text in lines:
+        face.print(f"{title:<8}  {text}")
+    face.print()
+    show(face, _RATES, [Row(row) for row in rate_rows(told["prices"])])
+    if len(told["sources"]) > 1:
+        face.print()
+        show(face, _FIGURES, [_figure_row(figure) for figure in told["sources"]])
+
+
+def _figure_row(told: SourceFigureShape) -> Row:
+    cells = token_cells(told["prices"])
+    return Row(
+        (
+            told["source"],
+            f"{told['provider']}/{told['model']}" if told["provider"] else told["model"],
+            cells[0],
+            told["input_percent"] or "",
+            cells[1],
+            told["output_percent"] or "",
+            {None: "in force", True: "yes", False: "no"}[told["agrees"]],
+        ),
+        "over" if told["agrees"] is False else "",
+    )
+
+
+def history(
+    *names: str,
+    provider: str | None = None,
+    face: Annotated[Face, Parameter(parse=False)],
+) -> int:
+    """Show every price that a model had, has and will have, newest first.
+
+    Of prices that overlap the upper one holds.
+
+    Parameters
+    ----------
+    names:
+        A model, or a provider and a model.
+    provider:
+        Who sells it; without it the model's name decides.
+    """
+    asked: Ask = {**named(names, provider)}
+    with read_prices(face) as books:
+        if "provider" not in asked:
+            found = books.current(asked)
+            asked = {"provider": found["provider"] or "-", "model": found["model"]}
+        periods = books.history(asked["provider"], asked["model"])
+    if face.json:
+        face.print_json(periods)
+        return exits.OK
+    face.print(f"{asked['provider']} {asked['model']}, USD per million tokens")
+    show(face, _PERIODS, [_period_row(period) for period in periods])
+    return exits.OK
+
+
+def _period_row(told: Mapping[str, Any]) -> Row:
+    cells = ("none", "none") if told["prices"] is None else token_cells(told["prices"])
+    return Row(
+        (
+            when(told["starts_at"]) or "ever",
+            when(told["ends_at"]) or "further on",
+            "" if told["daily"] is None else "-".join(told["daily"]),
+            told["price_context"] or "",
+            *cells,
+            told["source"],
+            _why(told),
+        )
+    )
+
+
+def _why(told: Mapping[str, Any]) -> str:
+    words = (told["id"], told["reason"])
+    return ": ".join(word for word in words if word)
+
+
+def compare(
+    *names: str,
+    provider: str | None = None,
+    face: Annotated[Face, Parameter(parse=False)],
+) -> int:
+    """Compare what each source says of a model with the price in force.
+
+    Parameters
+    ----------
+    names:
+        A model, or a provider and a model.
+    provider:
+        Who sells it; without it the model's name decides.
+    """
+    with read_prices(face) as books:
+        told = books.compare(named(names, provider))
+    if face.json:
+        face.print_json(told)
+    else:
+        _show_comparison(face, told)
+    return exits.OK
+
+
+def _show_comparison(face: Face, told: PriceComparisonShape) -> None:
+    ours = told["in_force"]
+    name = f"{told['provider']} {told['model']}"
+    if ours is None:
+        face.print(f"{name}: no price is in force.")
+    else:
+        cells = token_cells(ours["prices"])
+        face.print(
+            f"{name}: {cells[0]} in, {cells[1]} out in force, by {ours['source']}; "
+            f"{ours['status']}: {STATUS_WORDS[ours['status']]}."
+        )
+    show(face, _FIGURES, [_figure_row(figure) for figure in told["sources"]])
