@@ -156,8 +156,8 @@ def _rates(
         units.pop("images", None)  # the same images, counted another way
     request = entry.get("input_cost_per_request")
     found = Rates(
-        input=rates.get("input", 0),
-        output=rates.get("output", 0),
+        input=rates.get("input", 0) if speaks else _whole(rates, "input", INPUT_UNITS),
+        output=rates.get("output", 0) if speaks else _whole(rates, "output", OUTPUT_UNITS),
         cache_read=stated(rates.get("cache_read")),
         cache_write=stated(rates.get("cache_write")),
         cache_write_1h=stated(rates.get("cache_write_1h")),
@@ -167,6 +167,19 @@ def _rates(
     )
     _check_priced(found, speaks=speaks, free=free)
     return found
+
+
+def _whole(rates: dict[str, Rate], kind: str, parts: tuple[str, ...]) -> Rate:
+    """The rate of all input or output; where that has none, of the dearest part: of an image model
+    that names no price of text, whatever comes out is an image.
+    """
+    whole = rates.get(kind, 0)
+    found = [rates[part] for part in parts if part in rates]
+    return max(found, key=_base_pico) if found and is_zero(whole) else whole
+
+
+def _base_pico(rate: Rate) -> int:
+    return rate if isinstance(rate, int) else rate[0][1]
 
 
 def _check_priced(rates: Rates, *, speaks: bool, free: bool) -> None:
