@@ -51,7 +51,8 @@ def _newest(period: PricePeriod) -> tuple[bool, int, int]:
 
 def _overridden(shelved: Shelved, provider: str, model: str) -> Iterator[PricePeriod]:
     for one in shelved.stored.overrides:
-        if one.model == model and one.provider in (None, provider):
+        replaced_at_once = one.from_us is not None and one.from_us == one.until_us
+        if one.model == model and one.provider in (None, provider) and not replaced_at_once:
             yield PricePeriod(
                 one.provider or provider, model, one.context, one.from_us, one.until_us, None,
                 one.rates, OVERRIDE, OVERRIDE, one.override_id, one.reason,

@@ -292,7 +292,18 @@ def sources(books: "Books") -> list[PriceSourceView]:
                 counts.get(name, 0), held.get(name),
             )
         )  # fmt: skip
+        if name == MAIN and basis is None:
+            found[-1] = _installed(found[-1])
     return found
+
+
+def _installed(view: PriceSourceView) -> PriceSourceView:
+    """The prices that are installed, which are in force though they are not stored yet."""
+    from budget.prices.bundled import bundled_prices, bundled_version
+
+    prices = bundled_prices()
+    models = {(provider.lower(), model.lower()) for provider, model in prices.models()}
+    return view._replace(basis=prices.basis, version=bundled_version(), models=len(models))
 
 
 def _place(shelf: PriceShelf, name: str) -> str | None:
