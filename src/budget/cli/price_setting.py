@@ -14,7 +14,7 @@ from budget.cli.books import Ask
 from budget.cli.dates import instant
 from budget.cli.face import Face
 from budget.cli.price_books import PriceBooks, open_prices
-from budget.cli.price_words import full_name, holds, in_and_out, named, pairs, parse_rate
+from budget.cli.price_words import full_name, holds, in_and_out, named, pairs, parse_rate, when
 from budget.domain.errors import BudgetError, InvalidInput
 from budget.domain.shapes_prices import PriceOverrideShape, PriceShape
 
@@ -95,18 +95,29 @@ def set_price(
     if not (reason or "").strip():
         raise InvalidInput("--reason", "is required: say why, in a few words.")
     with open_prices(face, create=True) as books:
-        former = _former(books, ask)
+        former = None if face.json else _price_of(books, ask)
         made = books.set(ask)
+        after = None if face.json else _price_of(books, {**ask, "at": _first(made)})
     if face.json:
         face.print_json(made)
-    else:
-        _show(face, made, former)
+        return exits.OK
+    _show(face, made, former)
+    if after is not None and after["basis"] != made["basis"]:
+        face.print(
+            f"But {full_name(after)} costs {in_and_out(after['prices'])}, by {after['basis']}: "
+            "what is set for a provider, or for a price context, holds before what is not."
+        )
     return exits.OK
 
 
-def _former(books: PriceBooks, ask: Ask) -> PriceShape | None:
-    """The price that holds before; None where none is known."""
-    wanted = ("provider", "model", "price_context")
+def _first(made: PriceOverrideShape) -> str:
+    """The first instant at which calls to come meet a price."""
+    return max(made["starts_at"] or "", made["created_at"])
+
+
+def _price_of(books: PriceBooks, ask: Ask) -> PriceShape | None:
+    """The price in force of what is asked to be set; None where none is known."""
+    wanted = ("provider", "model", "price_context", "at")
     try:
         return books.current({name: ask[name] for name in wanted if name in ask})
     except BudgetError:
@@ -114,13 +125,19 @@ def _former(books: PriceBooks, ask: Ask) -> PriceShape | None:
 
 
 def _show(face: Face, made: PriceOverrideShape, former: PriceShape | None) -> None:
-    name = full_name({**made, "provider": made["provider"] or "any provider"})
-    face.print(f"{name}: {in_and_out(made['prices'])}, {holds(made['starts_at'], made['ends_at'])}")
+    face.print(
+        f"{_name(made)}: {in_and_out(made['prices'])}, {holds(made['starts_at'], made['ends_at'])}"
+    )
     if former is not None:
         face.print(f"It was {in_and_out(former['prices'])}, by {former['source']}.")
         times = _times(made["prices"]["input"], former["prices"]["input"])
         if times is not None:
             face.note(f"That is {times}. Prices of tokens are for a million of them.")
+    if made["starts_at"] and made["starts_at"] < made["created_at"]:
+        face.note(
+            f"Calls that are booked keep their cost; `budget prices rerate --from "
+            f"{when(made['starts_at'])[:10]}` says what they cost now."
+        )
     face.print(f"`budget prices end {made['override_id']} --reason WHY` ends it.")
 
 
@@ -136,6 +153,7 @@ def _times(new: Any, old: Any) -> str | None:
 
 def end_price(
     override: str,
+    /,
     *,
     reason: str | None = None,
     ends: Annotated[str | None, Parameter(name="--at")] = None,
@@ -160,10 +178,11 @@ def end_price(
     if face.json:
         face.print_json(told)
     else:
-        name = full_name({**told, "provider": told["provider"] or "any provider"})
-        face.print(f"{name}: the price {told['override_id']} holds {_held(told)}.")
+        when_held = holds(told["starts_at"], told["ends_at"])
+        face.print(f"{_name(told)}: the price {told['override_id']} holds {when_held}.")
     return exits.OK
 
 
-def _held(told: PriceOverrideShape) -> str:
-    return holds(told["starts_at"], told["ends_at"])
+def _name(told: PriceOverrideShape) -> str:
+    """What a price is of, in words."""
+    return full_name(told) if told["provider"] else f"{full_name(told)} of any provider"

@@ -144,11 +144,13 @@ def _tell_waiting(face: Face, waiting: list[PriceUpdateShape]) -> None:
 
 def _report_row(result: SourceUpdateShape) -> Row:
     mood = {"failed": "over", "quarantined": "over"}.get(result["status"], "")
-    numbers = (
+    numbers: tuple[int, ...] = (
         result["models"], result["changed"], result["added"], result["dropped"],
         result["quarantined"], result["skipped"],
     )  # fmt: skip
-    return Row((result["source"], result["status"], *map(str, numbers)), mood)
+    nothing = result["status"] in ("unchanged", "failed")
+    cells = ("" if nothing else str(number) for number in numbers)
+    return Row((result["source"], result["status"], *cells), mood)
 
 
 def sources(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
@@ -238,6 +240,7 @@ def updates(
 
 def accept(
     what: str,
+    /,
     *,
     reason: str | None = None,
     face: Annotated[Face, Parameter(parse=False)],
@@ -257,6 +260,7 @@ def accept(
 
 def reject(
     what: str,
+    /,
     *,
     reason: str | None = None,
     face: Annotated[Face, Parameter(parse=False)],

@@ -18,9 +18,9 @@ UPDATES: Final = (
     Column("New", "amount"),
     Column("%", "amount", rank=3),
     Column("Status", rank=2),
-    Column("Id"),
+    Column("Id", optional=True, folds=True),
 )
-"""Columns of changes of prices."""
+"""Columns of changes of prices; the id is shown of those that somebody may decide about."""
 
 
 def named(names: tuple[str, ...], provider: str | None) -> dict[str, str]:
@@ -73,48 +73,52 @@ def rate_text(rate: Rate | None) -> str:
 
 def in_and_out(prices: RatesShape) -> str:
     """The prices of a model in words."""
-    if _is_by_the_token(prices):
+    if is_of_tokens(prices):
         tokens = f"{rate_text(prices['input'])} in, {rate_text(prices['output'])} out"
         return f"{tokens} (USD per million tokens)"
-    parts = [f"{rate_text(rate)} USD {each(unit)}" for unit, rate in prices["units"].items()]
+    parts = [f"{rate_text(rate)} USD per {one_of(unit)}" for unit, rate in prices["units"].items()]
     if prices["request"] != "0.00":
-        parts.append(f"{prices['request']} USD a request")
+        parts.append(f"{prices['request']} USD per request")
     return ", ".join(parts) or "free"
 
 
 def token_cells(prices: RatesShape) -> tuple[str, str]:
     """Input and output in cells; of what is not priced by the token, nothing."""
-    if not _is_by_the_token(prices) and (prices["units"] or prices["request"] != "0.00"):
+    if not is_of_tokens(prices):
         return "-", "-"
     return rate_text(prices["input"]), rate_text(prices["output"])
 
 
-def _is_by_the_token(prices: RatesShape) -> bool:
-    return prices["input"] != "0.00" or prices["output"] != "0.00"
+def is_of_tokens(prices: RatesShape) -> bool:
+    """Whether tokens cost something, or nothing else does."""
+    if prices["input"] != "0.00" or prices["output"] != "0.00":
+        return True
+    return not prices["units"] and prices["request"] == "0.00"
 
 
-def each(unit: str) -> str:
+def one_of(unit: str) -> str:
     """What a price of a unit is of."""
     if unit.endswith("_tokens"):
-        return f"a million {unit.replace('_', ' ')}"
-    return f"each of {unit.replace('_', ' ')}"
+        return f"million {unit.replace('_', ' ')}"
+    return "search" if unit == "searches" else unit.removesuffix("s")
 
 
 def rate_rows(prices: RatesShape) -> Iterator[tuple[str, str, str, str]]:
     """What, from how many input tokens on, USD, and of what; one line for each tier."""
-    rates: list[tuple[str, Rate | None, str]] = [
-        ("input", prices["input"], MILLION),
-        ("cache read", prices["cache_read"], MILLION),
-        ("cache write", prices["cache_write"], MILLION),
-        ("cache write 1h", prices["cache_write_1h"], MILLION),
-        ("output", prices["output"], MILLION),
-        ("reasoning", prices["reasoning"], MILLION),
+    tokens: list[tuple[str, Rate | None]] = [
+        ("input", prices["input"]),
+        ("cache read", prices["cache_read"]),
+        ("cache write", prices["cache_write"]),
+        ("cache write 1h", prices["cache_write_1h"]),
+        ("output", prices["output"]),
+        ("reasoning", prices["reasoning"]),
     ]
+    rates = [(name, rate, MILLION) for name, rate in tokens] if is_of_tokens(prices) else []
     for unit, price in prices["units"].items():
-        per = MILLION if unit.endswith("_tokens") else "one"
-        rates.append((unit.removesuffix("_tokens").replace("_", " "), price, per))
+        name = unit.removesuffix("_tokens").replace("_", " ")
+        rates.append((name, price, MILLION if unit.endswith("_tokens") else one_of(unit)))
     if prices["request"] != "0.00":
-        rates.append(("request", prices["request"], "one"))
+        rates.append(("request", prices["request"], "request"))
     for name, rate, per in rates:
         if isinstance(rate, str):
             yield name, "", rate, per
@@ -148,6 +152,7 @@ def full_name(told: Mapping[str, Any]) -> str:
 
 def update_row(told: PriceUpdateShape) -> Row:
     """A change of a price as a row of `UPDATES`."""
+    waits = told["status"] == "quarantined"
     tier = f" from {told['tier_from_tokens']:,}" if told["tier_from_tokens"] else ""
     return Row(
         (
@@ -157,7 +162,7 @@ def update_row(told: PriceUpdateShape) -> Row:
             told["new_price"] or "-",
             told["percent"] or "",
             told["status"],
-            told["update_id"],
+            told["update_id"] if waits else "",
         ),
-        "over" if told["status"] == "quarantined" else "",
+        "over" if waits else "",
     )

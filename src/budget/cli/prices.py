@@ -63,6 +63,7 @@ _PERIODS: Final = (
     Column("Source", rank=2),
     Column("Why", folds=True, rank=1, optional=True),
 )
+SET_BY_HAND: Final = "override"
 _MOODS: Final = {"conflict": "over"}
 STATUS_WORDS: Final = {
     "verified": "other sources agree within 10%",
@@ -171,10 +172,14 @@ def show_price(
         face.print_json(told)
         return exits.OK
     _show_price(face, told)
-    for update in waiting:
+    if waiting:
+        changes = ", ".join(
+            f"{one['kind'].replace('_', ' ')} {one['new_price']} instead of {one['old_price']}"
+            for one in waiting
+        )
         face.print(
-            f"A {update['kind'].replace('_', ' ')} price of {update['new_price']} waits: "
-            f"`budget prices accept {update['update_id']} --reason WHY`, or reject."
+            f"Held in quarantine: {changes}. `budget prices accept {waiting[0]['update_id']} "
+            "--reason WHY` lets it come into force; reject says no."
         )
     return exits.OK
 
@@ -245,6 +250,10 @@ def history(
         return exits.OK
     face.print(f"{asked['provider']} {asked['model']}, USD per million tokens")
     show(face, _PERIODS, [_period_row(period) for period in periods])
+    for period in periods:
+        if period["kind"] == SET_BY_HAND:
+            text = f"since {when(period['starts_at'])}" if period["starts_at"] else "ever"
+            face.print(f"The price set {text} is {period['id']}.")
     return exits.OK
 
 
@@ -258,14 +267,9 @@ def _period_row(told: Mapping[str, Any]) -> Row:
             told["price_context"] or "",
             *cells,
             told["source"],
-            _why(told),
+            told["reason"] or "",
         )
     )
-
-
-def _why(told: Mapping[str, Any]) -> str:
-    words = (told["id"], told["reason"])
-    return ": ".join(word for word in words if word)
 
 
 def compare(
