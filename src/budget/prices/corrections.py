@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from budget.domain.pricing import Rate, Rates
-from budget.prices.book import ALWAYS_US, DAY_US, Context, Scheduled
+from budget.prices.schedules import ALWAYS_US, DAY_US, Context, Scheduled
 
 Stated = tuple[Rate, Rate, Rate | None]
 """The rates of input, output and reads from the cache."""
