@@ -246,8 +246,13 @@ def keep_bundled(database: Database, ledger: Ledger, shelf: PriceShelf) -> None:
 
 def _store_bundled(batch: Batch, kept: Snapshot, first: bool) -> None:
     """Store the installed prices, which are in force already if they are the first."""
+    if price_rows.is_stored(batch.unit, kept.basis):
+        return  # another process was quicker
     row = batch.unit.execute(price_rows.source_query(MAIN))
-    first = first and (not row or row[0][1] is None)
+    current = row[0][1] if row else None
+    if current == kept.basis:
+        return  # another process was quicker
+    first = first and current is None
     status = "applied" if first else "rejected"
     price_rows.add_snapshot(batch.unit, kept._replace(status=status, taken_us=batch.now_us))
     if first:
