@@ -59,11 +59,16 @@ def setting(books: "Books", ask: Mapping[str, Any], caller: Caller) -> Job[Price
     check_manages(caller)
     only_fields(ask, _FIELDS)
     key = parse_idempotency_key(ask)
-    made = _parsed(books, ask, caller)
+    made = _parsed(ask, caller, books.database.now_us())
     digest = request_hash(ask)
+    shelf = books.shelf
 
     def set_it() -> PriceOverride:
-        answer = do(books.ledger, lambda batch: _set(batch, books, made, key, digest))
+        ours = made
+        if made.provider is not None:
+            known = shelf.load().combined.provider_id(made.provider)
+            ours = _of_provider(made, known or made.provider)
+        answer = do(books.ledger, lambda batch: _set(batch, books, ours, key, digest))
         books.shelf.load()
         assert isinstance(answer, PriceOverride)
         return answer
@@ -71,13 +76,15 @@ def setting(books: "Books", ask: Mapping[str, Any], caller: Caller) -> Job[Price
     return Job(read=set_it)
 
 
-def _parsed(books: "Books", ask: Mapping[str, Any], caller: Caller) -> PriceOverride:
+def _of_provider(made: PriceOverride, provider: str) -> PriceOverride:
+    return replace(made, provider=provider, rates=made.rates._replace(provider=provider))
+
+
+def _parsed(ask: Mapping[str, Any], caller: Caller, now_us: int) -> PriceOverride:
     """What was asked for, checked; `from_us` None: from the moment on that it is written."""
     provider, model = _name(ask, "provider"), _name(ask, "model")
     if model is None:
         raise InvalidInput("model", "is required: the model's whole name.")
-    if provider is not None:
-        provider = books.shelf.load().combined.provider_id(provider) or provider
     told = price_context({**ask, "model": model})
     for name, value in told:
         if _UNWRITABLE.search(value):
@@ -85,7 +92,7 @@ def _parsed(books: "Books", ask: Mapping[str, Any], caller: Caller) -> PriceOver
     context = context_text(told)
     from_us = _instant(ask, "starts_at")
     until_us = _instant(ask, "ends_at")
-    if until_us is not None and until_us <= (from_us or books.database.now_us()):
+    if until_us is not None and until_us <= (from_us or now_us):
         raise InvalidInput("ends_at", "must be after the start.")
     override_id = new_id("price")
     rates = _rates(ask)._replace(

@@ -229,6 +229,12 @@ def count_up(batch: Batch) -> None:
     batch.catalogue = batch.catalogue.with_prices()
 
 
+def is_stored(unit: Unit, basis: str) -> bool:
+    """Whether a snapshot is there, in the unit's transaction."""
+    table = price_snapshots.c
+    return bool(unit.execute(select(table.basis).where(table.basis == basis)))
+
+
 def add_snapshot(unit: Unit, snapshot: Snapshot) -> None:
     """Store a snapshot, or tell the status of one that is there already."""
     table = price_snapshots

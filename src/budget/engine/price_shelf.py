@@ -19,7 +19,12 @@ from budget.engine import price_rows
 from budget.engine.catalogue import Catalogue
 from budget.engine.price_rows import ClosedRow, Stored, decode_schedule
 from budget.engine.price_settings import PriceSettings
-from budget.engine.price_snapshots import LaterCapabilities, LaterPrices, read_snapshot
+from budget.engine.price_snapshots import (
+    UNREADABLE,
+    LaterCapabilities,
+    LaterPrices,
+    read_snapshot,
+)
 from budget.engine.snapshots import snapshot
 from budget.prices.book import (
     Context,
@@ -186,7 +191,7 @@ def _in_force(connection: Connection, source: str, basis: str) -> PriceSource | 
         return LaterPrices(stored)
     try:
         return read_snapshot(stored).prices
-    except (BudgetError, OSError, EOFError) as error:
+    except UNREADABLE as error:
         log.error("the snapshot %s cannot be read: %s", basis, error)
         return None
 

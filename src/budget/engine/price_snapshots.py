@@ -7,8 +7,9 @@ snapshots are in force (`price_shelf`).
 
 import logging
 import threading
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from budget.domain.errors import BudgetError
 from budget.engine.price_rows import Snapshot
@@ -17,6 +18,9 @@ from budget.prices.listings import Capabilities
 from budget.prices.verification import MAIN
 
 log = logging.getLogger("budget.prices")
+
+UNREADABLE: Final = (BudgetError, OSError, EOFError, zlib.error)
+"""What reading a snapshot that was damaged raises."""
 
 Name = tuple[str, str]
 
@@ -79,7 +83,7 @@ class LaterPrices:
                 if self._stored is not None:
                     try:
                         self._opened = read_snapshot(self._stored)
-                    except (BudgetError, OSError, EOFError) as error:
+                    except UNREADABLE as error:
                         log.error("the snapshot %s cannot be read: %s", self._basis, error)
                     self._stored = None
         return self._opened
