@@ -55,7 +55,11 @@ class Books:
             return cls(database, ledger, prices)
         from budget.engine.price_acts import keep_bundled
 
-        shelf = PriceShelf(database, price_settings or PriceSettings())
+        try:
+            shelf = PriceShelf(database, price_settings or PriceSettings())
+        except BaseException:  # a mistake in the operator's file
+            database.close()
+            raise
         ledger = Ledger(
             database.unit, load_catalogue, clock=clock, sweep=sweep, noticed=shelf.notice
         )

@@ -249,10 +249,7 @@ def _store_bundled(batch: Batch, kept: Snapshot, first: bool) -> None:
     if price_rows.is_stored(batch.unit, kept.basis):
         return  # another process was quicker
     row = batch.unit.execute(price_rows.source_query(MAIN))
-    current = row[0][1] if row else None
-    if current == kept.basis:
-        return  # another process was quicker
-    first = first and current is None
+    first = first and (not row or row[0][1] is None)
     status = "applied" if first else "rejected"
     price_rows.add_snapshot(batch.unit, kept._replace(status=status, taken_us=batch.now_us))
     if first:
