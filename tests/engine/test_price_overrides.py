@@ -10,7 +10,9 @@ from sqlalchemy import update
 
 from budget.domain.errors import Conflict, InvalidInput, KeyReused, NotFound
 from budget.domain.windows import to_rfc3339
+from budget.engine.books import Books
 from budget.engine.budget import Budget
+from budget.engine.price_settings import PriceSettings
 from budget.storage import schema
 from tests.engine.opened import DAY, HOUR, Clock, refused, told
 from tests.engine.priced import FOUR, Source, nanos, updated
@@ -229,3 +231,50 @@ def test_ending_takes_an_instant_to_come_and_a_price_that_there_is(
     for unknown in ("price_0", "\x00"):
         with pytest.raises(NotFound):
             sqlite_books.end_price(unknown, reason="r")
+
+
+# --- Beside the operator's file ------------------------------------------------------------------
+
+
+def own_file(path: Path, text: str) -> PriceSettings:
+    """Settings with a price file of these lines."""
+    path.write_text(text)
+    return PriceSettings(own=path)
+
+
+def test_what_is_set_wins_over_the_file_which_wins_over_the_source(
+    sqlite_url: str, clock: Clock, tmp_path: Path
+) -> None:
+    settings = own_file(
+        tmp_path / "own.yaml",
+        "prices:\n- {provider: openai, model: gpt-4o, input: '2', output: '8'}\n"
+        "discounts:\n- {provider: openai, percent: '10%'}\n",
+    )
+    opened = Books.open(sqlite_url, clock=clock, price_settings=settings, sweep=False)
+    with Budget(opened) as books:
+
+        def cost(model: str) -> int:
+            return books.calculate(
+                provider="openai", model=model, input_tokens=10**6
+            ).cost.cost_nanos
+
+        assert cost("gpt-4o") == 2 * USD
+        assert books.current_price("gpt-4o", provider="openai").source == "own"
+        assert cost("gpt-4o-mini") == 135_000_000  # 0.15 USD less a tenth
+        made = books.set_price(
+            provider="OpenAI", model="gpt-4o", input="1", output="1", reason="a trial"
+        )
+        assert made.provider == "openai"
+        assert cost("gpt-4o") == 1 * USD  # no discount on what was set
+        kinds = [one.kind for one in books.price_history("openai", "gpt-4o") if not one.context]
+        assert kinds == ["override", "own", "listed"]
+        books.end_price(made.override_id, reason="over")
+        assert cost("gpt-4o") == 2 * USD
+
+
+def test_a_mistake_in_the_file_is_told_and_nothing_stays_open(
+    sqlite_url: str, clock: Clock, tmp_path: Path
+) -> None:
+    settings = own_file(tmp_path / "own.yaml", "prices:\n- {model: m, input: free, output: '1'}\n")
+    error = refused(Books.open, sqlite_url, clock=clock, price_settings=settings)
+    assert "input" in error.field
