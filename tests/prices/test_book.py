@@ -138,8 +138,9 @@ def test_own_prices_win_by_provider_and_model_then_by_model_alone(source: Counti
     assert book.lookup("maker", "m", us(2026, 1, 1)) == theirs._replace(provider="maker", model="m")
     assert book.lookup("stranger", "m", 0) == anyones._replace(model="m")
     assert book.lookup(None, "m", 0) == anyones._replace(model="m")
-    assert book.lookup("maker", "m-2026-01-01", 0) is None  # whole names only
-    assert source.asked == [("maker", "m-2026-01-01")]
+    # Own prices go by whole names only; a dated id of `m` has the price that the source lists.
+    assert book.lookup("maker", "m-2026-01-01", us(2026, 1, 1)) == LATER
+    assert source.asked == [("maker", "m-2026-01-01"), ("maker", "m")]
 
 
 def test_no_other_spelling_escapes_an_own_price(source: CountingSource) -> None:
