@@ -32,7 +32,7 @@ def test_sources_may_have_a_place_of_their_own() -> None:
         "llm-prices": "/srv/prices.json",
     }
     assert settings.refresh_seconds == DAILY_SECONDS
-    assert settings.allow.origins == {"http://mirror.lan:8080"}
+    assert settings.origins == {"http://mirror.lan:8080"}
     assert (settings.trust["litellm"], settings.trust["openrouter"]) == (6, 0)
 
 

@@ -37,7 +37,7 @@ from budget.engine.price_settings import known_source
 from budget.engine.price_shelf import PriceShelf, Shelved
 from budget.engine.snapshots import snapshot
 from budget.prices.changes import Listings, listings
-from budget.prices.verification import MAIN
+from budget.prices.trust import MAIN
 from budget.storage.database import Database
 from budget.storage.schema import price_snapshots
 

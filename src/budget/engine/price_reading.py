@@ -15,7 +15,7 @@ from budget.engine.price_applying import Reading
 from budget.engine.price_rows import Snapshot, SourceRow
 from budget.engine.price_settings import INSTALLED, PriceSettings, is_url
 from budget.prices.listings import Feed
-from budget.prices.verification import MAIN
+from budget.prices.trust import MAIN
 
 MAX_BYTES: Final = 64 * 2**20
 MAX_SECONDS: Final = 60.0
@@ -54,13 +54,14 @@ def read_source(row: SourceRow, settings: PriceSettings) -> Reading:
 
 def _fetched(row: SourceRow, url: str, settings: PriceSettings) -> Reading:
     from budget.prices.fetching import Limits, fetch
+    from budget.prices.guard import Allow
     from budget.prices.sources import ADAPTERS
 
     same = row.place == url and row.basis is not None and row.error is None
     fetched = fetch(
         url,
         limits=Limits(body_bytes=MAX_BYTES, total_seconds=MAX_SECONDS),
-        allow=settings.allow,
+        allow=Allow(origins=settings.origins),
         etag=row.etag if same else None,
         last_modified=row.last_modified if same else None,
     )

@@ -37,7 +37,8 @@ from budget.prices.book import (
 )
 from budget.prices.combined import Combined, Trusted
 from budget.prices.guard import read_url
-from budget.prices.verification import MAIN, figures_of, source_of, status_of
+from budget.prices.trust import MAIN
+from budget.prices.verification import figures_of, source_of, status_of
 from budget.storage.schema import price_snapshots, price_updates
 
 if TYPE_CHECKING:

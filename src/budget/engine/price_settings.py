@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from budget.domain.errors import InvalidInput
-from budget.prices.guard import Allow, read_url
-from budget.prices.verification import DEFAULT_TRUST, MAX_TRUST
+from budget.prices.trust import DEFAULT_TRUST, MAX_TRUST
 
 KNOWN: Final = ("genai-prices", "litellm", "llm-prices", "models.dev", "openrouter")
 INSTALLED: Final = "installed"
@@ -29,13 +28,13 @@ class PriceSettings:
 
     `own` is the operator's price file. `sources` are those that are read, with the URL or file of
     each (None: where its maker publishes it). `refresh_seconds` None: only when somebody asks.
-    `trust` is that of every source.
+    `origins` are allowed though they are not public; `trust` is that of every source.
     """
 
     own: Path | None = None
     sources: Mapping[str, str | None] = field(default_factory=dict)
     refresh_seconds: int | None = None
-    allow: Allow = field(default_factory=Allow)
+    origins: frozenset[str] = frozenset()
     trust: Mapping[str, int] = field(default_factory=lambda: DEFAULT_TRUST)
 
     @classmethod
@@ -47,7 +46,7 @@ class PriceSettings:
             own,
             _sources(env.get("BUDGET_PRICE_SOURCES", "")),
             _refresh_seconds(env.get("BUDGET_PRICE_REFRESH", "")),
-            _allow(env.get("BUDGET_PRICE_ORIGINS", "")),
+            _origins(env.get("BUDGET_PRICE_ORIGINS", "")),
             _trust(env.get("BUDGET_PRICE_TRUST", "")),
         )
 
@@ -73,6 +72,8 @@ def _sources(text: str) -> dict[str, str | None]:
             raise InvalidInput("BUDGET_PRICE_SOURCES", f"names {source} twice; leave one out.")
         found[source] = place.strip() or None
         if is_url(found[source]):
+            from budget.prices.guard import read_url  # not for those who need it not
+
             read_url(place.strip(), "BUDGET_PRICE_SOURCES")
     return found
 
@@ -96,11 +97,16 @@ def _refresh_seconds(text: str) -> int | None:
     )
 
 
-def _allow(text: str) -> Allow:
-    try:
-        return Allow(origins=frozenset(_parts(text)))
-    except InvalidInput as error:
-        raise InvalidInput("BUDGET_PRICE_ORIGINS", error.detail) from None
+def _origins(text: str) -> frozenset[str]:
+    origins = frozenset(_parts(text))
+    if origins:
+        from budget.prices.guard import Allow
+
+        try:
+            Allow(origins=origins)
+        except InvalidInput as error:
+            raise InvalidInput("BUDGET_PRICE_ORIGINS", error.detail) from None
+    return origins
 
 
 def _trust(text: str) -> Mapping[str, int]:

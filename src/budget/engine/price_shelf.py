@@ -37,7 +37,7 @@ from budget.prices.book import (
     Scheduled,
 )
 from budget.prices.combined import Closed, Combined, Key, Trusted, context_of
-from budget.prices.verification import MAIN
+from budget.prices.trust import MAIN
 from budget.storage.database import Database
 
 log = logging.getLogger("budget.prices")

@@ -15,7 +15,7 @@ from budget.domain.errors import BudgetError
 from budget.engine.price_rows import Snapshot
 from budget.prices.book import Context, PriceSource, Scheduled
 from budget.prices.listings import Capabilities
-from budget.prices.verification import MAIN
+from budget.prices.trust import MAIN
 
 log = logging.getLogger("budget.prices")
 

@@ -1,26 +1,16 @@
-"""Verification: how far sources of prices are trusted, and whether they agree.
+"""Verification: whether sources of prices agree about a model, and how far they are apart.
 
 The bundled prices of genai-prices and its feed are one source. Sources that copy from each other
 would count twice, which nobody can see from here. Not here: changes of a source (`changes`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from budget.domain.answers_prices import SourceFigure
 from budget.domain.pricing import Rate, Rates, rate_at
 from budget.prices.combined import Combined
 
-MAIN: Final = "genai-prices"
-DEFAULT_TRUST: Final[Mapping[str, int]] = {
-    MAIN: 5,
-    "llm-prices": 4,
-    "models.dev": 3,
-    "openrouter": 2,
-    "litellm": 2,
-}
-"""Of two sources that know a model the one with more trust is believed; 0 is not listened to."""
-MAX_TRUST: Final = 9
 AGREE_BPS: Final = 1_000
 """Within 10% of what is in force."""
 MAX_BPS: Final = 10**15
