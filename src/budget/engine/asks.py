@@ -25,12 +25,13 @@ class AllocationAsk(TypedDict, total=False):
 
     An estimate (`input_tokens`, and `max_output_tokens` unless the default grant will do) or stated
     amounts (`usd`, `tokens`, `requests`, any together); with neither, the default size by task type
-    and priority.
+    and priority. In place of `input_tokens` the `request` itself: what goes to the provider.
     """
 
     attributes: Mapping[str, str]
     provider: str
     model: str
+    request: Any
     input_tokens: int
     max_output_tokens: int
     units: Mapping[str, int]
@@ -53,6 +54,16 @@ class AllocationAsk(TypedDict, total=False):
     user_id: str
     tokens_allocated: int
     idempotency_key: str
+
+
+class EstimateAsk(TypedDict, total=False):
+    """What `estimate` takes: a request as its provider takes it, its messages, or a text."""
+
+    provider: str
+    model: str
+    request: Any
+    max_output_tokens: int
+    price_context: Mapping[str, str]
 
 
 class CountsAsk(TypedDict, total=False):

@@ -5,6 +5,7 @@ from typing import Self
 
 from budget.domain.errors import Conflict
 from budget.engine.catalogue_rows import load_catalogue
+from budget.engine.factors import Factors
 from budget.engine.ledger import Ledger
 from budget.engine.price_settings import PriceSettings
 from budget.engine.price_shelf import PriceShelf
@@ -28,6 +29,7 @@ class Books:
         assert (prices is None) != (shelf is None), "prices come from one place"
         self.database = database
         self.ledger = ledger
+        self.factors = Factors(database)
         self._prices = prices
         self._shelf = shelf
 

@@ -62,6 +62,8 @@ class Budget:
 
     def run(self, job: Job[T]) -> T:
         """Do a job and wait for its answer."""
+        if job.prepare is not None:
+            job = job.prepare()
         if job.read is not None:
             return job.read()
         answer: T = self.books.ledger.do(lambda waiter: Ticket(waiter, job.command, job.change))
@@ -87,6 +89,9 @@ class Budget:
     correct = _waits(Jobs.correct)
     sweep = _waits(Jobs.sweep)
     calculate = _waits(Jobs.calculate)
+    estimate = _waits(Jobs.estimate)
+    factors = _waits(Jobs.factors)
+    learn = _waits(Jobs.learn)
     create_budget = _waits(Jobs.create_budget)
     change_budget = _waits(Jobs.change_budget)
     archive_budget = _waits(Jobs.archive_budget)
@@ -190,6 +195,8 @@ class AsyncBudget:
 
     async def run(self, job: Job[T]) -> T:
         """Do a job and wait for its answer."""
+        if job.prepare is not None:
+            job = await asyncio.to_thread(job.prepare)
         if job.read is not None:
             return await asyncio.to_thread(job.read)
         loop = asyncio.get_running_loop()
@@ -221,6 +228,9 @@ class AsyncBudget:
     correct = _awaits(Jobs.correct)
     sweep = _awaits(Jobs.sweep)
     calculate = _awaits(Jobs.calculate)
+    estimate = _awaits(Jobs.estimate)
+    factors = _awaits(Jobs.factors)
+    learn = _awaits(Jobs.learn)
     create_budget = _awaits(Jobs.create_budget)
     change_budget = _awaits(Jobs.change_budget)
     archive_budget = _awaits(Jobs.archive_budget)

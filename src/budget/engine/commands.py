@@ -52,6 +52,9 @@ class Place(Command, gc=False):
     metadata: str
     dry: bool = False
     """Only say what would be: nothing is held (`check`)."""
+    bound_tokens: int | None = None
+    """The plain bound of the input, where it is known and can be held against the true count."""
+    bound_family: str | None = None
 
 
 class Record(Command, gc=False):

@@ -13,6 +13,8 @@ from budget.domain.money import parse_count, parse_usd
 from budget.domain.usage import Usage, validated
 from budget.engine.asks import AllocationAsk, Caller, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.commands import Correct, Extend, Place, Record, Release, Report, Sweep
+from budget.engine.estimates import with_estimate
+from budget.engine.factors import Factors
 from budget.engine.fields import (
     US,
     USAGE_COUNTS,
@@ -48,11 +50,18 @@ def placing(
     caller: Caller,
     prices: PriceBook,
     now_us: int,
+    factors: Factors | None = None,
     *,
     dry: bool = False,
 ) -> Place:
-    """The command of `allocate` (`dry`: of `check`)."""
+    """The command of `allocate` (`dry`: of `check`). An ask with a `request` takes a while."""
     only_fields(ask, _PLACE_FIELDS)
+    hashed = request_hash(ask)
+    bound_tokens = bound_family = None
+    if ask.get("request") is not None:
+        ask, found = with_estimate(ask, caller, prices, factors, now_us)
+        if found.teaches:
+            bound_tokens, bound_family = found.bound_tokens, found.family
     attributes, provider, model = who(ask, prices, now_us)
     context = price_context(ask)
     priority = priority_of(ask.get("priority"), caller)
@@ -74,7 +83,7 @@ def placing(
     return Place(
         actor=caller.actor,
         key=None if dry else parse_idempotency_key(ask),
-        request_hash=request_hash(ask),
+        request_hash=hashed,
         manage=caller.manage,
         allocation_id=allocation_id or new_id("alloc"),
         chosen=allocation_id is not None,
@@ -96,6 +105,8 @@ def placing(
         parent_id=parent_id,
         metadata=metadata_of(ask),
         dry=dry,
+        bound_tokens=bound_tokens,
+        bound_family=bound_family,
     )
 
 

@@ -15,10 +15,11 @@ T = TypeVar("T")
 class Job(Generic[T]):
     """One thing to do: a command for the ledger, a change of the catalogue, or a read.
 
-    `finish` completes the answer in the caller's hands, so that the writer need not.
+    `finish` completes the answer in the caller's hands, so that the writer need not. `prepare`
+    makes the job itself, where that takes too long for an event loop.
     """
 
-    __slots__ = ("change", "command", "finish", "read")
+    __slots__ = ("change", "command", "finish", "prepare", "read")
 
     def __init__(
         self,
@@ -26,8 +27,10 @@ class Job(Generic[T]):
         change: CatalogueChange | None = None,
         read: Callable[[], T] | None = None,
         finish: Callable[[T], T] | None = None,
+        prepare: "Callable[[], Job[T]] | None" = None,
     ) -> None:
         self.command = command
         self.change = change
         self.read = read
         self.finish = finish
+        self.prepare = prepare

@@ -20,13 +20,17 @@ from budget.domain.answers import (
     Refusal,
     UsageRecord,
 )
+from budget.domain.answers_estimates import Estimate, FamilyFactor, Learning
 from budget.domain.answers_rating import Coverage, Rerating, WhatIf
 from budget.domain.budgets import Budget, Policy, TopUp
 from budget.domain.usage import ZERO
 from budget.engine import (
     budgets,
+    calibrating,
     costing,
     coverage,
+    estimates,
+    factors,
     intake,
     policies,
     reports,
@@ -39,6 +43,7 @@ from budget.engine.advice import advised
 from budget.engine.asks import (
     AllocationAsk,
     CostAsk,
+    EstimateAsk,
     ExtendAsk,
     ReportAsk,
     RerateAsk,
@@ -47,7 +52,6 @@ from budget.engine.asks import (
 )
 from budget.engine.books import Books
 from budget.engine.budgets import BudgetAsk
-from budget.engine.commands import Place
 from budget.engine.job import Job
 from budget.engine.past import Progress
 from budget.engine.policies import PolicyAsk
@@ -65,18 +69,25 @@ class Jobs(PriceJobs):
     # --- Spending --------------------------------------------------------------------------------
 
     def allocate(self, **ask: Unpack[AllocationAsk]) -> Job[Allocation | Refusal]:
-        """Hold money and tokens for a call or an envelope of calls, or say why not."""
-        command = self._placing(ask)
-        return Job(command, finish=lambda answer: advised(answer, command, self.books.prices))
+        """Hold money and tokens for a call or an envelope of calls, or say why not.
+
+        With its `request` a call is held by an estimate of that; nothing of its text is kept.
+        """
+        return self._placing(ask)
 
     def check(self, **ask: Unpack[AllocationAsk]) -> Job[Check | Refusal]:
         """Say what `allocate` would answer, and hold nothing."""
-        command = self._placing(ask, dry=True)
-        return Job(command, finish=lambda answer: advised(answer, command, self.books.prices))
+        return self._placing(ask, dry=True)
 
-    def _placing(self, ask: Mapping[str, Any], *, dry: bool = False) -> Place:
-        now_us = self.books.database.now_us()
-        return intake.placing(ask, self.caller, self.books.prices, now_us, dry=dry)
+    def _placing(self, ask: Mapping[str, Any], *, dry: bool = False) -> Job[Any]:
+        if ask.get("request") is None:
+            return self._placed(ask, dry)
+        return Job(prepare=lambda: self._placed(ask, dry))
+
+    def _placed(self, ask: Mapping[str, Any], dry: bool) -> Job[Any]:
+        books, now_us = self.books, self.books.database.now_us()
+        command = intake.placing(ask, self.caller, books.prices, now_us, books.factors, dry=dry)
+        return Job(command, finish=lambda answer: advised(answer, command, books.prices))
 
     def record(
         self, allocation_id: str, *, final: bool = False, **ask: Unpack[UsageAsk]
@@ -137,6 +148,26 @@ class Jobs(PriceJobs):
         """Say what usage of a model costs, line by line. Nothing is booked."""
         now_us = self.books.database.now_us()
         return Job(read=lambda: costing.calculate(ask, self.books.prices, now_us))
+
+    # --- Estimates -------------------------------------------------------------------------------
+
+    def estimate(self, **ask: Unpack[EstimateAsk]) -> Job[Estimate]:
+        """Say how many input tokens a request has at most, and what it would hold. Nothing of it is
+        kept.
+        """
+        books, now_us = self.books, self.books.database.now_us()
+        return Job(
+            read=lambda: estimates.estimate(ask, self.caller, books.prices, books.factors, now_us)
+        )
+
+    def factors(self) -> Job[list[FamilyFactor]]:
+        """What settled calls have taught about the bounds of each family of models."""
+        books, actor = self.books, self.caller.actor
+        return Job(read=lambda: factors.family_factors(books.factors, books.database, actor))
+
+    def learn(self) -> Job[Learning]:
+        """Learn from the calls that were settled since the last time. A service does so itself."""
+        return Job(read=lambda: calibrating.learn(self.books))
 
     # --- Budgets and policies --------------------------------------------------------------------
 

@@ -1,0 +1,143 @@
+"""Estimates: how many input tokens a request has at most, for who holds money by it or only asks.
+
+A request is read and forgotten: nothing of its text is kept, nor told in an error. Not here: the
+bound (`domain.estimating`), exact counts (`prices.exact_tokens`), what was learnt (`factors`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from budget.domain import decide
+from budget.domain.answers_estimates import Estimate, How
+from budget.domain.calibration import calibrated
+from budget.domain.errors import InvalidInput
+from budget.domain.estimating import bound_of
+from budget.domain.output_limits import output_tokens_limit
+from budget.domain.pricing import cost_nanos
+from budget.domain.text_tokens import family_of
+from budget.domain.usage import Usage
+from budget.engine.asks import Caller, EstimateAsk
+from budget.engine.factors import UNTAUGHT, Factors
+from budget.engine.fields import count, only_fields, price_context, who
+from budget.prices import exact_tokens
+from budget.prices.book import PriceBook
+
+_FIELDS: Final = frozenset(EstimateAsk.__annotations__)
+
+
+class InputEstimate(NamedTuple):
+    """The input of a request: `bound_tokens` and `factor_bps` are None where it was counted.
+
+    `teaches`: what the provider will count can be held against the bound, because all of it is
+    text.
+    """
+
+    tokens: int
+    how: How
+    family: str
+    bound_tokens: int | None
+    factor_bps: int | None
+    teaches: bool
+
+
+def estimate(
+    ask: Mapping[str, Any], caller: Caller, prices: PriceBook, factors: Factors | None, now_us: int
+) -> Estimate:
+    """What a request would come to. InvalidInput, naming the field, for one that cannot be read.
+
+    Without `factors` nothing that was learnt plays a part.
+    """
+    only_fields(ask, _FIELDS)
+    if ask.get("request") is None:
+        raise InvalidInput("request", "is required: the body of the call, its messages or a text.")
+    ask = with_model(ask)
+    _, provider, model = who(ask, prices, now_us)
+    assert model is not None
+    context = price_context(ask)
+    stated = count(ask, "max_output_tokens")
+    output_tokens = output_tokens_limit(ask["request"]) if stated is None else stated
+    found = input_of(ask, caller, prices, factors, now_us)
+    rates = prices.lookup(provider, model, now_us, context)
+    hold_nanos = None
+    if rates is not None and output_tokens is not None:
+        hold_nanos = decide.estimate(rates, found.tokens, output_tokens, 1)[1].usd
+    return Estimate(
+        provider,
+        model,
+        found.family,
+        found.tokens,
+        found.how,
+        found.bound_tokens,
+        found.factor_bps,
+        output_tokens,
+        now_us,
+        None if rates is None else rates.basis,
+        None if rates is None else cost_nanos(rates, Usage(found.tokens, 0, requests=0)),
+        hold_nanos,
+    )
+
+
+def with_model(ask: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The ask, with the model that the request names where the ask names none."""
+    request, model = ask["request"], ask.get("model")
+    if model is None and isinstance(request, Mapping) and isinstance(request.get("model"), str):
+        model = request["model"]
+    if model is None:
+        raise InvalidInput("model", "is required, here or in the request.")
+    return {**ask, "model": model}
+
+
+def with_estimate(
+    ask: Mapping[str, Any], caller: Caller, prices: PriceBook, factors: Factors | None, now_us: int
+) -> tuple[Mapping[str, Any], InputEstimate]:
+    """An ask of `allocate` with what its request comes to in place of the request."""
+    if ask.get("input_tokens") is not None:
+        raise InvalidInput("input_tokens", "is stated beside request; give one of them.")
+    if ask.get("envelope"):
+        raise InvalidInput(
+            "request",
+            "is one call, and an envelope is for several; give it to the calls inside.",
+        )
+    ask = with_model(ask)
+    found = input_of(ask, caller, prices, factors, now_us)
+    output_tokens = count(ask, "max_output_tokens")
+    if output_tokens is None:
+        output_tokens = output_tokens_limit(ask["request"])
+    rest = {name: value for name, value in ask.items() if name != "request"}
+    return {**rest, "input_tokens": found.tokens, "max_output_tokens": output_tokens}, found
+
+
+def input_of(
+    ask: Mapping[str, Any], caller: Caller, prices: PriceBook, factors: Factors | None, now_us: int
+) -> InputEstimate:
+    """The input of the request of an ask that names a model."""
+    _, provider, model = who(ask, prices, now_us)
+    assert model is not None
+    rates = prices.lookup(provider, model, now_us)
+    # A deployment's name says nothing of the model behind it; its price does.
+    named = {
+        "provider": provider or "",
+        "model": model if rates is None or not rates.model else rates.model,
+    }
+    family = family_of(**named)
+    try:
+        if exact_tokens.is_exact(**named):
+            counted = exact_tokens.input_tokens(ask["request"], **named)
+            return InputEstimate(counted, "counted", family, None, None, teaches=False)
+        bound = bound_of(ask["request"], **named)
+    except InvalidInput as error:
+        raise _within_request(error) from None
+    factor = UNTAUGHT if factors is None else factors.of(family, caller.actor)
+    teaches = not bound.fixed_tokens
+    if factor.taught_by == "nobody":
+        return InputEstimate(bound.tokens, "bound", family, bound.tokens, None, teaches)
+    tokens = calibrated(bound, factor.bps)
+    return InputEstimate(tokens, "learnt", family, bound.tokens, factor.bps, teaches)
+
+
+def _within_request(error: InvalidInput) -> InvalidInput:
+    """The error with its field named from the ask on."""
+    if error.field == "request":
+        return error
+    field = f"request.{error.field[:80]}"
+    return InvalidInput(field, error.detail.removeprefix(f"{error.field}: "))
