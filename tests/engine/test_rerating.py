@@ -11,8 +11,10 @@ from budget.domain.answers import UsageRecord
 from budget.domain.answers_rating import Rerating
 from budget.domain.errors import Forbidden
 from budget.domain.pricing import Rates, cost_nanos
+from budget.domain.usage import Usage
 from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.past import PastRecord
 from budget.prices.book import OwnEntry, Piece, PriceBook, Schedule, Scheduled
 from tests.engine.opened import (
     DAY,
@@ -154,6 +156,50 @@ def test_a_hold_keeps_the_price_of_its_own_time(books: Books, clock: Clock) -> N
         )
     )
     assert rerate(books, book=dated(later)).changed == 0
+
+
+def in_contexts(basis: str, model: str, **pico: int) -> PriceBook:
+    """A book of one model, at so much for a token of input: `usual`, or in `processing`."""
+    entries = tuple(
+        OwnEntry(
+            () if name == "usual" else (("processing", name),),
+            Schedule((Piece(Rates(rate, 0, model=model, basis=basis)),)),
+        )
+        for name, rate in pico.items()
+    )
+    return PriceBook(None, own=Own(basis, {(None, model): entries}))
+
+
+def test_each_record_is_priced_in_the_context_that_it_asked_for(books: Books) -> None:
+    """Whether it was told at the hold or with the usage, and had a price then or not."""
+    policy_id = a_budget(books, unpriced="allow")
+    batch = {"processing": "batch"}
+    for model in ("m", "n"):
+        ask: dict[str, Any] = {"input_tokens": 10, "output_tokens": 0}
+        hold = {"model": model, "input_tokens": 10, "max_output_tokens": 0}
+        books.record_usage(model=model, price_context=batch, **ask)
+        early = allocated(books, **hold, price_context=batch).allocation_id
+        books.settle(early, **ask)
+        late = allocated(books, **hold).allocation_id
+        books.settle(late, model=model, price_context=batch, **ask)
+        books.record_usage(model=model, **ask)
+    for model in ("m", "n"):
+        now = in_contexts("now/1", model, batch=250_000_000, usual=1_000_000_000)
+        found = applied(books, book=now, model=model)
+        assert found.new_nanos == 3 * 10 * MILLI // 4 + 10 * MILLI, model
+        # What was corrected remembers it too.
+        dearer = in_contexts("now/2", model, batch=500_000_000, usual=1_000_000_000)
+        found = applied(books, book=dearer, model=model)
+        assert (found.changed, found.new_nanos) == (3, 3 * 10 * MILLI // 2 + 10 * MILLI), model
+    assert spent(books, policy_id) == 2 * (3 * 10 * MILLI // 2 + 10 * MILLI)
+
+
+def test_a_record_that_did_not_keep_its_context_has_that_of_its_rates() -> None:
+    old = PastRecord("u", 0, 0, {}, None, "m", Usage(1, 1), 1, None,
+                     Rates(1, 1, context="processing=batch"))  # fmt: skip
+    assert old.context == (("processing", "batch"),)
+    assert old._replace(rates=None).context == ()
+    assert old._replace(price_context="speed=fast").context == (("speed", "fast"),)
 
 
 def test_only_what_was_asked_for_is_priced_again(books: Books, clock: Clock) -> None:

@@ -159,6 +159,8 @@ class Terms(NamedTuple):
     attributes_json: str
     bound_tokens: int | None = None
     bound_family: str | None = None
+    price_context: str | None = None
+    """What it asked for beside its model, whether or not that has a price of its own."""
 
 
 class Holding:

@@ -52,6 +52,8 @@ class Place(Command, gc=False):
     metadata: str
     dry: bool = False
     """Only say what would be: nothing is held (`check`)."""
+    price_context: str | None = None
+    """What of the call decides its price beside model and time, as records keep it; so below."""
     bound_tokens: int | None = None
     """The plain bound of the input, where it is known and can be held against the true count."""
     bound_family: str | None = None
@@ -80,6 +82,7 @@ class Record(Command, gc=False):
     """Whether the price context was told with the usage, and so decides."""
     rates: Rates | None
     metadata: str
+    price_context: str | None = None
 
 
 class Release(Command, gc=False):
@@ -119,6 +122,7 @@ class Report(Command, gc=False):
     reported_cost_nanos: int | None
     occurred_us: int | None
     metadata: str
+    price_context: str | None = None
 
 
 class Correct(Command, gc=False):

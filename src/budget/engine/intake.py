@@ -37,6 +37,7 @@ from budget.engine.fields import (
 )
 from budget.engine.ids import new_id
 from budget.prices.book import PriceBook
+from budget.prices.combined import context_text
 
 _REPLACEMENT_FIELDS: Final = frozenset({*USAGE_COUNTS, "requests", "cost", "units"})
 _PLACE_FIELDS: Final = frozenset(AllocationAsk.__annotations__)
@@ -105,6 +106,7 @@ def placing(
         parent_id=parent_id,
         metadata=metadata_of(ask),
         dry=dry,
+        price_context=context_text(context) or None,
         bound_tokens=bound_tokens,
         bound_family=bound_family,
     )
@@ -171,6 +173,7 @@ def recording(
         in_context=bool(context),
         rates=None if model is None else prices.lookup(provider, model, now_us, context),
         metadata=metadata_of(ask),
+        price_context=context_text(context) or None,
     )
 
 
@@ -198,6 +201,7 @@ def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us:
         reported_cost_nanos=parse_cost_nanos(ask),
         occurred_us=occurred_us,
         metadata=metadata_of(ask),
+        price_context=context_text(context) or None,
     )
 
 

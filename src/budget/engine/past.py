@@ -36,7 +36,7 @@ _PAST: Final = (
         _u.id, _u.entry_id, _u.occurred_us, _u.attributes, _u.provider, _u.model,
         _u.input_tokens, _u.output_tokens, _u.cache_read_tokens, _u.cache_write_tokens,
         _u.cache_write_1h_tokens, _u.reasoning_tokens, _u.requests, _u.units,
-        _u.cost_nanos, _u.reported_cost_nanos, _u.rates,
+        _u.cost_nanos, _u.reported_cost_nanos, _u.rates, _u.price_context,
         _a.placed_us, _a.provider.label("held_provider"), _a.model.label("held_model"),
     )
     .select_from(schema.usage.outerjoin(schema.allocations, _a.id == _u.allocation_id))
@@ -61,10 +61,13 @@ class PastRecord(NamedTuple):
     cost_nanos: int | None
     reported_cost_nanos: int | None
     rates: Rates | None
+    price_context: str | None = None
 
     @property
     def context(self) -> Context:
-        """The price context that it was booked in."""
+        """What it asked for beside its model; or, if that was not kept, its rates do."""
+        if self.price_context is not None:
+            return _context_of(self.price_context)
         return () if self.rates is None else _context_of(self.rates.context)
 
 
@@ -152,7 +155,8 @@ def pages(
 def _record(row: Any) -> PastRecord:
     (
         usage_id, _, occurred_us, attributes, provider, model,
-        *counts, units, cost_nanos, reported, rates, placed_us, held_provider, held_model,
+        *counts, units, cost_nanos, reported, rates, price_context,
+        placed_us, held_provider, held_model,
     ) = row  # fmt: skip
     held = placed_us is not None and (held_provider, held_model) == (provider, model)
     return PastRecord(
@@ -166,6 +170,7 @@ def _record(row: Any) -> PastRecord:
         cost_nanos,
         reported,
         None if rates is None else decode_rates(rates),
+        price_context,
     )
 
 

@@ -50,7 +50,7 @@ def holding_from_row(row: Row) -> Holding:
         usd_held, tokens_held, requests_held, usd_left, tokens_left, requests_left,
         usd_first, tokens_first, requests_first, input_tokens, granted_first, granted,
         records, settled_by, request_hash, metadata, _updated_us,
-        bound_tokens, bound_family,
+        bound_tokens, bound_family, price_context,
     ) = row  # fmt: skip
     terms = _new(
         Terms,
@@ -59,6 +59,7 @@ def holding_from_row(row: Row) -> Holding:
             bool(envelope), parent_id, None if rates is None else decode_rates(rates),
             _new(Held, (usd_first, tokens_first, requests_first)), granted_first, input_tokens,
             request_hash, metadata, attributes, bound_tokens, bound_family,
+            price_context,
         ),
     )  # fmt: skip
     state = _new(
@@ -83,7 +84,7 @@ def placed_row(holding: Holding, now_us: int) -> Row:
         *state.held, *state.left, *terms.first, terms.input_tokens,
         terms.first_granted_output_tokens, state.granted_output_tokens,
         state.records, state.settled_by, terms.request_hash, terms.metadata, now_us,
-        terms.bound_tokens, terms.bound_family,
+        terms.bound_tokens, terms.bound_family, terms.price_context,
     )  # fmt: skip
 
 
@@ -165,7 +166,7 @@ def usage_from_row(row: Row) -> UsageRecord:
         provider, model, _session, _task,
         input_tokens, output_tokens, cache_read, cache_write, cache_write_1h, reasoning, requests,
         cost_nanos, reported_cost_nanos, rates, flags, final, reverses, replaces,
-        reason, _request_hash, metadata, units,
+        reason, _request_hash, metadata, units, _price_context,
     ) = row  # fmt: skip
     return UsageRecord(
         usage_id=id_,

@@ -184,6 +184,7 @@ allocations = table(
     whole("updated_us"),
     whole("bound_tokens", null=True),
     words("bound_family", null=True),
+    words("price_context", null=True),
     one_of("status", "open", "settled", "released", "expired"),
     between("usd_held", 0, MAX_AMOUNT),
     between("tokens_held", 0, MAX_AMOUNT),
@@ -233,6 +234,7 @@ usage = table(
     words("request_hash"),
     words("metadata"),
     words("units"),
+    words("price_context", null=True),
     between("input_tokens", -MAX_AMOUNT, MAX_AMOUNT),
     between("output_tokens", -MAX_AMOUNT, MAX_AMOUNT),
     between("requests", -MAX_AMOUNT, MAX_AMOUNT),
@@ -247,7 +249,10 @@ usage = table(
     Index("ix_usage_reverses", "reverses", unique=True,
           sqlite_where=text("reverses IS NOT NULL"), postgresql_where=text("reverses IS NOT NULL")),
 )  # fmt: skip
-"""What calls consumed. Reversing rows carry the negated counts and cost of the row they reverse."""
+"""What calls consumed. Reversing rows carry the negated counts and cost of the row they reverse.
+
+`price_context`: what the call asked for beside its model, whether or not it has a price of its own.
+"""
 
 usage_tags = table(
     "usage_tags",

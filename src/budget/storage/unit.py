@@ -17,7 +17,7 @@ ALLOCATION_COLUMNS: Final = (
     "usd_held", "tokens_held", "requests_held", "usd_left", "tokens_left", "requests_left",
     "usd_first", "tokens_first", "requests_first", "input_tokens", "granted_first", "granted",
     "records", "settled_by", "request_hash", "metadata", "updated_us",
-    "bound_tokens", "bound_family",
+    "bound_tokens", "bound_family", "price_context",
 )  # fmt: skip
 
 ALLOCATION_CHANGES: Final = (
@@ -56,7 +56,7 @@ USAGE_COLUMNS: Final = (
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
     "cache_write_1h_tokens", "reasoning_tokens", "requests",
     "cost_nanos", "reported_cost_nanos", "rates", "flags", "final", "reverses", "replaces",
-    "reason", "request_hash", "metadata", "units",
+    "reason", "request_hash", "metadata", "units", "price_context",
 )  # fmt: skip
 
 USAGE_TAG_COLUMNS: Final = ("name", "value", "usage_id")

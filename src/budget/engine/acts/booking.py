@@ -99,6 +99,7 @@ def book(
     replaces: str | None = None,
     reason: str | None = None,
     metadata: str = "{}",
+    price_context: str | None = None,
 ) -> Row:
     """Write a usage record, its tags and its rollups; the USAGE_COLUMNS row."""
     attributes = rows.decode_attributes(attributes_json)
@@ -108,7 +109,7 @@ def book(
         attributes.get("session"), attributes.get("task"), *usage[:-1], cost, reported,
         None if rates is None else encode_rates(rates), " ".join(flags), int(final),
         reverses, replaces, reason, command.request_hash, metadata,
-        rows.units_to_json(usage.units),
+        rows.units_to_json(usage.units), price_context,
     )  # fmt: skip
     batch.changes.usage.append(row)
     for name, value in rows.tags_of(attributes_json):

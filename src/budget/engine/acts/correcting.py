@@ -112,7 +112,7 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
     shared: dict[str, Any] = {
         "attributes_json": row[6], "provider": old.provider, "model": old.model,
         "allocation_id": old.allocation_id, "occurred_us": old.occurred_us,
-        "reason": command.reason, "metadata": "{}",
+        "reason": command.reason, "metadata": "{}", "price_context": row[29],
     }  # fmt: skip
     minus = None if old.cost_nanos is None else -old.cost_nanos
     book(

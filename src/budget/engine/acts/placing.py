@@ -93,6 +93,7 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
         command.model, command.priority, command.envelope, command.parent_id, rates,
         held, granted, command.input_tokens, command.request_hash, command.metadata,
         rows.to_json(attributes), command.bound_tokens, command.bound_family,
+        price_context=command.price_context,
     )  # fmt: skip
     holding = Holding(terms, state, new=True)
     states = [] if parent is None or parent_state is None else [(parent, parent_state)]

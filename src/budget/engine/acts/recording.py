@@ -48,6 +48,7 @@ def run_record(batch: Batch, command: Record) -> Receipt:
     if other:
         rates = command.rates or rates or stand_in(batch, command.model, terms.attributes)
     told = command if other else terms
+    in_context = command if other or command.in_context else terms
     requests = command.requests
     if requests is None:
         requests = 1 if holding.state.records == 0 else 0
@@ -83,7 +84,7 @@ def run_record(batch: Batch, command: Record) -> Receipt:
         provider=told.provider or command.provider, model=told.model,
         rates=rates, allocation_id=command.allocation_id, final=command.final,
         reported=command.reported_cost_nanos, occurred_us=occurred_us,
-        metadata=command.metadata,
+        metadata=command.metadata, price_context=in_context.price_context,
     )  # fmt: skip
     batch.take_key(command, command.usage_id)
     if command.final:
@@ -189,6 +190,7 @@ def run_report(batch: Batch, command: Report) -> Receipt:
         attributes_json=rows.to_json(command.attributes), provider=command.provider,
         model=command.model, rates=rates, reported=command.reported_cost_nanos,
         occurred_us=occurred_us, metadata=command.metadata, final=True,
+        price_context=command.price_context,
     )  # fmt: skip
     batch.take_key(command, command.usage_id)
     return receipt(batch, row, None)

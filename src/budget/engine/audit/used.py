@@ -309,6 +309,11 @@ def check_reversals(connection: Connection, findings: Findings) -> None:
             findings.add("I15", row.reversal_id, f"does not negate {of} in {', '.join(differing)}")
 
 
+_KEPT: Final = (
+    "allocation_id", "occurred_us", "attributes", "provider", "model", "price_context",
+)  # fmt: skip
+
+
 def _not_negated(row: Any) -> Iterator[str]:
     for name in (*_COUNTS, "cost_nanos"):
         back, forth = getattr(row, f"reversal_{name}"), getattr(row, f"original_{name}")
@@ -317,6 +322,6 @@ def _not_negated(row: Any) -> Iterator[str]:
     back, forth = json.loads(row.reversal_units), json.loads(row.original_units)
     if back != {name: -count for name, count in forth.items()}:
         yield "units"
-    for name in ("allocation_id", "occurred_us", "attributes", "provider", "model"):
+    for name in _KEPT:
         if getattr(row, f"reversal_{name}") != getattr(row, f"original_{name}"):
             yield name
