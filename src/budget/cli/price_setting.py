@@ -97,27 +97,16 @@ def set_price(
     with open_prices(face, create=True) as books:
         former = None if face.json else _price_of(books, ask)
         made = books.set(ask)
-        after = None if face.json else _price_of(books, {**ask, "at": _first(made)})
     if face.json:
         face.print_json(made)
-        return exits.OK
-    _show(face, made, former)
-    if after is not None and after["basis"] != made["basis"]:
-        face.print(
-            f"But {full_name(after)} costs {in_and_out(after['prices'])}, by {after['basis']}: "
-            "what is set for a provider, or for a price context, holds before what is not."
-        )
+    else:
+        _show(face, made, former)
     return exits.OK
-
-
-def _first(made: PriceOverrideShape) -> str:
-    """The first instant at which calls to come meet a price."""
-    return max(made["starts_at"] or "", made["created_at"])
 
 
 def _price_of(books: PriceBooks, ask: Ask) -> PriceShape | None:
     """The price in force of what is asked to be set; None where none is known."""
-    wanted = ("provider", "model", "price_context", "at")
+    wanted = ("provider", "model", "price_context")
     try:
         return books.current({name: ask[name] for name in wanted if name in ask})
     except BudgetError:
