@@ -157,6 +157,8 @@ def test_a_price_may_have_a_context_and_tiers_and_hold_for_any_provider(
 def test_who_names_no_provider_pays_what_was_set_for_the_models_own(sqlite_books: Budget) -> None:
     sqlite_books.set_price(provider="openai", model="gpt-4o", input="1", output="2", reason="r")
     assert sqlite_books.current_price("gpt-4o").source == "override"
+    asked = sqlite_books.calculate(model="gpt-4o", input_tokens=1_000_000)
+    assert asked.cost.cost_nanos == 1 * USD
     spent = sqlite_books.record_usage(model="gpt-4o", input_tokens=1_000_000)
     assert spent.cost_nanos == 1 * USD
 

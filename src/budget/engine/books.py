@@ -9,7 +9,7 @@ from budget.engine.factors import Factors
 from budget.engine.ledger import Ledger
 from budget.engine.price_settings import PriceSettings
 from budget.engine.price_shelf import PriceShelf
-from budget.prices.book import PriceBook
+from budget.prices.book import OwnPrices, PriceBook
 from budget.storage.database import Database, open_database
 
 
@@ -50,6 +50,9 @@ class Books:
         `price_settings` may add the operator's own file. With `sweep` False holds only expire when
         a refusal asks for it. InvalidInput for any other URL, and for a mistake in the file.
         """
+        settings = price_settings or PriceSettings()
+        # A mistake in the file is told before there is a database.
+        own = _own_file(settings) if prices is None else None
         database = open_database(url, clock=clock)
         database.migrate()
         if prices is not None:
@@ -57,11 +60,7 @@ class Books:
             return cls(database, ledger, prices)
         from budget.engine.price_acts import keep_bundled
 
-        try:
-            shelf = PriceShelf(database, price_settings or PriceSettings())
-        except BaseException:  # a mistake in the operator's file
-            database.close()
-            raise
+        shelf = PriceShelf(database, settings, own)
         ledger = Ledger(
             database.unit, load_catalogue, clock=clock, sweep=sweep, noticed=shelf.notice
         )
@@ -94,3 +93,13 @@ class Books:
             self._shelf.close()
         self.ledger.close()
         self.database.close()
+
+
+def _own_file(settings: PriceSettings) -> OwnPrices | None:
+    """The operator's price file; the bundled prices tell how it calls the providers named."""
+    if settings.own is None:
+        return None
+    from budget.prices.bundled import bundled_prices
+    from budget.prices.own import read_own
+
+    return read_own(settings.own, bundled_prices())

@@ -42,6 +42,7 @@ def calculate(ask: Mapping[str, Any], prices: PriceBook, now_us: int) -> Calcula
     usage = usage._replace(requests=1 if requests is None else requests)
     at_us = instant_us(ask, "at")
     at_us = now_us if at_us is None else at_us
+    _, provider, _ = who(ask, prices, at_us)  # as booking finds whose model it is
     rates = prices.lookup(provider, model, at_us, price_context(ask))
     if rates is None:
         raise NoPrice(provider, model)

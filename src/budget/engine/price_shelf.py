@@ -66,11 +66,14 @@ class Shelved(NamedTuple):
 class PriceShelf:
     """Open for as long as the books are."""
 
-    def __init__(self, database: Database, settings: PriceSettings) -> None:
+    def __init__(
+        self, database: Database, settings: PriceSettings, own: OwnPrices | None = None
+    ) -> None:
+        """`own` is what the operator's file says."""
         self.settings = settings
         self._database = database
+        self._own = own
         self._used: dict[str, PriceSource] = {}
-        self._own: OwnPrices | None = None
         self._loading = threading.Lock()
         self._awake = threading.Event()
         self._closing = False
@@ -154,10 +157,6 @@ class PriceShelf:
             Trusted(name, self.settings.trust[name], source, _closed(stored, name, source))
             for name, source in prices.items()
         )
-        if self._own is None and self.settings.own is not None:
-            from budget.prices.own import read_own
-
-            self._own = read_own(self.settings.own, combined)
         overrides = Overridden.of(stored.overrides)
         own = tuple(layer for layer in (overrides, self._own) if layer is not None)
         capabilities = LaterCapabilities([source.prices for source in combined.sources])
