@@ -1,5 +1,6 @@
 """`budget prices ...`: the same on a database as on a service, and mistakes that people make."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,6 +145,14 @@ def test_an_update_shows_what_changed_and_how_to_accept_what_is_held(
     rejected = priced("prices", "reject", basis, "--reason", "a typing error")
     assert rejected.out.startswith("groq/d: rejected, the former price stays.\n")
     assert priced("prices", "updates", "--status", "quarantined").out == ""
+
+
+def test_a_source_that_is_not_configured_says_whose_setting_counts(priced: Say) -> None:
+    said = priced("prices", "update", "openrouter")
+    assert said.code == 2
+    assert "openrouter is not configured: add it to BUDGET_PRICE_SOURCES." in said.err
+    there = os.environ["BUDGET_TARGET"].startswith("http://")
+    assert ("It is read by the service at http://127.0.0.1:" in said.err) is there
 
 
 def test_a_source_that_cannot_be_read_ends_with_1_and_changes_nothing(

@@ -163,6 +163,15 @@ def test_who_names_no_provider_pays_what_was_set_for_the_models_own(sqlite_books
     assert spent.cost_nanos == 1 * USD
 
 
+def test_a_provider_before_the_name_is_the_provider(sqlite_books: Budget) -> None:
+    ask: dict[str, Any] = {"input": "1", "output": "2", "reason": "r"}
+    made = sqlite_books.set_price(model="OpenAI/gpt-4o", **ask)
+    assert (made.provider, made.model) == ("openai", "gpt-4o")
+    assert sqlite_books.calculate(model="gpt-4o", input_tokens=10**6).basis == made.rates.basis
+    ours = sqlite_books.set_price(model="our-lab/house", **ask)
+    assert (ours.provider, ours.model) == (None, "our-lab/house")
+
+
 def test_what_others_say_of_it_stands_beside_it(sqlite_books: Budget) -> None:
     books = sqlite_books
     books.set_price(provider="openai", model="gpt-4o", input="1.25", output="10", reason="r")

@@ -20,6 +20,7 @@ from budget.cli.books import (
     open_books,
     open_database,
 )
+from budget.cli.exits import Answered
 from budget.cli.face import Face
 from budget.cli.remote import Service
 from budget.domain.shapes_prices import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 UPDATE_SECONDS: Final = 900
+SOURCES_VARIABLE: Final = "BUDGET_PRICE_SOURCES"
 
 
 class PriceBooks(Protocol):
@@ -210,9 +212,15 @@ class ServicePrices:
         """Have the service read the sources that it is configured to read."""
         assert file is None, "a file is read where the command runs"
         asked = {} if sources is None else {"sources": list(sources)}
-        told: PriceReportShape = self._service.call(
-            "POST", "/prices/update", asked, timeout_seconds=UPDATE_SECONDS
-        )
+        try:
+            told: PriceReportShape = self._service.call(
+                "POST", "/prices/update", asked, timeout_seconds=UPDATE_SECONDS
+            )
+        except Answered as error:
+            if SOURCES_VARIABLE not in error.detail:
+                raise
+            more = f"It is read by the service at {self.where}, when that starts."
+            raise Answered(error.status, f"{error.detail} {more}", error.code) from None
         return told
 
     def decide(self, accept: bool, what: str, asked: Ask) -> PriceDecisionShape:

@@ -35,7 +35,7 @@ from budget.engine.price_acts import check_manages, do
 from budget.engine.price_shelf import OVERRIDE
 from budget.prices.book import MAX_NAME_CHARS, Piece, Schedule
 from budget.prices.changes import steps
-from budget.prices.combined import context_of, context_text
+from budget.prices.combined import Combined, context_of, context_text
 from budget.storage.schema import price_overrides
 
 if TYPE_CHECKING:
@@ -64,10 +64,7 @@ def setting(books: "Books", ask: Mapping[str, Any], caller: Caller) -> Job[Price
     shelf = books.shelf
 
     def set_it() -> PriceOverride:
-        ours = made
-        if made.provider is not None:
-            known = shelf.load().combined.provider_id(made.provider)
-            ours = _of_provider(made, known or made.provider)
+        ours = _as_listed(made, shelf.load().combined)
         answer = do(books.ledger, lambda batch: _set(batch, books, ours, key, digest))
         books.shelf.load()
         assert isinstance(answer, PriceOverride)
@@ -76,8 +73,18 @@ def setting(books: "Books", ask: Mapping[str, Any], caller: Caller) -> Job[Price
     return Job(read=set_it)
 
 
-def _of_provider(made: PriceOverride, provider: str) -> PriceOverride:
-    return replace(made, provider=provider, rates=made.rates._replace(provider=provider))
+def _as_listed(made: PriceOverride, combined: Combined) -> PriceOverride:
+    """Under the one id of its provider, also where that was written before the model's name."""
+    provider, model = made.provider, made.model
+    if provider is not None:
+        provider = combined.provider_id(provider) or provider
+    elif "/" in model:
+        before, _, after = model.partition("/")
+        seller = combined.provider_id(before)
+        if seller is not None and after:
+            provider, model = seller, after
+    rates = made.rates._replace(provider=provider or "", model=model)
+    return replace(made, provider=provider, model=model, rates=rates)
 
 
 def _parsed(ask: Mapping[str, Any], caller: Caller, now_us: int) -> PriceOverride:
