@@ -291,7 +291,7 @@ def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(shared: Run
 
 def test_a_body_in_chunks_is_cut_off_when_it_has_become_too_long(shared: Running) -> None:
     connection = raw(shared)
-    connection.putrequest("POST", f"/api/v1{PATH}")
+    connection.putrequest("POST", "/api/v1/usage")
     connection.putheader("X-API-Key", shared.key)
     connection.putheader("Transfer-Encoding", "chunked")
     connection.endheaders()

@@ -21,6 +21,7 @@ _COMMANDS: Final = (
     ("limits:set_limit", "set-limit", "Set how much may be spent in a period."),
     ("verify:verify", "verify", "Recompute the books and list whatever does not add up."),
     ("costs:calc_cost", "calc-cost", "Say what usage of a model costs, line by line."),
+    ("estimate:estimate", "estimate", "Say how many input tokens a request has at most."),
     ("whatif:what_if", "whatif", "Say what past usage would have cost on other models."),
     ("replay:replay", "replay", "Drive a recorded trace of calls through the service."),
     ("key:key", "key", "Print the key that the commands of this machine use."),

@@ -21,6 +21,7 @@ from budget.domain.shapes import (
     PolicyShape,
     VerificationShape,
 )
+from budget.domain.shapes_estimates import EstimateShape, FactorsShape
 from budget.domain.shapes_rating import CoverageShape, ReratingShape, WhatIfShape
 
 if TYPE_CHECKING:
@@ -74,6 +75,12 @@ class Books(Protocol):
 
     def calculate(self, asked: Ask) -> CalculationShape:
         """What usage costs."""
+
+    def estimate(self, asked: Ask) -> EstimateShape:
+        """What a request comes to."""
+
+    def factors(self) -> FactorsShape:
+        """What settled calls have taught about estimates."""
 
 
 class NoLedger(NotFound):
@@ -167,6 +174,47 @@ class InProcess:
         from budget.domain import wire
 
         return wire.calculation(self.opened.calculate(**asked))
+
+    def estimate(self, asked: Ask) -> EstimateShape:
+        """What a request comes to."""
+        from budget.domain import wire
+
+        return wire.estimate(self.opened.estimate(**asked))
+
+    def factors(self) -> FactorsShape:
+        """What settled calls have taught about estimates."""
+        from budget.domain import wire
+
+        return wire.factors(self.opened.factors())
+
+
+def estimate(face: Face, ask: Ask) -> EstimateShape:
+    """What a request comes to: by the service if one is asked, else by the database; where there is
+    none, at the bundled prices and those of BUDGET_PRICES, and by what nobody has taught.
+    """
+    from budget.engine.settings import Settings
+
+    settings = Settings.read(target=face.target)
+    try:
+        with open_books(face, priced=True) as books:
+            return books.estimate(ask)
+    except NoLedger:
+        pass
+    import time
+
+    from budget.domain import wire
+    from budget.engine.asks import LOCAL
+    from budget.engine.estimates import estimate
+    from budget.prices.own import book_with
+
+    prices = book_with(settings.prices)
+    return wire.estimate(estimate(ask, LOCAL, prices, None, time.time_ns() // 1000))
+
+
+def learnt_factors(face: Face) -> FactorsShape:
+    """What settled calls have taught about estimates; NoLedger where there are no calls."""
+    with open_books(face) as books:
+        return books.factors()
 
 
 def calculate(face: Face, ask: Ask) -> CalculationShape:

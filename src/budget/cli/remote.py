@@ -17,6 +17,7 @@ from budget.domain.shapes import (
     PolicyShape,
     VerificationShape,
 )
+from budget.domain.shapes_estimates import EstimateShape, FactorsShape
 from budget.domain.shapes_rating import CoverageShape, ReratingShape, WhatIfShape
 
 if TYPE_CHECKING:
@@ -220,4 +221,14 @@ class Service:
     def calculate(self, asked: Json) -> CalculationShape:
         """What usage costs."""
         told: CalculationShape = self.call("POST", "/prices/calculate", asked)
+        return told
+
+    def estimate(self, asked: Json) -> EstimateShape:
+        """What a request comes to."""
+        told: EstimateShape = self.call("POST", "/estimate", asked)
+        return told
+
+    def factors(self) -> FactorsShape:
+        """What settled calls have taught about estimates."""
+        told: FactorsShape = self.call("GET", "/estimate/factors")
         return told

@@ -110,7 +110,7 @@ def family_factors(factors: Factors, database: Database, actor: str) -> list[Fam
             .order_by(table.c.family)
         ).all()
         of_actor = select(table.c.family, table.c.samples).where(table.c.actor == actor)
-        own = dict(connection.execute(of_actor).tuples().all())
+        own = {row[0]: row[1] for row in connection.execute(of_actor)}
     return [
         FamilyFactor(family, *factors.of(family, actor), own.get(family, 0), int(samples), keys)
         for family, samples, keys in totals

@@ -4,6 +4,7 @@ Built on Starlette's router, without its middleware: what every request needs is
 Not here: what routes there are (`routes`), how the process is run (`serve`).
 """
 
+import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from budget.http.queries import parse_attributes, parse_query
 from budget.http.routes import NESTED, ROUTES, Route, check_routes
 
 MAX_HEADER_BYTES: Final = 16 * 1024
+_QUICKLY_PARSED_BYTES: Final = 64 * 1024
+"""Longer bodies are parsed in a thread."""
 
 Headers = dict[bytes, bytes]
 
@@ -140,11 +143,8 @@ def _checked_id(name: str, text: str) -> str:
 
 async def _ask(route: Route, headers: Headers, receive: Receive) -> dict[str, Any]:
     """The fields of the body in our spelling, and the idempotency key of the header among them."""
-    body = await bodies.read_body(receive, headers)
-    if body:
-        bodies.check_media_type(headers)
     fields = route.fields
-    ask = bodies.in_snake_case(bodies.parse_object(body), fields)
+    ask = bodies.in_snake_case(await _parsed(headers, receive, "request" in fields), fields)
     for name, value in ask.items():
         if name not in fields:
             raise InvalidInput(name[:80], "is not a field here.", sorted(fields))
@@ -155,6 +155,26 @@ async def _ask(route: Route, headers: Headers, receive: Receive) -> dict[str, An
         text = key.decode("latin-1")
         if ask.setdefault("idempotency_key", text) != text:
             raise InvalidInput("idempotency_key", "differs from the header Idempotency-Key.")
+    return ask
+
+
+async def _parsed(headers: Headers, receive: Receive, may_carry: bool) -> dict[str, Any]:
+    """The body as an object. One that may carry a request to a model may be longer and deeper."""
+    most = bodies.MAX_REQUEST_BYTES if may_carry else bodies.MAX_BODY_BYTES
+    body = await bodies.read_body(receive, headers, most)
+    if body:
+        bodies.check_media_type(headers)
+    if not may_carry:
+        return bodies.parse_object(body)
+    if len(body) <= _QUICKLY_PARSED_BYTES:
+        ask = bodies.parse_object(body, bodies.MAX_REQUEST_DEPTH)
+    else:
+        ask = await asyncio.to_thread(bodies.parse_object, body, bodies.MAX_REQUEST_DEPTH)
+    if len(body) > bodies.MAX_BODY_BYTES and "request" not in ask:
+        raise bodies.too_large(bodies.MAX_BODY_BYTES)
+    for name, value in ask.items():
+        if name != "request":
+            bodies.check_depth(value, bodies.MAX_DEPTH - 1)
     return ask
 
 

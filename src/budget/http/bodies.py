@@ -19,6 +19,9 @@ from budget.domain.errors import BudgetError, InvalidInput
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 20
+MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024
+MAX_REQUEST_DEPTH: Final = 64
+"""Where a body carries a request to a model, which may be long and describe deep tools."""
 READ_SECONDS: Final = 10.0
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -52,31 +55,33 @@ class ClientGone(Exception):
 # --- Reading -------------------------------------------------------------------------------------
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+async def read_body(
+    receive: Receive, headers: Mapping[bytes, bytes], most_bytes: int = MAX_BODY_BYTES
+) -> bytes:
     """All bytes of a body; stops at the first too many, whatever length was announced."""
     announced = headers.get(b"content-length")
-    if announced is not None and announced.isdigit() and int(announced[:20]) > MAX_BODY_BYTES:
-        raise _too_large()
+    if announced is not None and announced.isdigit() and int(announced[:20]) > most_bytes:
+        raise too_large(most_bytes)
     message = await _receive(receive)
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):  # nearly always: no timer is set then
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large()
+        if len(body) > most_bytes:
+            raise too_large(most_bytes)
         return body
     parts = [body]
     total_bytes = len(body)
     try:
         async with asyncio.timeout(READ_SECONDS):
             while message.get("more_body", False):
-                if total_bytes > MAX_BODY_BYTES:
-                    raise _too_large()
+                if total_bytes > most_bytes:
+                    raise too_large(most_bytes)
                 message = await _receive(receive)
                 parts.append(message.get("body", b""))
                 total_bytes += len(parts[-1])
     except TimeoutError:
         raise BodyTooSlow(f"The body did not arrive within {READ_SECONDS:.0f} seconds.") from None
-    if total_bytes > MAX_BODY_BYTES:
-        raise _too_large()
+    if total_bytes > most_bytes:
+        raise too_large(most_bytes)
     return b"".join(parts)
 
 
@@ -87,8 +92,9 @@ async def _receive(receive: Receive) -> Any:
     return message
 
 
-def _too_large() -> BodyTooLarge:
-    return BodyTooLarge(f"A body may have at most {MAX_BODY_BYTES} bytes.")
+def too_large(most_bytes: int) -> BodyTooLarge:
+    """The error of a body with more bytes."""
+    return BodyTooLarge(f"A body may have at most {most_bytes} bytes.")
 
 
 def check_media_type(headers: Mapping[bytes, bytes]) -> None:
@@ -104,7 +110,7 @@ def check_media_type(headers: Mapping[bytes, bytes]) -> None:
         raise UnsupportedMediaType("Send JSON in UTF-8, with `Content-Type: application/json`.")
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
+def parse_object(body: bytes, most_deep: int = MAX_DEPTH) -> dict[str, Any]:
     """A JSON object, or InvalidInput saying what is wrong; an empty body is an empty object."""
     if not body.strip():
         return {}
@@ -115,14 +121,14 @@ def parse_object(body: bytes) -> dict[str, Any]:
     try:
         parsed = _decode(text)
         # Each level opens with a bracket: most bodies have too few to be deep.
-        if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
-            _check_depth(parsed, MAX_DEPTH)
+        if body.count(b"{") + body.count(b"[") > most_deep:
+            check_depth(parsed, most_deep, most_deep)
         if _SURROGATE.search(text):
             encode(parsed)
     except UnicodeEncodeError:
         raise InvalidInput("body", "has half of a surrogate pair, which is no character.") from None
     except RecursionError:
-        raise _too_deep() from None
+        raise _too_deep(most_deep) from None
     except json.JSONDecodeError as error:
         raise InvalidInput(
             "body", f"is not JSON: {error.msg}, line {error.lineno} column {error.colno}."
@@ -163,7 +169,8 @@ _decode = json.JSONDecoder(
 ).decode
 
 
-def _check_depth(value: object, left: int) -> None:
+def check_depth(value: object, left: int, most_deep: int = MAX_DEPTH) -> None:
+    """InvalidInput for a value of more levels than are `left` of the most."""
     if isinstance(value, dict):
         inner: Iterable[object] = value.values()
     elif isinstance(value, list):
@@ -171,13 +178,13 @@ def _check_depth(value: object, left: int) -> None:
     else:
         return
     if not left:
-        raise _too_deep()
+        raise _too_deep(most_deep)
     for one in inner:
-        _check_depth(one, left - 1)
+        check_depth(one, left - 1, most_deep)
 
 
-def _too_deep() -> InvalidInput:
-    return InvalidInput("body", f"is nested more than {MAX_DEPTH} deep.")
+def _too_deep(most_deep: int) -> InvalidInput:
+    return InvalidInput("body", f"is nested more than {most_deep} deep.")
 
 
 # --- Names ---------------------------------------------------------------------------------------

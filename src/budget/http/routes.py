@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypedDict
 
-from budget.domain import shapes, shapes_prices, shapes_rating, wire
+from budget.domain import shapes, shapes_estimates, shapes_prices, shapes_rating, wire
 from budget.domain.budgets import POLICY_FIELDS
 from budget.domain.usage import UNITS, Usage
 from budget.engine.asks import (
     AllocationAsk,
     CostAsk,
+    EstimateAsk,
     ExtendAsk,
     PriceAsk,
     ReportAsk,
@@ -176,6 +177,10 @@ ROUTES: Final[tuple[Route, ...]] = (
           act(Jobs.archive_policy, wire.changed_policy), answer=shapes.ChangedPolicyShape),
     Route("POST", f"{V1}/policies/{{policy_id}}/top-ups", "admin", handlers.top_up,
           TopUpAsk, shapes.MadeTopUpShape, 201),
+    Route("POST", f"{V1}/estimate", "spend", act(Jobs.estimate, wire.estimate),
+          EstimateAsk, shapes_estimates.EstimateShape),
+    Route("GET", f"{V1}/estimate/factors", "read", act(Jobs.factors, wire.factors),
+          answer=shapes_estimates.FactorsShape),
     Route("POST", f"{V1}/prices/calculate", "read", act(Jobs.calculate, wire.calculation),
           CostAsk, shapes.CalculationShape),
     Route("GET", f"{V1}/prices", "read", list_prices, answer=shapes.PageShape, query=PRICES),

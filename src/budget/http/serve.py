@@ -83,6 +83,7 @@ def _serve_on(
     new_admin_key: bool,
 ) -> None:
     from budget.engine import key_file
+    from budget.engine.calibrating import Learner
     from budget.engine.jobs import Books
     from budget.engine.keys import ensure_admin_key
     from budget.engine.price_refresh import PriceRefresh
@@ -97,6 +98,7 @@ def _serve_on(
     instance = secrets.token_hex(8)
     books = Books.open(settings.target, price_settings=settings.price_settings)
     refresh = PriceRefresh(books)
+    learner = Learner(books)
     try:
         refresh.start()
         key_path = ensure_admin_key(books, settings.config_dir, settings.target, anew=new_admin_key)
@@ -119,6 +121,7 @@ def _serve_on(
         finally:
             remove_address(settings.target, instance)
     finally:
+        learner.close()
         refresh.close()
         books.close()
 

@@ -14,6 +14,7 @@ from budget.domain.wire.budgets import (
     top_up,
 )
 from budget.domain.wire.costs import calculation
+from budget.domain.wire.estimates import estimate, factors
 from budget.domain.wire.journal import event, verification
 from budget.domain.wire.parts import amount, amount_text, instant, page, policy_text
 from budget.domain.wire.prices import (
@@ -38,11 +39,10 @@ from budget.domain.wire.spending import (
 )
 
 __all__ = [
-    "allocation", "allocation_in_full", "amount", "amount_text", "balance", "budget",
-    "calculation", "changed_budget", "changed_policy", "check", "correction", "coverage", "event",
-    "instant", "leg", "made_top_up", "page", "policy", "policy_text", "price",
+    "allocation", "allocation_in_full", "amount", "amount_text", "balance", "budget", "calculation",
+    "changed_budget", "changed_policy", "check", "correction", "coverage", "estimate", "event",
+    "factors", "instant", "leg", "made_top_up", "page", "policy", "policy_text", "price",
     "price_comparison", "price_decision", "price_override", "price_period", "price_report",
-    "price_source", "price_update", "receipt", "refusal",
-    "refusal_line", "rerating", "retry_after_seconds", "top_up", "usage_record", "verification",
-    "warnings", "what_if",
+    "price_source", "price_update", "receipt", "refusal", "refusal_line", "rerating",
+    "retry_after_seconds", "top_up", "usage_record", "verification", "warnings", "what_if",
 ]  # fmt: skip
