@@ -4,6 +4,7 @@ Rates are integers of pico-USD per unit; a change is in basis points (10,000 is 
 they look in JSON is `wire.prices`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from budget.domain.pricing import Rates
 
 STATUSES = ("verified", "unverified", "conflict", "own")
 """At least two sources agree; one speaks; some disagrees; the operator says so."""
+Capability = int | str | bool | None
 UPDATE_STATUSES = ("applied", "quarantined", "accepted", "rejected", "withdrawn")
 
 
@@ -35,6 +37,8 @@ class PriceView(NamedTuple):
 
     `source` is `override` (set by the API), `own` (the operator's file) or the name of a source.
     `flags`: `dropped` (the source lists it no more), `quarantined` (its newer price waits).
+    Of one that was asked for by name `resolved` says in words how that was read, and
+    `capabilities` what the model can do, by the names of `listings.Capabilities`.
     """
 
     provider: str
@@ -48,6 +52,8 @@ class PriceView(NamedTuple):
     status: str
     flags: tuple[str, ...] = ()
     figures: tuple[SourceFigure, ...] = ()
+    resolved: tuple[str, ...] = ()
+    capabilities: Mapping[str, Capability] | None = None
 
 
 class PricePeriod(NamedTuple):

@@ -37,11 +37,29 @@ class SourceFigureShape(TypedDict):
     output_percent: str | None
 
 
+class CapabilitiesShape(TypedDict):
+    """What a model can do and how much fits; null where nobody says."""
+
+    context_window: int | None
+    max_output_tokens: int | None
+    mode: str | None
+    tools: bool | None
+    vision: bool | None
+    audio: bool | None
+    json: bool | None
+    reasoning: bool | None
+    batch: bool | None
+    open_weights: bool | None
+    deprecated: bool | None
+    retired_at: str | None
+
+
 class PriceShape(TypedDict):
     """The price of a model at an instant, which holds from `starts_at` until `ends_at`.
 
     `price_type`, the costs per token (of small calls), `version`, `verified`, `effective_date` and
-    `end_date` are the same under Tekton's names.
+    `end_date` are the same under Tekton's names. Only of one that was asked for by name `resolved`
+    says how that was read, step by step, and `capabilities` what the model can do.
     """
 
     provider: str
@@ -63,6 +81,8 @@ class PriceShape(TypedDict):
     end_date: str | None
     flags: list[str]
     sources: list[SourceFigureShape]
+    resolved: list[str]
+    capabilities: CapabilitiesShape | None
 
 
 class PricePeriodShape(TypedDict):

@@ -1,6 +1,7 @@
 """Prices in JSON: what holds, since when, on whose word, and what changed."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from budget.domain.answers_prices import (
     PriceComparison,
@@ -16,6 +17,7 @@ from budget.domain.answers_prices import (
 from budget.domain.money import format_pico_usd
 from budget.domain.pricing import Rate, Rates, rate_at
 from budget.domain.shapes_prices import (
+    CapabilitiesShape,
     PriceComparisonShape,
     PriceDecisionShape,
     PriceOverrideShape,
@@ -59,6 +61,27 @@ def price(answer: PriceView) -> PriceShape:
         "end_date": _instant(answer.until_us),
         "flags": list(answer.flags),
         "sources": [_figure(figure) for figure in answer.figures],
+        "resolved": list(answer.resolved),
+        "capabilities": None if answer.capabilities is None else capabilities(answer.capabilities),
+    }
+
+
+def capabilities(told: Mapping[str, Any]) -> CapabilitiesShape:
+    """What a model can do."""
+    get = told.get
+    return {
+        "context_window": get("context_window"),
+        "max_output_tokens": get("max_output_tokens"),
+        "mode": get("mode"),
+        "tools": get("tools"),
+        "vision": get("vision"),
+        "audio": get("audio"),
+        "json": get("json"),
+        "reasoning": get("reasoning"),
+        "batch": get("batch"),
+        "open_weights": get("open_weights"),
+        "deprecated": get("deprecated"),
+        "retired_at": _instant(get("retired_us")),
     }
 
 
