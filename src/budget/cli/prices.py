@@ -3,7 +3,7 @@
 Not here: reading sources anew (`price_sources`), prices of one's own (`price_setting`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Annotated, Any, Final, Literal
 
@@ -25,7 +25,12 @@ from budget.cli.price_words import (
 )
 from budget.cli.tables import Column, Row, show
 from budget.domain.errors import InvalidInput
-from budget.domain.shapes_prices import PriceComparisonShape, PriceShape, SourceFigureShape
+from budget.domain.shapes_prices import (
+    CapabilitiesShape,
+    PriceComparisonShape,
+    PriceShape,
+    SourceFigureShape,
+)
 
 DEFAULT_ROWS: Final = 100
 
@@ -196,8 +201,13 @@ def _show_price(face: Face, told: PriceShape) -> None:
         ("Holds", holds(told["starts_at"], told["ends_at"])),
         ("Basis", told["basis"]),
     ]
+    if told["resolved"]:
+        lines.insert(0, ("Read as", "; ".join(told["resolved"])))
     if "dropped" in told["flags"]:
         lines.append(("Dropped", "its source lists it no more; this is its last price"))
+    can = [] if told["capabilities"] is None else list(_abilities(told["capabilities"]))
+    if can:
+        lines.append(("Model", ", ".join(can)))
     for title, text in lines:
         face.print(f"{title:<8}  {text}")
     face.print()
@@ -205,6 +215,23 @@ def _show_price(face: Face, told: PriceShape) -> None:
     if len(told["sources"]) > 1:
         face.print()
         show(face, _FIGURES, [_figure_row(figure) for figure in told["sources"]])
+
+
+def _abilities(told: CapabilitiesShape) -> Iterator[str]:
+    """What a model can do, in words; of what nobody knows nothing."""
+    if told["context_window"] is not None:
+        yield f"{told['context_window']:,} tokens in all"
+    if told["max_output_tokens"] is not None:
+        yield f"{told['max_output_tokens']:,} of output"
+    if told["mode"] not in (None, "chat"):
+        yield f"for {told['mode']}"
+    for name in ("tools", "vision", "audio", "json", "reasoning", "batch", "open_weights"):
+        if told[name]:
+            yield name.replace("_", " ")
+    if told["deprecated"]:
+        yield "deprecated"
+    if told["retired_at"] is not None:
+        yield f"retires {when(told['retired_at'])}"
 
 
 def _figure_row(told: SourceFigureShape) -> Row:
