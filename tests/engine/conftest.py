@@ -7,7 +7,7 @@ import pytest
 from budget.engine.budget import Budget as Books
 from budget.storage.database import open_database
 from tests.engine.opened import Clock, open_books, us
-from tests.support.databases import Databases
+from tests.support.databases import Databases, SqliteDatabases
 
 
 def migrate(url: str) -> None:
@@ -33,5 +33,19 @@ def clock() -> Clock:
 def books(books_url: str, clock: Clock) -> Iterator[Books]:
     """Open books on empty tables; what the test has done must leave them clean."""
     with open_books(books_url, clock) as opened:
+        yield opened
+        assert opened.verify().violations == ()
+
+
+@pytest.fixture
+def light_url(sqlite_databases: SqliteDatabases) -> str:
+    """A database with empty tables on SQLite, for what no engine can make different."""
+    return sqlite_databases.new(migrate)
+
+
+@pytest.fixture
+def light(light_url: str, clock: Clock) -> Iterator[Books]:
+    """Open books on SQLite alone; what the test has done must leave them clean."""
+    with open_books(light_url, clock) as opened:
         yield opened
         assert opened.verify().violations == ()

@@ -103,14 +103,14 @@ def test_what_is_re_rated_is_no_more_without_a_cost(seen: Books) -> None:
     assert seen.coverage().without_cost == 0
 
 
-def test_of_nothing_every_share_is_nothing(books: Books) -> None:
-    told = wire.coverage(books.coverage())
+def test_of_nothing_every_share_is_nothing(light: Books) -> None:
+    told = wire.coverage(light.coverage())
     assert told["total"]["calls"] == 0
     assert told["unpriced"]["calls_share"] == told["priced"]["calls_share"] == "0"
     assert told["uncovered"] == []
 
 
-def test_bad_input_is_refused_by_name(books: Books) -> None:
-    assert refused(books.coverage, since="May").field == "since"
-    assert refused(books.coverage, until="1969-01-01T00:00:00Z").field == "until"
-    assert refused(books.coverage, since="2027-01-01T00:00:00Z").field == "since"
+def test_bad_input_is_refused_by_name(light: Books) -> None:
+    assert refused(light.coverage, since="May").field == "since"
+    assert refused(light.coverage, until="1969-01-01T00:00:00Z").field == "until"
+    assert refused(light.coverage, since="2027-01-01T00:00:00Z").field == "since"

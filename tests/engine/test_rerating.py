@@ -94,16 +94,16 @@ def in_force(books: Books) -> list[UsageRecord]:
 # --- Looking -------------------------------------------------------------------------------------
 
 
-def test_under_the_same_book_nothing_differs(books: Books) -> None:
-    books.record_usage(model="m", input_tokens=10, output_tokens=5)
-    found = rerate(books)
+def test_under_the_same_book_nothing_differs(light: Books) -> None:
+    light.record_usage(model="m", input_tokens=10, output_tokens=5)
+    found = rerate(light)
     assert (found.examined, found.unchanged, found.changed, found.unpriced) == (1, 1, 0, 0)
     assert found.old_nanos == found.new_nanos == 20 * MILLI
     assert found.applied is False
 
 
-def test_an_empty_history_is_no_error(books: Books) -> None:
-    found = applied(books, book=DOUBLE)
+def test_an_empty_history_is_no_error(light: Books) -> None:
+    found = applied(light, book=DOUBLE)
     assert (found.examined, found.old_nanos, found.models, found.largest) == (0, 0, (), ())
 
 
@@ -145,17 +145,17 @@ def test_each_record_is_priced_at_its_own_time(books: Books, clock: Clock) -> No
     assert found.new_nanos == (1 + 7) * MILLI
 
 
-def test_a_hold_keeps_the_price_of_its_own_time(books: Books, clock: Clock) -> None:
-    call = allocated(books, model="m", input_tokens=10, max_output_tokens=10).allocation_id
+def test_a_hold_keeps_the_price_of_its_own_time(light: Books, clock: Clock) -> None:
+    call = allocated(light, model="m", input_tokens=10, max_output_tokens=10).allocation_id
     clock.move(10 * MINUTE)
-    books.settle(call, input_tokens=1, output_tokens=0)
+    light.settle(call, input_tokens=1, output_tokens=0)
     later = Schedule(
         (
             Piece(Rates(1_000_000_000, 2_000_000_000, model="m", basis="later/1")),
             Piece(Rates(7_000_000_000, 0, model="m", basis="later/1"), us("2026-05-15 12:05")),
         )
     )
-    assert rerate(books, book=dated(later)).changed == 0
+    assert rerate(light, book=dated(later)).changed == 0
 
 
 def in_contexts(basis: str, model: str, **pico: int) -> PriceBook:
@@ -257,53 +257,53 @@ def test_usage_without_a_price_gets_one(books: Books) -> None:
     assert all("unpriced" not in record.flags for record in in_force(books))
 
 
-def test_a_model_that_turns_out_to_be_free_is_booked_so(books: Books) -> None:
-    a_budget(books, unpriced="allow")
-    books.record_usage(model="n", input_tokens=3, output_tokens=0)
-    found = applied(books, book=book(n=Rates(0, 0)))
+def test_a_model_that_turns_out_to_be_free_is_booked_so(light: Books) -> None:
+    a_budget(light, unpriced="allow")
+    light.record_usage(model="n", input_tokens=3, output_tokens=0)
+    found = applied(light, book=book(n=Rates(0, 0)))
     assert (found.changed, found.booked, found.new_nanos) == (1, 1, 0)
-    assert [record.cost_nanos for record in in_force(books)] == [0]
+    assert [record.cost_nanos for record in in_force(light)] == [0]
 
 
-def test_a_reported_cost_yields_to_a_price(books: Books) -> None:
-    policy_id = a_budget(books, unpriced="allow")
-    books.record_usage(model="n", input_tokens=3, output_tokens=0, cost="0.5")
-    assert spent(books, policy_id) == USD // 2
-    applied(books, book=book(n=Rates(1_000_000_000, 0)))
-    assert spent(books, policy_id) == 3 * MILLI
-    (left,) = in_force(books)
+def test_a_reported_cost_yields_to_a_price(light: Books) -> None:
+    policy_id = a_budget(light, unpriced="allow")
+    light.record_usage(model="n", input_tokens=3, output_tokens=0, cost="0.5")
+    assert spent(light, policy_id) == USD // 2
+    applied(light, book=book(n=Rates(1_000_000_000, 0)))
+    assert spent(light, policy_id) == 3 * MILLI
+    (left,) = in_force(light)
     assert left.reported_cost_nanos == USD // 2
 
 
-def test_a_model_that_the_book_does_not_know_stays_as_it_was_booked(books: Books) -> None:
-    policy_id = a_budget(books)
-    books.record_usage(model="m", input_tokens=10, output_tokens=5)
-    found = applied(books, book=book(n=Rates(1, 1)))
+def test_a_model_that_the_book_does_not_know_stays_as_it_was_booked(light: Books) -> None:
+    policy_id = a_budget(light)
+    light.record_usage(model="m", input_tokens=10, output_tokens=5)
+    found = applied(light, book=book(n=Rates(1, 1)))
     assert (found.unpriced, found.changed, found.old_nanos) == (1, 0, 20 * MILLI)
     assert found.new_nanos == found.old_nanos
-    assert spent(books, policy_id) == 20 * MILLI
+    assert spent(light, policy_id) == 20 * MILLI
 
 
-def test_a_book_that_lacks_a_unit_does_not_make_it_free(books: Books) -> None:
+def test_a_book_that_lacks_a_unit_does_not_make_it_free(light: Books) -> None:
     searching = Rates(0, 0, units=(("searches", 10**10),))
-    books.record_usage(
+    light.record_usage(
         model="n", input_tokens=0, output_tokens=0, units={"searches": 2}, cost="0.5"
     )
-    applied(books, book=book(n=searching))
-    assert [record.cost_nanos for record in in_force(books)] == [20 * MILLI]
-    found = applied(books, book=book(n=Rates(5, 5)))
+    applied(light, book=book(n=searching))
+    assert [record.cost_nanos for record in in_force(light)] == [20 * MILLI]
+    found = applied(light, book=book(n=Rates(5, 5)))
     assert (found.unpriced, found.changed) == (1, 0)
 
 
-def test_records_that_were_corrected_are_priced_as_corrected(books: Books) -> None:
-    policy_id = a_budget(books)
-    first = books.record_usage(model="m", input_tokens=10, output_tokens=0).usage_id
-    gone = books.record_usage(model="m", input_tokens=99, output_tokens=0).usage_id
-    books.correct(first, reason="r", replacement={"input_tokens": 4})
-    books.correct(gone, reason="r")
-    found = applied(books, book=DOUBLE)
+def test_records_that_were_corrected_are_priced_as_corrected(light: Books) -> None:
+    policy_id = a_budget(light)
+    first = light.record_usage(model="m", input_tokens=10, output_tokens=0).usage_id
+    gone = light.record_usage(model="m", input_tokens=99, output_tokens=0).usage_id
+    light.correct(first, reason="r", replacement={"input_tokens": 4})
+    light.correct(gone, reason="r")
+    found = applied(light, book=DOUBLE)
     assert (found.examined, found.booked) == (1, 1)
-    assert spent(books, policy_id) == 8 * MILLI
+    assert spent(light, policy_id) == 8 * MILLI
 
 
 def test_the_difference_goes_to_the_window_of_the_record(books: Books, clock: Clock) -> None:
@@ -317,29 +317,29 @@ def test_the_difference_goes_to_the_window_of_the_record(books: Books, clock: Cl
     assert spent(books, policy_id) == 1 * MILLI
 
 
-def test_what_goes_beyond_a_hard_limit_is_flagged(books: Books) -> None:
-    policy_id = a_budget(books, limit="0.015")
-    books.record_usage(model="m", input_tokens=10, output_tokens=0)
-    applied(books, book=DOUBLE)
-    (view,) = balances(books, policy_id)
+def test_what_goes_beyond_a_hard_limit_is_flagged(light: Books) -> None:
+    policy_id = a_budget(light, limit="0.015")
+    light.record_usage(model="m", input_tokens=10, output_tokens=0)
+    applied(light, book=DOUBLE)
+    (view,) = balances(light, policy_id)
     assert (view.spent, view.overrun) == (20 * MILLI, 5 * MILLI)
-    assert in_force(books)[0].flags == ("correction", "rerated", "overrun")
+    assert in_force(light)[0].flags == ("correction", "rerated", "overrun")
 
 
-def test_open_holds_and_their_rates_stay(books: Books) -> None:
-    policy_id = a_budget(books)
-    call = allocated(books, model="m", input_tokens=10, max_output_tokens=0).allocation_id
-    books.record(call, input_tokens=4, output_tokens=0)
-    applied(books, book=DOUBLE)
-    assert figures(books, policy_id)["{}"] == (8 * MILLI, 6 * MILLI, 0)
-    books.settle(call, input_tokens=2, output_tokens=0)
-    assert figures(books, policy_id)["{}"] == (10 * MILLI, 0, 0)
+def test_open_holds_and_their_rates_stay(light: Books) -> None:
+    policy_id = a_budget(light)
+    call = allocated(light, model="m", input_tokens=10, max_output_tokens=0).allocation_id
+    light.record(call, input_tokens=4, output_tokens=0)
+    applied(light, book=DOUBLE)
+    assert figures(light, policy_id)["{}"] == (8 * MILLI, 6 * MILLI, 0)
+    light.settle(call, input_tokens=2, output_tokens=0)
+    assert figures(light, policy_id)["{}"] == (10 * MILLI, 0, 0)
 
 
-def test_a_record_that_would_cost_too_much_is_told_and_left(books: Books) -> None:
-    books.record_usage(model="m", input_tokens=10**9, output_tokens=0, usage_id="big")
-    books.record_usage(model="m", input_tokens=1, output_tokens=0)
-    found = applied(books, book=book(m=Rates(10**13, 0)))
+def test_a_record_that_would_cost_too_much_is_told_and_left(light: Books) -> None:
+    light.record_usage(model="m", input_tokens=10**9, output_tokens=0, usage_id="big")
+    light.record_usage(model="m", input_tokens=1, output_tokens=0)
+    found = applied(light, book=book(m=Rates(10**13, 0)))
     assert (found.changed, found.booked, found.failed) == (2, 1, 1)
     ((usage_id, why),) = found.failures
     assert usage_id == "big"
@@ -387,13 +387,13 @@ def test_of_two_runs_at_once_each_record_is_corrected_once(books: Books) -> None
     assert spent(books, policy_id) == 120 * MILLI
 
 
-def test_groups_and_differences_are_bounded(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_and_differences_are_bounded(light: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("budget.engine.rerating.MAX_GROUPS", 3)
     monkeypatch.setattr("budget.engine.rerating.MAX_LARGEST", 2)
     for count in range(1, 7):
-        books.record_usage(model=f"m{count}", input_tokens=count, output_tokens=0, cost="0")
+        light.record_usage(model=f"m{count}", input_tokens=count, output_tokens=0, cost="0")
     sold = book(**{f"m{count}": Rates(1_000_000_000, 0) for count in range(1, 7)})
-    found = rerate(books, book=sold)
+    found = rerate(light, book=sold)
     assert len(found.models) == 4
     assert sum(one.records for one in found.models) == 6
     assert [one.model for one in found.largest] == ["m6", "m5"]
@@ -418,23 +418,23 @@ WRONG: Final[tuple[tuple[dict[str, Any], str], ...]] = (
 )
 
 
-def test_bad_input_is_refused_by_name(books: Books) -> None:
+def test_bad_input_is_refused_by_name(light: Books) -> None:
     for ask, field in WRONG:
-        assert refused(rerate, books, **ask).field.startswith(field), ask
+        assert refused(rerate, light, **ask).field.startswith(field), ask
 
 
-def test_only_who_manages_may_apply(books: Books) -> None:
-    books.record_usage(model="m", input_tokens=1, output_tokens=0)
-    ann = books.acting_as(Caller("ann", manage=False))
+def test_only_who_manages_may_apply(light: Books) -> None:
+    light.record_usage(model="m", input_tokens=1, output_tokens=0)
+    ann = light.acting_as(Caller("ann", manage=False))
     with pytest.raises(Forbidden):
         applied(ann, book=DOUBLE)
     assert rerate(ann, book=DOUBLE).changed == 1
 
 
-def test_who_applied_it_is_in_the_books(books: Books) -> None:
-    books.record_usage(model="m", input_tokens=1, output_tokens=0)
-    applied(books.acting_as(Caller("bob")), book=DOUBLE)
-    assert in_force(books)[0].actor == "bob"
+def test_who_applied_it_is_in_the_books(light: Books) -> None:
+    light.record_usage(model="m", input_tokens=1, output_tokens=0)
+    applied(light.acting_as(Caller("bob")), book=DOUBLE)
+    assert in_force(light)[0].actor == "bob"
 
 
 # --- Property ------------------------------------------------------------------------------------

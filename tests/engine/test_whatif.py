@@ -40,7 +40,7 @@ class Known(PriceBook):
 
 
 @pytest.fixture
-def known(books_url: str, clock: Clock) -> Iterator[Books]:
+def known(light_url: str, clock: Clock) -> Iterator[Books]:
     """Books whose prices have `m`, as ever, and `cheap`, which changes."""
     m = Rates(1_000_000_000, 2_000_000_000, model="m", basis="own/1")
     entries: dict[tuple[str | None, str], tuple[OwnEntry, ...]] = {
@@ -49,7 +49,7 @@ def known(books_url: str, clock: Clock) -> Iterator[Books]:
         (None, "cheap"): (OwnEntry((), CHEAP),),
     }
     prices = Known(None, own=Own("own/1", entries))
-    with Books.open(books_url, clock=clock, prices=prices, sweep=False) as books:
+    with Books.open(light_url, clock=clock, prices=prices, sweep=False) as books:
         yield books
         assert books.verify().violations == ()
 

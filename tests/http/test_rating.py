@@ -8,10 +8,11 @@ import pytest
 
 from budget.domain.pricing import Rates
 from budget.engine import keys
+from budget.engine.budget import Budget
 from budget.http.routes import ROUTES
 from budget.prices.book import PriceBook
 from tests.http.running import Running, migrate, running
-from tests.support.databases import SqliteTemplates, sqlite_url
+from tests.support.databases import SqliteDatabases
 
 SINCE: Final = "2026-01-01T00:00:00Z"
 _RATES: Final[dict[tuple[str | None, str], Rates]] = {
@@ -21,15 +22,14 @@ _RATES: Final[dict[tuple[str | None, str], Rates]] = {
 
 
 @pytest.fixture
-def used(tmp_path: Any, sqlite_templates: SqliteTemplates) -> Iterator[Running]:
+def used(sqlite_databases: SqliteDatabases) -> Iterator[Running]:
     """A service whose books have usage of `m`, some of it from when it had no price."""
-    del sqlite_templates
-    url = sqlite_url(tmp_path / "budget.db")
-    migrate(url)
-    body = {"model": "m", "input_tokens": 10, "output_tokens": 5}
-    with running(url) as service:
-        service.budget(unpriced="allow")
-        assert service.post("/usage", body)["cost"] is None
+    url = sqlite_databases.new(migrate)
+    body: dict[str, Any] = {"model": "m", "input_tokens": 10, "output_tokens": 5}
+    policy: Any = {"unit": "usd", "period": "daily", "limit": "100"}
+    with Budget.open(url, prices=PriceBook(None), sweep=False) as books:
+        books.create_budget(name="Acme", policies=[policy], unpriced="allow")
+        assert books.record_usage(**body).cost_nanos is None
     with running(url, prices=PriceBook(None, _RATES)) as service:
         assert service.post("/usage", body)["cost"] == "0.02"
         yield service
