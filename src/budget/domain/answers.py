@@ -168,6 +168,8 @@ class Calculation(NamedTuple):
     at_us: int
     usage: Usage
     cost: Cost
+    resolved: tuple[str, ...] = ()
+    """How the model was found by its name, step by step; empty: as it stands."""
 
 
 class Event(NamedTuple):

@@ -155,11 +155,13 @@ class CalculationShape(TypedDict):
     """What usage costs: `total_cost` as it would be booked, rounded up to a nano-USD.
 
     `price_context` is that of the price, such as `processing=batch`; null: the usual one.
-    `unpriced` lists units that were used and have no known price.
+    `unpriced` lists units that were used and have no known price. `resolved` says step by step how
+    the model was found by its name; empty: the name is listed as it stands.
     """
 
     provider: str
     model: str
+    resolved: list[str]
     basis: str
     price_context: str | None
     at: str

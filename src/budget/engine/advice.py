@@ -1,7 +1,8 @@
-"""Advice: what a refusal for want of money adds, the cheaper models that would have fitted.
+"""Advice: what a refusal adds, the cheaper models that would have fitted, or the names meant.
 
 It is given in the caller's hands, so that the writer need not look at prices. Not here: whether a
-call is refused (`domain.decide`), and which models are cheaper (`prices.cheaper`).
+call is refused (`domain.decide`), which models are cheaper (`prices.cheaper`), and what names mean
+(`prices.resolving`).
 """
 
 from dataclasses import replace
@@ -11,14 +12,21 @@ from budget.domain.answers import Refusal
 from budget.engine.commands import Place
 from budget.prices.book import PriceBook
 from budget.prices.cheaper import cheaper_for_tokens, cheaper_models
+from budget.prices.resolutions import why_unpriced
 
 T = TypeVar("T")
 
 
 def advised(answer: T, command: Place, prices: PriceBook) -> T:
-    """The answer; a refusal with what else would have fitted, if all it lacked was money."""
-    if not isinstance(answer, Refusal) or command.rates is None:
+    """The answer; a refusal with what else would have fitted, if all it lacked was money.
+
+    Where it lacked a price, with what is known of the name.
+    """
+    if not isinstance(answer, Refusal):
         return answer
+    if command.rates is None:
+        why = _why(command, prices, answer.at_us) if answer.code == "model_unpriced" else ""
+        return replace(answer, detail=f"{answer.detail} {why}") if why else answer
     asked = answer.asked
     if asked is None or asked.tokens is None or {line.unit for line in answer.lines} != {"usd"}:
         return answer
@@ -43,3 +51,10 @@ def advised(answer: T, command: Place, prices: PriceBook) -> T:
     else:
         return answer  # its money was stated, and is the same with any model
     return replace(answer, cheaper=cheaper)
+
+
+def _why(command: Place, prices: PriceBook, at_us: int) -> str:
+    """What is known of the name of a model without a price, as sentences."""
+    if command.model is None:
+        return ""
+    return why_unpriced(prices.resolve(command.provider, command.model, at_us))

@@ -19,16 +19,18 @@ from budget.engine.fields import (
     who,
 )
 from budget.prices.book import PriceBook
+from budget.prices.resolutions import why_unpriced
 
 _FIELDS: Final = frozenset(CostAsk.__annotations__)
 
 
 class NoPrice(NotFound):
-    """The price of a model is not known, which is not free."""
+    """The price of a model is not known, which is not free; `why` says more of its name."""
 
-    def __init__(self, provider: str | None, model: str) -> None:
+    def __init__(self, provider: str | None, model: str, why: str = "") -> None:
         seller = "" if provider is None else f" from provider {provider!r}"
-        super().__init__("price", model, f"The price of model {model!r}{seller} is not known.")
+        text = f"The price of model {model!r}{seller} is not known. {why}".rstrip()
+        super().__init__("price", model, text)
 
 
 def calculate(ask: Mapping[str, Any], prices: PriceBook, now_us: int) -> Calculation:
@@ -43,9 +45,11 @@ def calculate(ask: Mapping[str, Any], prices: PriceBook, now_us: int) -> Calcula
     at_us = instant_us(ask, "at")
     at_us = now_us if at_us is None else at_us
     _, provider, _ = who(ask, prices, at_us)  # as booking finds whose model it is
-    rates = prices.lookup(provider, model, at_us, price_context(ask))
+    found = prices.resolve(provider, model, at_us, price_context(ask))
+    rates = found.rates
     if rates is None:
-        raise NoPrice(provider, model)
+        raise NoPrice(provider, model, why_unpriced(found))
+    costs = cost(rates, usage)
     return Calculation(
-        rates.provider, rates.model, rates.basis, rates.context, at_us, usage, cost(rates, usage)
+        rates.provider, rates.model, rates.basis, rates.context, at_us, usage, costs, found.how
     )

@@ -19,7 +19,7 @@ from budget.domain.usage import UNITS, Units, Usage, consistent, units_of
 from budget.domain.windows import parse_rfc3339
 from budget.engine.asks import Caller
 from budget.prices.book import CONTEXT_NAMES, Context, PriceBook
-from budget.prices.tiers import tier_of
+from budget.prices.tiers import TierOf, tier_of
 
 MAX_METADATA_BYTES: Final = 4096
 MAX_REASON_CHARS: Final = 1000
@@ -61,32 +61,35 @@ def who(
 ) -> tuple[Mapping[str, str], str | None, str | None]:
     """The call's attributes, provider, model and tier among them; and provider and model.
 
-    With `prices`, a model that is priced says its provider where none is named, so that a scope of
-    that provider meets the call.
+    With `prices`, a model says its provider where none is named, so that a scope of that provider
+    meets the call, and the operator's own tiers count.
     """
     given = ask.get("attributes")
     get = ask.get
     named = (get("context_id"), get("component"), get("task_type"), get("tier"), get("user_id"),
              get("provider"), get("model"))  # fmt: skip
-    found = _who(given, named)
+    tiers = tier_of if prices is None else prices.tier_of
+    found = _who(given, named, tiers)
     _, provider, model = found
     if prices is not None and provider is None and model is not None:
-        rates = prices.lookup(None, model, at_us)
-        if rates is not None and rates.provider:
-            return _who(given, (*named[:5], rates.provider, named[6]))
+        seller = prices.seller(None, model, at_us)
+        if seller is not None:
+            return _who(given, (*named[:5], seller, named[6]), tiers)
     return found
 
 
-def _who(given: Any, named: tuple[object, ...]) -> tuple[Mapping[str, str], str | None, str | None]:
+def _who(
+    given: Any, named: tuple[object, ...], tiers: TierOf
+) -> tuple[Mapping[str, str], str | None, str | None]:
     try:
-        return _attributes(() if given is None else tuple(given.items()), named)
+        return _attributes(() if given is None else tuple(given.items()), named, tiers)
     except (AttributeError, TypeError):  # not an object, or of values that cannot be remembered
-        return _attributes.__wrapped__(given, named)
+        return _attributes.__wrapped__(given, named, tiers)
 
 
 @lru_cache(maxsize=4096)
 def _attributes(
-    given: Any, named: tuple[object, ...]
+    given: Any, named: tuple[object, ...], tiers: TierOf
 ) -> tuple[Mapping[str, str], str | None, str | None]:
     attributes = parse_attributes(dict(given) if isinstance(given, tuple) else given)
     for (name, key), value in zip(_NAMED, named, strict=True):
@@ -94,7 +97,7 @@ def _attributes(
             _merge(attributes, key, parse_value(value, name), name)
     provider, model = attributes.get("provider"), attributes.get("model")
     if model is not None and "tier" not in attributes:
-        tier = tier_of(provider, model)
+        tier = tiers(provider, model)
         if tier is not None:
             attributes["tier"] = tier
     return dict(sorted(attributes.items())), provider, model

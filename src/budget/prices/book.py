@@ -5,9 +5,10 @@ and what usage costs (`domain.pricing`).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from budget.domain.pricing import Rates
+from budget.prices.capabilities import Describing, described
 from budget.prices.layers import (
     Overrides,
     OwnEntries,
@@ -18,7 +19,9 @@ from budget.prices.layers import (
     own_basis,
     own_prices,
 )
-from budget.prices.resolving import Resolution, Resolver
+from budget.prices.listings import Capabilities
+from budget.prices.resolutions import Resolution
+from budget.prices.resolving import Resolver
 from budget.prices.schedules import (
     ALWAYS_US,
     CONTEXT_NAMES,
@@ -29,9 +32,7 @@ from budget.prices.schedules import (
     Schedule,
     Scheduled,
 )
-
-if TYPE_CHECKING:
-    from budget.prices.listings import Capabilities
+from budget.prices.tiers import Tiering, TierOf, tier_of, tier_table
 
 __all__ = (
     "ALWAYS_US", "CONTEXT_NAMES", "DAY_US", "Context", "Overrides", "OwnEntries", "OwnEntry",
@@ -68,7 +69,8 @@ class PriceBook:
     """
 
     __slots__ = (
-        "_basis", "_capabilities", "_offers", "_older", "_recent", "_resolver",
+        "_basis", "_capabilities", "_described", "_offers", "_older", "_recent", "_resolver",
+        "tier_of",
     )  # fmt: skip
 
     def __init__(
@@ -76,7 +78,7 @@ class PriceBook:
         source: PriceSource | None,
         overrides: Overrides | None = None,
         own: OwnPrices | Sequence[OwnPrices] | None = None,
-        capabilities: "Mapping[tuple[str, str], Capabilities] | None" = None,
+        capabilities: Mapping[tuple[str, str], Capabilities] | None = None,
     ) -> None:
         given = own_prices(overrides or {})
         given_basis = own_basis(given)
@@ -87,12 +89,14 @@ class PriceBook:
             parts.append(given_basis)
         self._basis = "+".join(parts)
         self._capabilities = capabilities or {}
+        self._described = [each.capabilities for each in owned if isinstance(each, Describing)]
+        self.tier_of = _tier_of(owned)
         layers = [always(given, given_basis), *(layer.entries for layer in owned)]
         self._resolver = Resolver(source, owned, layers)
         # Two generations: made-up names push out each other, not the names in daily use.
         self._recent: dict[Name, _Held] = {}
         self._older: dict[Name, _Held] = {}
-        self._offers: dict[tuple[str, int], tuple[Rates, ...]] = {}
+        self._offers: dict[tuple[str, int], tuple[tuple[Rates, Capabilities], ...]] = {}
 
     @property
     def basis(self) -> str:
@@ -141,16 +145,35 @@ class PriceBook:
 
     def offers(self, provider: str, at_us: int) -> tuple[Rates, ...]:
         """What a provider, by the name its `Rates` carry, sells on the day of an instant."""
+        return tuple(rates for rates, _ in self.offered(provider, at_us))
+
+    def offered(self, provider: str, at_us: int) -> tuple[tuple[Rates, Capabilities], ...]:
+        """The same, with what each model can do."""
         day_us = at_us - at_us % DAY_US
         found = self._offers.get((provider, day_us))
         if found is None:
             models = {model for maker, model in self._resolver.models() if maker == provider}
             priced = (self.lookup(provider, model, at_us) for model in sorted(models))
-            found = tuple(rates for rates in priced if rates is not None)
+            found = tuple(
+                (rates, self.capabilities(rates.provider, rates.model))
+                for rates in priced
+                if rates is not None
+            )
             if len(self._offers) >= MAX_CACHED_OFFERS:
                 self._offers.clear()
             self._offers[provider, day_us] = found
         return found
+
+    def capabilities(self, provider: str | None, model: str) -> Capabilities:
+        """What a model can do and how much fits, by any name of it; None where nobody says."""
+        if _is_too_long(provider, model):
+            return Capabilities()
+        held = self._look_up_again(provider, model, ALWAYS_US[1] - 1, ())
+        names = list(self._resolver.names(provider, model))
+        if held.rates is not None and held.rates.model:
+            seller = held.rates.provider.lower() or held.seller
+            names.append((seller, held.rates.model.lower()))
+        return described(self._described, self._capabilities, list(dict.fromkeys(names)))
 
     def _look_up_again(
         self, provider: str | None, model: str, at_us: int, context: Context
@@ -180,6 +203,15 @@ class PriceBook:
         self._recent[key] = held
 
 
+def _tier_of(owned: Sequence[OwnPrices]) -> TierOf:
+    """The standard table of tiers, or with what operators say of models."""
+    said: dict[tuple[str | None, str], str] = {}
+    for each in reversed(owned):
+        if isinstance(each, Tiering):
+            said |= each.tiers
+    return tier_table(exact=said) if said else tier_of
+
+
 def _is_too_long(provider: str | None, model: str) -> bool:
     return len(model) > MAX_NAME_CHARS or (provider is not None and len(provider) > MAX_NAME_CHARS)
 
@@ -189,6 +221,6 @@ def bundled_book(overrides: Overrides | None = None) -> PriceBook:
 
     The first call imports them, in about 0.3 s: make it when a service starts, or in a thread.
     """
-    from budget.prices.bundled import bundled_prices
+    from budget.prices.bundled import bundled_capabilities, bundled_prices
 
-    return PriceBook(bundled_prices(), overrides)
+    return PriceBook(bundled_prices(), overrides, capabilities=bundled_capabilities())

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rate, Rates, validated_rates
 from budget.domain.usage import MAX_TOKENS
-from budget.prices.book import DAY_US, Context, Piece, Schedule, Scheduled
 from budget.prices.corrections import LEFT_OUT, corrected
+from budget.prices.listings import Capabilities
+from budget.prices.schedules import DAY_US, Context, Piece, Schedule, Scheduled
 
 if TYPE_CHECKING:
     from genai_prices.types import (
@@ -145,6 +146,20 @@ def bundled_prices() -> BundledPrices:
 
     sha256 = hashlib.sha256(bundled_snapshot()).hexdigest()
     return BundledPrices(providers, f"{SOURCE}/{bundled_version()}/{sha256[:12]}")
+
+
+@lru_cache(maxsize=1)
+def bundled_capabilities() -> Mapping[tuple[str, str], Capabilities]:
+    """What the installed snapshot says that models can do, by lower-case (provider, model)."""
+    from genai_prices.data import providers
+
+    return {
+        (provider.id.lower(), model.id.lower()): Capabilities(
+            context_window=model.context_window, deprecated=model.deprecated is True or None
+        )
+        for provider in providers
+        for model in provider.models
+    }
 
 
 def bundled_version() -> str:

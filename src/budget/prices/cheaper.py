@@ -1,7 +1,12 @@
-"""Cheaper: what else of the same provider would have fitted, when a call was refused for money."""
+"""Cheaper: what else of the same provider would have fitted, when a call was refused for money.
+
+`fitting` is the same question without money: which models will do. A model whose provider stopped
+answering, or into which the call would not go, is never named; one that nobody says enough of comes
+after those that are known to do.
+"""
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from budget.domain.pricing import (
     Rates,
@@ -12,8 +17,35 @@ from budget.domain.pricing import (
 )
 from budget.domain.usage import Units
 from budget.prices.book import PriceBook
+from budget.prices.capabilities import Needs, fits
+from budget.prices.listings import Capabilities
 
 MOST_NAMED: Final = 5
+
+_VISION: Final = ("cache_read_image_tokens", "input_image_tokens")
+_AUDIO: Final = ("cache_read_audio_tokens", "input_audio_tokens", "output_audio_tokens")
+
+
+class Offer(NamedTuple):
+    """A model that will do, as far as anybody says."""
+
+    rates: Rates
+    capabilities: Capabilities
+    is_known: bool
+    """Whether all that the call needs is known of it."""
+
+
+def fitting(book: PriceBook, provider: str, needs: Needs, at_us: int) -> tuple[Offer, ...]:
+    """The priced models of a provider that will do at an instant, by name.
+
+    Those that the needs are known to exceed and those that are retired are left out.
+    """
+    offers = []
+    for rates, capabilities in book.offered(provider, at_us):
+        fitted = fits(capabilities, needs, at_us)
+        if fitted is not False:
+            offers.append(Offer(rates, capabilities, fitted is True))
+    return tuple(offers)
 
 
 def cheaper_models(
@@ -36,11 +68,13 @@ def cheaper_models(
     def nanos_of(offer: Rates) -> int:
         return hold_nanos(offer, input_tokens, output_tokens, requests, units)
 
-    offers = book.offers(rates.provider, at_us)
-    offers = tuple(offer for offer in offers if not unpriced_units(offer, units))
+    needs = _needs(book, rates, writes=bool(output_tokens), units=units)
+    needs = needs._replace(input_tokens=input_tokens, output_tokens=output_tokens)
+    offers = fitting(book, rates.provider, needs, at_us)
+    offers = tuple(offer for offer in offers if not unpriced_units(offer.rates, units))
     if output_tokens:
         offers = _writing(offers, input_tokens)
-    return _fitting(offers, nanos_of, nanos_of(rates), room_nanos)
+    return _affordable(offers, nanos_of, nanos_of(rates), room_nanos)
 
 
 def cheaper_for_tokens(
@@ -51,23 +85,34 @@ def cheaper_for_tokens(
     def nanos_of(offer: Rates) -> int:
         return token_hold_nanos(offer, tokens, requests)
 
-    offers = book.offers(rates.provider, at_us)
-    if output_rate_dearest(rates, tokens):
+    writes = bool(output_rate_dearest(rates, tokens))
+    needs = _needs(book, rates, writes=writes)._replace(input_tokens=tokens)
+    offers = fitting(book, rates.provider, needs, at_us)
+    if writes:
         offers = _writing(offers, tokens)
-    return _fitting(offers, nanos_of, nanos_of(rates), room_nanos)
+    return _affordable(offers, nanos_of, nanos_of(rates), room_nanos)
 
 
-def _writing(offers: Iterable[Rates], input_tokens: int) -> tuple[Rates, ...]:
+def _needs(book: PriceBook, rates: Rates, *, writes: bool, units: Units = ()) -> Needs:
+    """What stands in for a model must do: be of its kind, and take what the call brings."""
+    mode = book.capabilities(rates.provider, rates.model).mode
+    if mode is None and writes:
+        mode = "chat"
+    used = {unit for unit, count in units if count}
+    return Needs(mode=mode, vision=not used.isdisjoint(_VISION), audio=not used.isdisjoint(_AUDIO))
+
+
+def _writing(offers: Iterable[Offer], input_tokens: int) -> tuple[Offer, ...]:
     """Those that write text; an embedding model does not."""
-    return tuple(offer for offer in offers if output_rate_dearest(offer, input_tokens))
+    return tuple(offer for offer in offers if output_rate_dearest(offer.rates, input_tokens))
 
 
-def _fitting(
-    offers: Iterable[Rates], nanos_of: Callable[[Rates], int], asked_nanos: int, room_nanos: int
+def _affordable(
+    offers: Iterable[Offer], nanos_of: Callable[[Rates], int], asked_nanos: int, room_nanos: int
 ) -> tuple[str, ...]:
-    fitting = []
+    found = []
     for offer in offers:
-        nanos = nanos_of(offer)
+        nanos = nanos_of(offer.rates)
         if 0 < nanos <= room_nanos and nanos < asked_nanos:
-            fitting.append((-nanos, offer.model))
-    return tuple(model for _, model in sorted(fitting)[:MOST_NAMED])
+            found.append((not offer.is_known, -nanos, offer.rates.model))
+    return tuple(model for *_, model in sorted(found)[:MOST_NAMED])

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rate, Rates, validated_rates
-from budget.prices.book import ALWAYS_US, Context, Scheduled
+from budget.prices.schedules import ALWAYS_US, Context, Scheduled
 
 
 class Discount(NamedTuple):

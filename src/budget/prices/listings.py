@@ -7,7 +7,7 @@ source is believed.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from budget.prices.book import Context, Piece
+from budget.prices.schedules import Context, Piece
 
 
 class Capabilities(NamedTuple):
@@ -27,6 +27,8 @@ class Capabilities(NamedTuple):
     open_weights: bool | None = None
     retired_us: int | None = None
     """When the provider stops, or stopped, answering for it."""
+    deprecated: bool | None = None
+    """Whether the provider still answers for it, but says that it will not for long."""
 
 
 class Listed(NamedTuple):

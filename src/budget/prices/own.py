@@ -1,25 +1,23 @@
-"""Own prices: an operator's file of prices and discounts, checked and made into a price book.
+"""Own prices: an operator's file of prices, discounts and more, checked and made into a price book.
 
     book = book_with("prices.yaml")
 
-Not here: how the formats are read (`own_files`), what discounts come to (`discounts`), and which
-price of several holds (`book`). A file with any mistake is refused as a whole.
+Not here: how the formats are read (`own_files`), deployments and what models can do (`own_models`),
+what discounts come to (`discounts`), and which price of several holds (`book`). A file with any
+mistake is refused as a whole.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from budget.domain.attributes import parse_value
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import MAX_RATE_PICO, MAX_TIERS, Rate, Rates, validated_rates
 from budget.domain.usage import MAX_TOKENS, OTHER_UNITS, UNITS
-from budget.domain.windows import parse_rfc3339
 from budget.prices.book import (
-    CONTEXT_NAMES,
-    MAX_NAME_CHARS,
     Context,
     OwnEntry,
     Piece,
@@ -29,8 +27,19 @@ from budget.prices.book import (
     Scheduled,
     bundled_book,
 )
+from budget.prices.deployments import Deployments
 from budget.prices.discounts import Discount, Discounted
-from budget.prices.own_files import Entry, Mapped, read_document
+from budget.prices.listings import Capabilities
+from budget.prices.own_fields import (
+    check_fields,
+    context_in,
+    instant_in_us,
+    mapping_in,
+    name_in,
+    wrong,
+)
+from budget.prices.own_files import Entry, read_document
+from budget.prices.own_models import own_deployments, own_models
 
 PICO_PLACES: Final = 12
 MTOK_PLACES: Final = 6
@@ -48,8 +57,10 @@ _SECONDS: Final = ("gpu_second", "second")
 """Spellings of `milliseconds`, priced by the thousand."""
 _PLAIN: Final = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,40}))?")
 _PERCENT: Final = re.compile(r"(-?)([0-9]{1,4}(?:\.[0-9]{1,6})?)%")
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _COUNT: Final = re.compile(r"[0-9]{1,13}")
+
+
+_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
 class OwnFile(NamedTuple):
@@ -58,6 +69,9 @@ class OwnFile(NamedTuple):
     basis: str
     entries: Mapping[tuple[str | None, str], tuple[OwnEntry, ...]]
     discounts: tuple[Discount, ...] = ()
+    deployments: Deployments = _NOTHING
+    capabilities: Mapping[tuple[str | None, str], Capabilities] = _NOTHING
+    tiers: Mapping[tuple[str | None, str], str] = _NOTHING
 
     def discounted(self, found: Scheduled, names: tuple[str, ...], context: Context) -> Scheduled:
         """The source's prices of a model that was asked for by these names, less the discounts."""
@@ -73,10 +87,10 @@ def book_with(path: Path | str | None) -> PriceBook:
     """
     if path is None:
         return bundled_book()
-    from budget.prices.bundled import bundled_prices
+    from budget.prices.bundled import bundled_capabilities, bundled_prices
 
     source = bundled_prices()
-    return PriceBook(source, own=read_own(Path(path), source))
+    return PriceBook(source, own=read_own(Path(path), source), capabilities=bundled_capabilities())
 
 
 def read_own(path: Path, source: PriceSource | None) -> OwnFile:
@@ -91,7 +105,26 @@ def read_own(path: Path, source: PriceSource | None) -> OwnFile:
                 entry.place, f"says the same as {said[discount].place}; leave one out."
             )
         said[discount] = entry
-    return OwnFile(basis, _own_entries(document.prices, basis, source), tuple(said))
+
+    def known(provider: str) -> str | None:
+        return None if source is None else source.provider_id(provider)
+
+    entries = _own_entries(document.prices, basis, source)
+    priced = {_key(entry, known): entry for entry in document.prices}
+    described = own_models(document.models, known)
+    return OwnFile(
+        basis,
+        entries,
+        tuple(said),
+        own_deployments(document.deployments, priced, known),
+        *described,
+    )
+
+
+def _key(entry: Entry, known: Callable[[str], str | None]) -> tuple[str | None, str]:
+    """The provider and model of a price."""
+    provider = name_in(entry, "provider")
+    return provider and (known(provider) or provider), name_in(entry, "model") or ""
 
 
 # --- Prices --------------------------------------------------------------------------------------
@@ -103,13 +136,13 @@ def _own_entries(
     """By name the entries in each context over time, those of the most exact context first."""
     names: dict[tuple[str | None, str], dict[Context, dict[int | None, tuple[Entry, Rates]]]] = {}
     for entry in listed:
-        _check_fields(entry, _PRICE_FIELDS)
-        provider, model = _name(entry, "provider"), _name(entry, "model")
+        check_fields(entry, _PRICE_FIELDS)
+        provider, model = name_in(entry, "provider"), name_in(entry, "model")
         if model is None:
-            raise _wrong(entry, "model", "is required: the model's whole name.")
+            raise wrong(entry, "model", "is required: the model's whole name.")
         if provider is not None and source is not None:
             provider = source.provider_id(provider) or provider
-        context, start_us = _context(entry), _instant_us(entry, "from")
+        context, start_us = context_in(entry), instant_in_us(entry, "from")
         rates = _rates(entry)._replace(
             provider=provider or "",
             model=model,
@@ -118,7 +151,7 @@ def _own_entries(
         )
         dated = names.setdefault((provider, model), {}).setdefault(context, {})
         if start_us in dated:
-            raise _wrong(
+            raise wrong(
                 entry, "from", f"is that of {dated[start_us][0].place} for the same model; "
                 "leave one out, or give them dates or contexts of their own.",
             )  # fmt: skip
@@ -158,13 +191,13 @@ def _rates(entry: Entry) -> Rates:
     by_the_token |= any(unit not in OTHER_UNITS for unit, _ in units)
     for kind in ("input", "output"):
         if kind not in kinds and by_the_token:
-            raise _wrong(entry, kind, 'is required; write "0" where it is free.')
+            raise wrong(entry, kind, 'is required; write "0" where it is free.')
     rates = Rates(kinds.pop("input", 0), kinds.pop("output", 0), request=request_pico, units=units)
     return validated_rates(rates._replace(**kinds), f"{entry.place}, ")
 
 
 def _units(entry: Entry) -> tuple[tuple[str, Rate], ...]:
-    given = _mapping(entry, "units")
+    given = mapping_in(entry, "units")
     rates: dict[str, Rate] = {}
     for name, value in given.items():
         field = f"{entry.place}, units.{name[:80]}"
@@ -217,29 +250,29 @@ def _pico(value: object, field: str, places: int) -> int:
 
 
 def _discount(entry: Entry, source: PriceSource | None) -> Discount:
-    _check_fields(entry, _DISCOUNT_FIELDS)
-    provider, model = _name(entry, "provider"), _name(entry, "model")
+    check_fields(entry, _DISCOUNT_FIELDS)
+    provider, model = name_in(entry, "provider"), name_in(entry, "model")
     if provider is None and model is None:
-        raise _wrong(entry, "provider", "or a model is required: say whose prices these are off.")
+        raise wrong(entry, "provider", "or a model is required: say whose prices these are off.")
     if provider is not None and source is not None:
         known = source.provider_id(provider)
         if known is None:
-            raise _wrong(
+            raise wrong(
                 entry, "provider", f"{provider[:80]!r} sells nothing in {source.basis}, so there "
                 "is nothing to discount; mend the name, or write its prices under `prices`.",
             )  # fmt: skip
         provider = known
     percent, fixed = entry.fields.get("percent"), entry.fields.get("fixed")
     if (percent is None) == (fixed is None):
-        raise _wrong(entry, "percent", "or fixed is required, and not both.")
-    from_us, until_us = _instant_us(entry, "from"), _instant_us(entry, "until")
-    discount = Discount(provider, model, context=_context(entry))
+        raise wrong(entry, "percent", "or fixed is required, and not both.")
+    from_us, until_us = instant_in_us(entry, "from"), instant_in_us(entry, "until")
+    discount = Discount(provider, model, context=context_in(entry))
     if from_us is not None:
         discount = discount._replace(from_us=from_us)
     if until_us is not None:
         discount = discount._replace(until_us=until_us)
     if discount.until_us <= discount.from_us:
-        raise _wrong(entry, "until", "must be after from.")
+        raise wrong(entry, "until", "must be after from.")
     if fixed is not None:
         return discount._replace(off_pico=_pico(fixed, f"{entry.place}, fixed", MTOK_PLACES))
     return discount._replace(kept=1 - _percent(percent, f"{entry.place}, percent") / 100)
@@ -254,62 +287,3 @@ def _percent(value: object, field: str) -> Fraction:
     if not MIN_PERCENT <= percent <= MAX_PERCENT:
         raise InvalidInput(field, f"must lie between {MIN_PERCENT}% and {MAX_PERCENT}%.")
     return percent
-
-
-# --- Fields of both ------------------------------------------------------------------------------
-
-
-def _wrong(entry: Entry, field: str, detail: str) -> InvalidInput:
-    return InvalidInput(f"{entry.place}, {field}", detail)
-
-
-def _check_fields(entry: Entry, allowed: tuple[str, ...]) -> None:
-    """InvalidInput for a field that is unknown or given twice."""
-    for name in entry.fields:
-        if name not in allowed:
-            raise InvalidInput(f"{entry.place}, {name[:80]}", "is not a field.", allowed)
-    if entry.fields.twice is not None:
-        raise _wrong(entry, entry.fields.twice[:80], "is given twice; leave one out.")
-
-
-def _name(entry: Entry, field: str) -> str | None:
-    """A provider's or model's name in lower case."""
-    value = entry.fields.get(field)
-    if value is None:
-        return None
-    name = parse_value(value, f"{entry.place}, {field}").strip().lower()
-    if not 0 < len(name) <= MAX_NAME_CHARS:
-        raise _wrong(entry, field, f"must have 1 to {MAX_NAME_CHARS} characters.")
-    return name
-
-
-def _mapping(entry: Entry, field: str) -> Mapped:
-    value = entry.fields.get(field)
-    if value is None:
-        return Mapped()
-    if not isinstance(value, Mapped):
-        raise _wrong(entry, field, "must be names and their values.")
-    if value.twice is not None:
-        raise _wrong(entry, f"{field}.{value.twice[:80]}", "is given twice; leave one out.")
-    return value
-
-
-def _context(entry: Entry) -> Context:
-    found = []
-    for name, value in _mapping(entry, "context").items():
-        field = f"{entry.place}, context.{name[:80]}"
-        if name not in CONTEXT_NAMES:
-            raise InvalidInput(field, "decides no price.", CONTEXT_NAMES)
-        if value is not None:
-            found.append((name, parse_value(value, field)))
-    return tuple(sorted(found))
-
-
-def _instant_us(entry: Entry, field: str) -> int | None:
-    """A date, which begins at midnight UTC, or an RFC 3339 time."""
-    value = entry.fields.get(field)
-    if value is None:
-        return None
-    if isinstance(value, str) and _DATE.fullmatch(value):
-        value += "T00:00:00Z"
-    return parse_rfc3339(value, f"{entry.place}, {field}")

@@ -21,12 +21,13 @@ MAX_BYTES: Final = 4_000_000
 MAX_ENTRIES: Final = 10_000
 MAX_COLUMNS: Final = 100
 SUFFIXES: Final = (".yaml", ".yml", ".json", ".csv")
-SECTIONS: Final = ("prices", "discounts")
+SECTIONS: Final = ("prices", "discounts", "deployments", "models")
 
 _MAX_DEPTH: Final = 6
 """How deep the start of a tier of a unit lies; nothing lies deeper."""
 _NESTED_COLUMNS: Final = {"units": "units.searches", "context": "context.region"}
 _CELLS_OF_DISCOUNTS: Final = ("percent", "fixed")
+_NOT_IN_TABLES: Final = ("deployment", "deployments", "name", "models", "tier", "context_window")
 _TAG: Final = "tag:yaml.org,2002:"
 _PLAIN_TAGS: Final = frozenset(_TAG + kind for kind in ("str", "int", "float", "timestamp"))
 
@@ -45,11 +46,17 @@ class Entry(NamedTuple):
     fields: Mapped
 
 
+Entries = tuple[Entry, ...]
+Sections = tuple[Entries, Entries, Entries, Entries]
+
+
 class Document(NamedTuple):
     """What a file says, by section."""
 
     prices: tuple[Entry, ...]
     discounts: tuple[Entry, ...]
+    deployments: tuple[Entry, ...]
+    models: tuple[Entry, ...]
     sha256: str
 
 
@@ -72,28 +79,28 @@ def read_document(path: Path) -> Document:
     except UnicodeDecodeError as error:
         raise InvalidInput(path.name, f"is not UTF-8 at byte {error.start}; save it so.") from error
     if suffix == ".csv":
-        prices, discounts = _table(text, path.name)
+        sections: Sections = (*_table(text, path.name), (), ())
     else:
         found = _json(text, path.name) if suffix == ".json" else _yaml(text, path.name)
-        prices, discounts = _sections(found, path.name)
-    if len(prices) + len(discounts) > MAX_ENTRIES:
+        sections = _sections(found, path.name)
+    if sum(map(len, sections)) > MAX_ENTRIES:
         raise InvalidInput(path.name, f"must have at most {MAX_ENTRIES} entries.")
-    return Document(prices, discounts, hashlib.sha256(data).hexdigest())
+    return Document(*sections, hashlib.sha256(data).hexdigest())
 
 
-def _sections(found: object, file: str) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+def _sections(found: object, file: str) -> Sections:
     if not isinstance(found, Mapped):
-        raise InvalidInput(file, "must have `prices`, `discounts` or both, each a list.")
+        raise InvalidInput(file, f"must have some of {', '.join(SECTIONS)}, each a list.")
     if found.twice is not None:
         raise InvalidInput(f"{file}: {found.twice[:80]}", "is given twice; make it one list.")
     for name in found:
         if name not in SECTIONS:
             raise InvalidInput(f"{file}: {name[:80]}", "is not a section.", SECTIONS)
-    prices, discounts = (
+    prices, discounts, deployments, models = (
         _entries(found.get(section), file, section, section.removesuffix("s"))
         for section in SECTIONS
     )
-    return prices, discounts
+    return prices, discounts, deployments, models
 
 
 def _entries(listed: object, file: str, section: str, word: str) -> tuple[Entry, ...]:
@@ -223,6 +230,11 @@ def _check_header(header: list[str], place: str) -> None:
     for name in header:
         if not name or header.count(name) > 1:
             raise InvalidInput(f"{place}, {name[:80]}", "must be a column's name, once.")
+        if name in _NOT_IN_TABLES:
+            raise InvalidInput(
+                f"{place}, {name}", "a table has prices and discounts only; write deployments and "
+                "what models can do in a file of YAML or JSON.",
+            )  # fmt: skip
         if name in _NESTED_COLUMNS:
             raise InvalidInput(
                 f"{place}, {name}", f"must be a column for each, such as {_NESTED_COLUMNS[name]}."

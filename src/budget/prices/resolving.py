@@ -21,39 +21,13 @@ from budget.prices.naming import (
     read_name,
     tuned_names,
 )
+from budget.prices.resolutions import Resolution, is_host
 from budget.prices.schedules import Context, Piece, PriceSource, Schedule, Scheduled
 
-HOSTS: Final = frozenset((
-    "alibaba", "avian", "aws", "azure", "baseten", "cerebras", "cloudflare", "databricks",
-    "deepinfra", "doubleword", "fireworks", "github-copilot", "github-models", "groq",
-    "hyperbolic", "lambda", "modal", "nebius", "novita", "nscale", "nvidia", "openrouter", "ovhcloud", "quicksilverpro",
-    "replicate", "sambanova", "scaleway", "siliconflow", "together", "vercel", "watsonx",
-))  # fmt: skip
-"""Providers that sell the models of others: a name without a provider is not taken for theirs."""
-_HOSTS_BEGIN: Final = "huggingface_"
 MOST_NAMED: Final = 10
 MOST_NEAREST: Final = 3
 _VERSION: Final = re.compile(r"([0-9]{1,3})(?:[.-]([0-9]{1,3}))?")
 _UNPRICED: Final = Schedule((Piece(None),))
-
-
-class Resolution(NamedTuple):
-    """What a name means at an instant."""
-
-    provider: str | None
-    """Our id of the provider; None if nothing says one."""
-    model: str
-    """The name that it is listed under, or that was asked for where it is not listed."""
-    rates: Rates | None
-    how: tuple[str, ...] = ()
-    """How the name was read and found, step by step, in words; empty: as it stands."""
-    candidates: tuple[str, ...] = ()
-    """Where several models are meant by the name: which, as provider/model. It has no price then.
-    """
-    nearest: tuple[str, ...] = ()
-    """Where nothing is known by the name: the names most like it."""
-    why: str = ""
-    """What keeps a name that was read from having a price; empty: nothing, or it is unknown."""
 
 
 class Found(NamedTuple):
@@ -138,6 +112,10 @@ class Resolver:
             for provider, model in layer:
                 if provider is not None:
                     yield provider, model
+
+    def names(self, provider: str | None, model: str) -> Iterator[tuple[str | None, str]]:
+        """The names that operators and sources may have for a model, whole ones."""
+        return _keys(read_name(provider, model, self.known))
 
     # --- Over time -------------------------------------------------------------------------------
 
@@ -382,11 +360,6 @@ class Resolver:
         return self._listed.get(name, ())
 
 
-def is_host(provider: str | None) -> bool:
-    """Whether a provider sells the models of others."""
-    return provider in HOSTS or (provider or "").startswith(_HOSTS_BEGIN)
-
-
 def _keys(spelled: Spelled) -> Iterator[tuple[str | None, str]]:
     """The names that an operator may have written, the nearest to what was given first."""
     inner = tuple(reversed(spelled.names))
@@ -413,15 +386,3 @@ def _any_rates(schedule: Scheduled) -> Rates | None:
         if rates is not None:
             return rates
     return None
-
-
-def why_unpriced(resolution: Resolution) -> str:
-    """What a person is told of a name without a price, as sentences; empty: nothing is known."""
-    if resolution.why:
-        return resolution.why
-    if resolution.candidates:
-        names = ", ".join(resolution.candidates)
-        return f"The name may mean any of these; say provider and model: {names}."
-    if resolution.nearest:
-        return f"Known by names like it: {', '.join(resolution.nearest)}."
-    return ""

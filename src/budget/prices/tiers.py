@@ -6,7 +6,7 @@ Not here: what a tier may spend (that is a budget with `tier` in its scope).
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 LOCAL_LIGHTWEIGHT: Final = "local_lightweight"
 LOCAL_MIDWEIGHT: Final = "local_midweight"
@@ -58,10 +58,27 @@ _VENDOR: Final = re.compile(r"^(?:[a-z-]+\.)+(?=[a-z])")
 TierOf = Callable[[str | None, str | None], str | None]
 
 
+@runtime_checkable
+class Tiering(Protocol):
+    """Own prices that come with tiers of models."""
+
+    @property
+    def tiers(self) -> Mapping[tuple[str | None, str], str]:
+        """By lower-case (provider, model), or (None, model)."""
+        ...
+
+
 def tier_table(
-    models: Mapping[str, str] | None = None, providers: Mapping[str, str] | None = None
+    models: Mapping[str, str] | None = None,
+    providers: Mapping[str, str] | None = None,
+    *,
+    exact: Mapping[tuple[str | None, str], str] | None = None,
 ) -> TierOf:
-    """A `tier_of` whose tables are the ones above with these entries added or replaced."""
+    """A `tier_of` whose tables are the ones above with these entries added or replaced.
+
+    Before them counts what `exact` says of a whole name, of a provider or of whichever.
+    """
+    whole = {(provider, _plain(name)): tier for (provider, name), tier in (exact or {}).items()}
     by_name = {_plain(name): tier for name, tier in {**MODEL_TIERS, **(models or {})}.items()}
     names = sorted(by_name, key=len, reverse=True)
     by_provider = {
@@ -72,6 +89,9 @@ def tier_table(
     def tier_of(provider: str | None, model: str | None) -> str | None:
         if model:
             plain = _plain(model)
+            said = whole.get(((provider or "").strip().lower(), plain)) or whole.get((None, plain))
+            if said is not None:
+                return said
             for name in names:
                 if _begins(plain, name):
                     return by_name[name]

@@ -19,6 +19,7 @@ def calculation(answer: Calculation) -> CalculationShape:
     return {
         "provider": answer.provider,
         "model": answer.model,
+        "resolved": list(answer.resolved),
         "basis": answer.basis,
         "price_context": answer.context or None,
         "at": to_rfc3339(answer.at_us),

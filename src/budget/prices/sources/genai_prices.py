@@ -72,9 +72,9 @@ def bundled_feed() -> Feed:
 
 
 def _read_model(reading: Reading, provider_id: str, model: "ModelInfo") -> None:
-    if model.context_window is not None:
-        window = count_of(model.context_window)
-        reading.describe(provider_id, model.id, Capabilities(context_window=window))
+    window = None if model.context_window is None else count_of(model.context_window)
+    told = Capabilities(context_window=window, deprecated=model.deprecated is True or None)
+    reading.describe(provider_id, model.id, told)
     usual = schedule_of(model, provider_id, reading.basis)
     if usual is None:
         raise Odd("it has no sound price by the token")
