@@ -60,26 +60,26 @@ def cells(table: str, name: str) -> list[str]:
 # --- Reading -------------------------------------------------------------------------------------
 
 
-def test_prices_are_listed_shown_and_dated(priced: Say) -> None:
-    listed = priced("prices", "list", "--provider", "openai", "--search", "gpt-4o")
+def test_prices_are_listed_shown_and_dated(here: Say) -> None:
+    listed = here("prices", "list", "--provider", "openai", "--search", "gpt-4o")
     assert listed.code == 0
     # The price pages of OpenAI: 2.50 and 10.00, and for the small one 0.15 and 0.60
     assert "openai    gpt-4o " in listed.out
     assert re.search(r"gpt-4o-mini +0\.15 +0\.60 +unverified +genai-prices", listed.out)
-    shown = priced("prices", "show", "gpt-4o")
+    shown = here("prices", "show", "gpt-4o")
     assert shown.out.startswith("openai/gpt-4o\nStatus    unverified: one source alone knows it\n")
     assert cells(shown.out, "cache read") == ["cache", "read", "1.25", "million", "tokens"]
     assert cells(shown.out, "searches") == ["searches", "0.01", "search"]
-    tiers = priced("prices", "show", "google", "gemini-2.5-pro").out
+    tiers = here("prices", "show", "google", "gemini-2.5-pro").out
     assert re.search(r"^input +1\.25 +million tokens$", tiers, re.MULTILINE)
     assert re.search(r"^input +200001 +2\.50 +million tokens$", tiers, re.MULTILINE)
     # OpenAI lowered o3 on 10 June 2025 from 10 to 2 USD
-    past = priced("prices", "history", "o3")
+    past = here("prices", "history", "o3")
     assert past.out.startswith("openai o3, USD per million tokens\n")
     assert re.search(r"^2025-06-10 +further on +2\.00 +8\.00", past.out, re.MULTILINE)
-    then = priced("prices", "show", "o3", "--at", "2025-06-01", "--json").json
+    then = here("prices", "show", "o3", "--at", "2025-06-01", "--json").json
     assert (then["prices"]["input"], then["ends_at"]) == ("10.00", "2025-06-10T00:00:00Z")
-    batch = priced("prices", "show", "o3", "--context", "processing=batch")
+    batch = here("prices", "show", "o3", "--context", "processing=batch")
     assert batch.out.startswith("openai/o3 processing=batch\n")
 
 
@@ -145,14 +145,11 @@ def test_an_update_shows_what_changed_and_how_to_accept_what_is_held(
     rejected = priced("prices", "reject", basis, "--reason", "a typing error")
     assert rejected.out.startswith("groq/d: rejected, the former price stays.\n")
     assert priced("prices", "updates", "--status", "quarantined").out == ""
-
-
-def test_a_source_that_is_not_configured_says_whose_setting_counts(priced: Say) -> None:
-    said = priced("prices", "update", "openrouter")
-    assert said.code == 2
-    assert "openrouter is not configured: add it to BUDGET_PRICE_SOURCES." in said.err
+    unset = priced("prices", "update", "openrouter")
+    assert (unset.code, unset.err.count("\n")) == (2, 1)
+    assert "openrouter is not configured: add it to BUDGET_PRICE_SOURCES." in unset.err
     there = os.environ["BUDGET_TARGET"].startswith("http://")
-    assert ("It is read by the service at http://127.0.0.1:" in said.err) is there
+    assert ("It is read by the service at http://127.0.0.1:" in unset.err) is there
 
 
 def test_a_source_that_cannot_be_read_ends_with_1_and_changes_nothing(
@@ -207,6 +204,8 @@ def test_a_price_is_set_and_ended_and_costs_follow(priced: Say) -> None:
     assert ended.out.startswith(f"openai/gpt-4o: the price {override} holds since ")
     cost = priced("calc-cost", "--model", "gpt-4o", "--input-tokens", "1000000")
     assert cost.out.splitlines()[-1] == "Total 2.50 USD"
+    compared = priced("prices", "compare", "gpt-4o").out
+    assert compared.startswith("openai gpt-4o: 2.50 in, 10.00 out in force, by genai-prices; ")
 
 
 def test_a_price_may_have_dates_tiers_contexts_and_other_units(here: Say) -> None:
