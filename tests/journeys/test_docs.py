@@ -130,7 +130,8 @@ def test_the_reference_of_settings_names_every_variable() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "serve", "status", "set-limit", "verify", "calc-cost", "whatif", "prices list",
+        "serve", "status", "set-limit", "verify", "calc-cost", "estimate", "whatif",
+        "prices list",
         "prices show", "prices history", "prices compare", "prices set", "prices end",
         "prices update", "prices sources", "prices updates", "prices accept", "prices reject",
         "prices rerate", "prices coverage", "replay", "key",

@@ -34,7 +34,7 @@ _HOW: Final = {
 
 def estimate(
     model: str | None = None,
-    file: str | None = None,
+    file: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,  # -
     /,
     *,
     provider: str | None = None,
@@ -84,6 +84,8 @@ def estimate(
 
 def _read(face: Face, file: str) -> Any:
     """A request from a file or standard input: JSON where it is an object or a list, else text."""
+    if file.startswith("-") and file != "-":
+        raise InvalidInput("file", f"{file[:80]!r} is neither a file nor an option here.")
     try:
         if file == "-":
             content = sys.stdin.buffer.read(MOST_BYTES + 1)
