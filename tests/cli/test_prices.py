@@ -70,6 +70,8 @@ def test_prices_are_listed_shown_and_dated(here: Say) -> None:
     assert shown.out.startswith("openai/gpt-4o\nStatus    unverified: one source alone knows it\n")
     assert cells(shown.out, "cache read") == ["cache", "read", "1.25", "million", "tokens"]
     assert cells(shown.out, "searches") == ["searches", "0.01", "search"]
+    assert "\nModel     128,000 tokens in all" in shown.out
+    assert "\nRead as   prefix openai/\n" in here("prices", "show", "openai/gpt-4o").out
     tiers = here("prices", "show", "google", "gemini-2.5-pro").out
     assert re.search(r"^input +1\.25 +million tokens$", tiers, re.MULTILINE)
     assert re.search(r"^input +200001 +2\.50 +million tokens$", tiers, re.MULTILINE)

@@ -83,6 +83,21 @@ def test_a_price_has_the_fields_that_tekton_knows_beside_ours(priced: Running) -
     assert (told["effective_date"], told["end_date"]) == (told["starts_at"], told["ends_at"])
 
 
+def test_a_price_says_how_its_name_was_read_and_what_the_model_can_do(priced: Running) -> None:
+    told = priced.get("/prices/current", model="azure/gpt-4o-2024-08-06")
+    assert (told["provider"], told["model"]) == ("azure", "gpt-4o")
+    assert told["resolved"][0] == "prefix azure/"
+    usual = priced.get("/prices/current", provider="openai", model="gpt-4o")
+    assert usual["resolved"] == []
+    # The model's page of OpenAI: 128,000 tokens in all
+    assert usual["capabilities"]["context_window"] == 128_000
+    (listed,) = priced.get("/prices", provider="openai", model="gpt-4o")["items"]
+    assert listed["capabilities"] is None
+    for path in ("current", "compare"):
+        told = problem(priced, "GET", f"/prices/{path}?model=gpt4o", 404)
+        assert "openai/gpt-4o" in told["detail"]
+
+
 def test_a_price_is_that_of_its_time_and_of_its_context(priced: Running) -> None:
     # OpenAI lowered o3 on 10 June 2025 from 10 to 2 USD per million tokens of input; half in batch.
     before = priced.get("/prices/current", model="o3", at="2025-06-01T00:00:00Z")

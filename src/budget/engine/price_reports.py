@@ -37,6 +37,7 @@ from budget.prices.book import (
 )
 from budget.prices.combined import Combined, Trusted
 from budget.prices.guard import read_url
+from budget.prices.resolutions import why_unpriced
 from budget.prices.trust import MAIN
 from budget.prices.verification import figures_of, source_of, status_of
 from budget.storage.schema import price_snapshots, price_updates
@@ -132,10 +133,13 @@ def current(
     check_name(provider, "provider")
     context = parse_context({"model": model, "price_context": price_context})
     at_us = books.database.now_us() if at is None else parse_rfc3339(at, "at")
-    view = _view(books.shelf.load(), provider, model, context, at_us)
+    shelved = books.shelf.load()
+    view = _view(shelved, provider, model, context, at_us)
+    found = shelved.book.resolve(provider, model, at_us, context)
     if view is None:
-        raise NoPrice(provider, model)
-    return view
+        raise NoPrice(provider, model, why_unpriced(found))
+    able = shelved.book.capabilities(view.provider or None, view.model)
+    return view._replace(resolved=found.how, capabilities=able._asdict())
 
 
 def _view(
@@ -228,7 +232,8 @@ def compare(books: "Books", model: str, provider: str | None) -> PriceComparison
         return PriceComparison(now_us, view.provider, view.model, view, view.figures)
     found = _figures_without_price(shelved.combined, provider, model, now_us)
     if not found:
-        raise NotFound("price", model, f"No source knows the model {model!r}.")
+        why = why_unpriced(shelved.book.resolve(provider, model, now_us))
+        raise NoPrice(provider, model, why)
     return PriceComparison(now_us, found[0].provider, found[0].model, None, found)
 
 
