@@ -123,22 +123,21 @@ def pages(
 
     What is booked after the first page was asked for is not among them.
     """
-    in_time = and_(_u.occurred_us >= wanted.since_us, _u.occurred_us < wanted.until_us)
     with snapshot(database) as connection:
         newest = connection.scalar(select(func.max(schema.entries.c.id))) or 0
         total = 0
         if progress is not None:
+            in_time = and_(_u.occurred_us >= wanted.since_us, _u.occurred_us < wanted.until_us)
             counting = select(func.count()).select_from(schema.usage).where(in_time)
             total = connection.scalar(counting) or 0
             progress(0, total)
-    statement = _PAST.where(in_time, _u.entry_id <= newest)
+    statement = _PAST.where(_u.occurred_us < wanted.until_us, _u.entry_id <= newest)
     statement = statement.order_by(_u.occurred_us, _u.id).limit(PAGE)
-    last: tuple[int, str] | None = None
+    # The one bound from below is that of the page: beside another SQLite would seek by that.
+    last: tuple[int, str] = (wanted.since_us, "")
     done = 0
     while True:
-        after = statement
-        if last is not None:
-            after = statement.where(tuple_(_u.occurred_us, _u.id) > tuple_(*map(literal, last)))
+        after = statement.where(tuple_(_u.occurred_us, _u.id) > tuple_(*map(literal, last)))
         with snapshot(database) as connection:
             found = connection.execute(after).all()
         records = [record for record in map(_record, found) if wanted.has(record)]

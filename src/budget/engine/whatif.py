@@ -19,6 +19,7 @@ from budget.engine.fields import only_fields, parse_flag
 from budget.engine.past import PastRecord, Progress, Wanted, is_called, pages, wanted
 from budget.prices.book import PriceBook
 from budget.prices.listings import Capabilities
+from budget.prices.resolutions import why_unpriced
 from budget.storage.database import Database
 
 MAX_EXCHANGES: Final = 50
@@ -150,15 +151,9 @@ def _exchanging(
     for at_us in (now_us, asked.wanted.until_us - 1, asked.wanted.since_us):
         rates = book.lookup(None, instead, at_us)
         if rates is not None:
-            return _Exchanging(model, instead, rates, _capabilities(book, rates))
-    raise NoPrice(None, instead)
-
-
-def _capabilities(book: PriceBook, rates: Rates) -> Capabilities:
-    """What the book knows of a model; nothing where it keeps no table."""
-    known = getattr(book, "capabilities", None)
-    found = known(rates.provider, rates.model) if callable(known) else None
-    return found if isinstance(found, Capabilities) else Capabilities()
+            can = book.capabilities(rates.provider or None, rates.model or instead)
+            return _Exchanging(model, instead, rates, can)
+    raise NoPrice(None, instead, why_unpriced(book.resolve(None, instead, now_us)))
 
 
 def _named(exchanges: Mapping[str, _Exchanging], record: PastRecord) -> _Exchanging | None:
