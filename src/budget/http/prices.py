@@ -3,7 +3,6 @@
 Not here: those that only pass on to a method of `Jobs` (`calls.act`).
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypedDict
 
@@ -65,14 +64,6 @@ async def compare(call: Call) -> Answered:
     """What each source says of a model now, beside the price in force."""
     asked = {"model": None, **call.query}
     return Answered(wire.price_comparison(await call.run(call.jobs.compare_prices(**asked))))
-
-
-async def set_price(call: Call) -> Answered:
-    """Set the price of a model, from now or a date on, over what every source says."""
-    # What is asked is checked against the price book, which may have to be read anew for that.
-    job = await asyncio.to_thread(call.jobs.set_price, **call.ask)
-    made = await call.run(job)
-    return Answered(wire.price_override(made), made.replayed)
 
 
 async def end_price(call: Call) -> Answered:

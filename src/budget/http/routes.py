@@ -184,7 +184,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{V1}/prices/calculate", "read", act(Jobs.calculate, wire.calculation),
           CostAsk, shapes.CalculationShape),
     Route("GET", f"{V1}/prices", "read", list_prices, answer=shapes.PageShape, query=PRICES),
-    Route("PUT", f"{V1}/prices", "admin", prices.set_price,
+    Route("PUT", f"{V1}/prices", "admin", act(Jobs.set_price, wire.price_override),
           PriceAsk, shapes_prices.PriceOverrideShape),
     Route("POST", f"{V1}/prices/overrides/{{override_id}}/end", "admin", prices.end_price,
           prices.EndAsk, shapes_prices.PriceOverrideShape),
