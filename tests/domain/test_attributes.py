@@ -12,6 +12,7 @@ from budget.domain.attributes import (
     MAX_VALUE_CHARS,
     STANDARD,
     Condition,
+    compared,
     parse_attributes,
     parse_key,
     parse_per,
@@ -25,7 +26,7 @@ from budget.domain.errors import InvalidInput
 KEYS = st.sampled_from(["org", "team", "user", "model", "tag.env"])
 PLAIN = st.text(
     st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="*"), min_size=1, max_size=8
-)
+).filter(str.strip)
 VALUES = PLAIN | PLAIN.map(lambda text: text + "*")
 SCOPES = st.dictionaries(KEYS, VALUES | st.lists(VALUES, min_size=1, max_size=4), max_size=4)
 
@@ -185,6 +186,45 @@ def test_a_scope_that_was_written_is_read_as_the_same(given: dict[str, str | lis
     assert parse_scope(scope_to_json(scope)) == scope
 
 
+@pytest.mark.parametrize(
+    ("wanted", "called", "meets"),
+    [
+        ("gpt-4o", "gpt-4o", True),
+        ("gpt-4o", "openai/GPT-4o", True),
+        ("gpt-4o", "litellm_proxy/azure/gpt-4o", True),
+        ("GPT-4o", "gpt-4o", True),
+        ("openai/gpt-4o", "gpt-4o", True),
+        ("openai/gpt-4o", "azure/gpt-4o", True),  # name the provider to tell sellers apart
+        ("gpt-4o", "gpt-4o-mini", False),
+        ("gpt-4o", "gpt-4o/mini", False),
+        ("gpt-4*", "openai/GPT-4o", True),
+        ("openai/gpt-4*", "gpt-4o", True),
+        ("openai/*", "OpenAI/o3", True),
+        ("openai/*", "o3", False),
+        ("claude-3-haiku*", "us.anthropic.claude-3-haiku-20240307-v1:0", True),
+        ("claude-3-haiku*", "bedrock/anthropic.claude-3-haiku-20240307-v1:0", True),
+        ("anthropic.*", "anthropic.claude-3-haiku", True),
+        ("gpt-4.1", "gpt-4.1", True),
+        ("1", "gpt-4.1", False),
+        ("*", "anything", True),
+        ("house/", "house/", True),
+    ],
+)
+def test_no_spelling_of_a_model_escapes_a_scope(wanted: str, called: str, meets: bool) -> None:
+    assert scope_matches(parse_scope({"model": wanted}), {"model": called}) is meets
+
+
+def test_the_case_of_a_provider_does_not_escape_a_scope_that_of_others_tells_them_apart() -> None:
+    assert scope_matches(parse_scope({"provider": "openai"}), {"provider": "OpenAI"})
+    assert scope_matches(parse_scope({"provider": "Open*"}), {"provider": "openai"})
+    assert not scope_matches(parse_scope({"user": "ada"}), {"user": "Ada"})
+
+
+def test_a_scope_is_shown_as_it_was_written() -> None:
+    written = {"model": ["OpenAI/GPT-4o", "claude*"], "provider": "OpenAI"}
+    assert scope_to_json(parse_scope(written)) == written
+
+
 # --- partitions ----------------------------------------------------------------------------------
 
 
@@ -208,6 +248,12 @@ def test_calls_without_the_attribute_share_the_partition_of_null() -> None:
     assert partition_of(("user",), {}) == partition_of(("user",), {"org": "acme"})
 
 
+def test_spellings_of_a_model_share_a_partition() -> None:
+    spelled = ("gpt-4o", "GPT-4o", "openai/gpt-4o", "azure/gpt-4O")
+    assert {partition_of(("model",), {"model": name}) for name in spelled} == {'{"model":"gpt-4o"}'}
+    assert partition_of(("provider",), {"provider": "OpenAI"}) == '{"provider":"openai"}'
+
+
 def test_the_text_null_is_not_the_missing_attribute() -> None:
     assert partition_of(("user",), {"user": "null"}) == '{"user":"null"}'
     assert partition_of(("user",), {}) == '{"user":null}'
@@ -218,5 +264,8 @@ def test_a_partition_is_json_of_what_it_is_split_by(
     attributes: dict[str, str], per: list[str]
 ) -> None:
     name = partition_of(parse_per(per), attributes)
-    assert json.loads(name) == {key: attributes.get(key) for key in per}
+    values = {key: attributes.get(key) for key in per}
+    if values.get("model"):
+        values["model"] = compared("model", attributes["model"])
+    assert json.loads(name) == values
     assert list(json.loads(name)) == sorted(per)

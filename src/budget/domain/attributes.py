@@ -6,10 +6,12 @@ Not here: how ten thousand scopes are searched at once (`engine.catalogue`).
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Final, TypeVar
 
 from budget.domain.errors import InvalidInput
+from budget.domain.models import bare_model
 
 STANDARD: Final = (
     "org", "team", "project", "user", "key", "component", "agent",
@@ -30,6 +32,8 @@ MAX_VALUE_CHARS: Final = 256
 MAX_TAGS: Final = 50
 MAX_SCOPE_VALUES: Final = 1000
 
+_FOLDED: Final = frozenset(("model", "provider"))
+"""Whose values compare otherwise than they are written."""
 _STANDARD_SET: Final = frozenset(STANDARD)
 _TAG_KEY: Final = re.compile(r"tag\.[A-Za-z0-9_.-]{1,64}")
 _FORBIDDEN_CHARS: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -88,9 +92,28 @@ def parse_attributes(given: object, field: str = "attributes") -> dict[str, str]
     return dict(sorted(parsed.items()))
 
 
+def compared(key: str, value: str) -> str:
+    """A value as scopes and partitions compare it: of a provider or model whatever its case, and
+    of a model without the provider before it. So no spelling escapes a limit.
+    """
+    if key == "model":
+        return bare_model(value)
+    return value.lower() if key == "provider" else value
+
+
+def spellings(key: str, value: str) -> tuple[str, ...]:
+    """What of a call's value a scope may match: as it compares, and of a model all of it."""
+    one = compared(key, value)
+    whole = value.lower() if key == "model" else one
+    return (one,) if whole == one else (one, whole)
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One attribute's part of a scope: any of `exact`, or beginning with any of `prefixes`."""
+    """One attribute's part of a scope: any of `exact`, or beginning with any of `prefixes`.
+
+    They are kept as they were written; `wanted` are the same as they compare.
+    """
 
     key: str
     exact: frozenset[str]
@@ -100,7 +123,26 @@ class Condition:
         """Whether a call's value satisfies the condition; a missing one never does."""
         if value is None:
             return False
-        return value in self.exact or (bool(self.prefixes) and value.startswith(self.prefixes))
+        if self.key not in _FOLDED:
+            return value in self.exact or (bool(self.prefixes) and value.startswith(self.prefixes))
+        exact, prefixes = self.wanted()
+        return any(
+            one in exact or (bool(prefixes) and one.startswith(prefixes))
+            for one in spellings(self.key, value)
+        )
+
+    def wanted(self) -> tuple[frozenset[str], tuple[str, ...]]:
+        """The values and the prefixes as they compare with `spellings`."""
+        return (self.exact, self.prefixes) if self.key not in _FOLDED else _wanted(self)
+
+
+@lru_cache(maxsize=4096)
+def _wanted(condition: Condition) -> tuple[frozenset[str], tuple[str, ...]]:
+    key = condition.key
+    return (
+        frozenset(compared(key, text) for text in condition.exact),
+        tuple(sorted({compared(key, start) for start in condition.prefixes})),
+    )
 
 
 Scope = tuple[Condition, ...]
@@ -158,7 +200,8 @@ def parse_per(given: object, field: str = "per") -> tuple[str, ...]:
 
 
 def partition_of(per: tuple[str, ...], attributes: Attributes) -> str:
-    """The canonical name of a call's partition: a JSON object of the `per` attributes.
+    """The canonical name of a call's partition: a JSON object of the `per` attributes, as they
+    compare.
 
     A missing attribute is null: all calls without it share that one partition.
     """
@@ -167,5 +210,6 @@ def partition_of(per: tuple[str, ...], attributes: Attributes) -> str:
     parts = []
     for key in per:
         value = attributes.get(key)
-        parts.append(f'"{key}":{"null" if value is None else encode_basestring(value)}')
+        text = "null" if value is None else encode_basestring(compared(key, value))
+        parts.append(f'"{key}":{text}')
     return "{" + ",".join(parts) + "}"

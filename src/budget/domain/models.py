@@ -27,7 +27,7 @@ def bare_model(name: str) -> str:
     `openai/GPT-4o` is `gpt-4o`, as is `azure/gpt-4o`; `us.anthropic.claude-3-haiku` is
     `claude-3-haiku`. Where nothing would be left, it is the whole name.
     """
-    whole = name.strip().lower()
+    whole = name.lower()
     last = whole.rpartition("/")[2]
     vendor = BEDROCK_NAME.match(last)
     bare = last if vendor is None else last[vendor.end() :]

@@ -17,12 +17,13 @@ from budget.domain.attributes import (
     Condition,
     partition_of,
     scope_matches,
+    spellings,
 )
 from budget.domain.budgets import Budget, Policy
 from budget.domain.pricing import Rates
 
 Place = tuple[str, str]
-"""An attribute's key and a value as scopes write it: exact, or a prefix with its star."""
+"""An attribute's key and a value as scopes compare it: exact, or a prefix with its star."""
 
 MAX_REMEMBERED: Final = 4096
 """Attribute sets whose match is remembered; the memory is emptied when full."""
@@ -111,7 +112,7 @@ class Catalogue:
             condition = min(budget.scope, key=self._crowd_of)
             for place in _places_of(condition):
                 filed[place].append(budget)
-            for start in condition.prefixes:
+            for start in condition.wanted()[1]:
                 lengths = self._prefix_lengths.get(condition.key, ())
                 if len(start) not in lengths:
                     self._prefix_lengths[condition.key] = (*lengths, len(start))
@@ -152,10 +153,11 @@ class Catalogue:
 
     def _match(self, attributes: Attributes) -> Match:
         candidates = list(self._anywhere)
-        for key, value in attributes.items():
-            candidates.extend(self._filed.get((key, value), ()))
-            for length in self._prefix_lengths.get(key, ()):
-                candidates.extend(self._filed.get((key, value[:length] + "*"), ()))
+        for key, given in attributes.items():
+            for value in spellings(key, given):
+                candidates.extend(self._filed.get((key, value), ()))
+                for length in self._prefix_lengths.get(key, ()):
+                    candidates.extend(self._filed.get((key, value[:length] + "*"), ()))
         found = {
             budget.budget_id: budget
             for budget in candidates
@@ -173,9 +175,10 @@ class Catalogue:
 
 def _places_of(condition: Condition) -> Iterator[Place]:
     """Where a budget with this condition may be filed."""
-    for value in condition.exact:
+    exact, prefixes = condition.wanted()
+    for value in exact:
         yield condition.key, value
-    for start in condition.prefixes:
+    for start in prefixes:
         yield condition.key, start + "*"
 
 

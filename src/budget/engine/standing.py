@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from budget.domain.answers import BalanceView
-from budget.domain.attributes import partition_of, scope_matches
+from budget.domain.attributes import compared, partition_of, scope_matches
 from budget.domain.balances import Balance
 from budget.domain.budgets import Budget, Policy
 from budget.engine import rows
@@ -88,4 +88,5 @@ def _is_asked(policy: Policy, partition: str, asked: Mapping[str, str]) -> bool:
     if not asked or not policy.partition_by:
         return True
     of = json.loads(partition)
-    return all(of[key] == asked[key] for key in policy.partition_by if key in asked)
+    named = {key: compared(key, asked[key]) for key in policy.partition_by if key in asked}
+    return all(of[key] == value for key, value in named.items())

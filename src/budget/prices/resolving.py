@@ -230,28 +230,31 @@ class Resolver:
     def _sold(self, found: Found, context: Context) -> Found:
         """What the source has by one of the names, less the discounts."""
         spelled = found.spelled
-        seller = spelled.seller
         for name in reversed(spelled.names):
-            schedule = self._listed_as(seller, name, context)
+            schedule = self._listed_as(spelled.seller, name, context)
             if schedule is not None:
                 return self._discounted(found, schedule, context)
-        if seller is None:
-            makers = {
-                maker
-                for maker, model in self._sellers(spelled.name)
-                if model.lower() == spelled.name and not is_host(maker)
-            }
-            if len(makers) == 1:
-                (seller,) = makers
-                schedule = self._listed_as(seller, spelled.name, context)
-                if schedule is not None:
-                    step = f"sold by {seller}, who makes it"
-                    return self._discounted(found, schedule, context, step)
+        schedule = self._made(spelled, spelled.name, context)
+        if schedule is not None:
+            step = f"sold by {_seller(schedule)}, who makes it"
+            return self._discounted(found, schedule, context, step)
         for other in (*spelled.others, *self._newest(spelled)):
-            schedule = self._listed_as(seller, other.name, context)
+            schedule = self._listed_as(spelled.seller, other.name, context)
+            schedule = schedule or self._made(spelled, other.name, context)
             if schedule is not None:
                 return self._discounted(found, schedule, context, other.step)
         return found
+
+    def _made(self, spelled: Spelled, name: str, context: Context) -> Scheduled | None:
+        """What the one that makes a model lists, where nobody was named."""
+        if spelled.seller is not None:
+            return None
+        makers = {
+            maker
+            for maker, model in self._sellers(name)
+            if model.lower() == name and not is_host(maker)
+        }
+        return self._listed_as(makers.pop(), name, context) if len(makers) == 1 else None
 
     def _tuned(self, found: Found, context: Context) -> Found:
         """A fine-tuned model: at its own price only, never at that of its base."""

@@ -15,6 +15,15 @@ from budget.engine.audit.history import Policy, Scope
 
 Attributes = Mapping[str, str]
 
+_REGIONS = frozenset((
+    "apac", "ap", "au", "ca", "eu", "global", "in", "jp", "sa", "us-gov", "us",
+))  # fmt: skip
+_VENDORS = frozenset((
+    "ai21", "amazon", "anthropic", "cohere", "deepseek", "google", "luma", "meta", "minimax",
+    "mistral", "moonshot", "moonshotai", "nvidia", "openai", "qwen", "stability", "twelvelabs",
+    "writer", "zai",
+))  # fmt: skip
+
 
 class Met(NamedTuple):
     """The policies that a call falls under, each with its balance, if any; and all balances."""
@@ -48,7 +57,7 @@ class Matching:
             values = _listed(wanted)
             if not any(value.endswith("*") for value in values):
                 for value in values:
-                    self._exact[key, value].append(policy)
+                    self._exact[key, _plain(key, value)].append(policy)
                 return
         self._others.append(policy)
 
@@ -60,8 +69,8 @@ class Matching:
         """What a call meets after so many times that a policy came into force or went out of it."""
         attributes: dict[str, str] = json.loads(text)
         candidates = list(self._others)
-        for pair in attributes.items():
-            candidates += self._exact.get(pair, ())
+        for key, value in attributes.items():
+            candidates += self._exact.get((key, _plain(key, value)), ())
         after = self._turns[turns - 1] if turns else -1
         found = tuple(
             (policy, self._heads.get((policy.policy_id, _partition(policy, attributes))))
@@ -78,14 +87,34 @@ def _listed(wanted: str | list[str]) -> list[str]:
 def _falls_under(scope: Scope, attributes: Attributes) -> bool:
     for key, wanted in scope.items():
         value = attributes.get(key)
-        if value is None or not any(_fits(value, pattern) for pattern in _listed(wanted)):
+        if value is None or not any(_fits(key, value, pattern) for pattern in _listed(wanted)):
             return False
     return True
 
 
-def _fits(value: str, pattern: str) -> bool:
-    return value.startswith(pattern[:-1]) if pattern.endswith("*") else value == pattern
+def _fits(key: str, value: str, pattern: str) -> bool:
+    if not pattern.endswith("*"):
+        return _plain(key, value) == _plain(key, pattern)
+    start = _plain(key, pattern[:-1])
+    whole = value.lower() if key in ("model", "provider") else value
+    return _plain(key, value).startswith(start) or whole.startswith(start)
+
+
+def _plain(key: str, value: str) -> str:
+    """A provider's name in lower case; a model's without its path and its vendor at Bedrock."""
+    if key == "provider":
+        return value.lower()
+    if key != "model":
+        return value
+    name = value.lower().split("/")[-1]
+    words = name.split(".")
+    if len(words) > 2 and words[0] in _REGIONS and words[1] in _VENDORS:
+        name = ".".join(words[2:])
+    elif len(words) > 1 and words[0] in _VENDORS:
+        name = ".".join(words[1:])
+    return name or value.lower()
 
 
 def _partition(policy: Policy, attributes: Mapping[str, str | None]) -> tuple[str | None, ...]:
-    return tuple(attributes.get(key) for key in policy.partition_by)
+    values = ((key, attributes.get(key)) for key in policy.partition_by)
+    return tuple(None if value is None else _plain(key, value) for key, value in values)
