@@ -45,7 +45,7 @@ def test_spellings_of_a_model_share_its_part_of_a_budget(books: Books) -> None:
     for answer in answers:
         if isinstance(answer, Allocation):
             books.settle(answer.allocation_id, input_tokens=1)
-    assert len(books.status(attributes={"model": "openai/GPT-4o"})) == 1
+    assert len(books.status(model="openai/GPT-4o")) == 1
     assert books.verify().violations == ()
 
 
