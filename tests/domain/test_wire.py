@@ -375,6 +375,7 @@ def test_a_usage_record_shows_every_count_by_name() -> None:
         "cache_write_1h_tokens": 10,
         "reasoning_tokens": 50,
         "units": {},
+        "price_context": None,
         "requests": 1,
         "cost": "0.000001234",
         "reported_cost": None,

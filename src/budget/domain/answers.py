@@ -146,6 +146,8 @@ class UsageRecord(NamedTuple):
     replaces: str | None
     reason: str | None
     metadata: str
+    price_context: str | None = None
+    """What was asked for beside the model, such as `processing=batch`."""
 
 
 class Correction(NamedTuple):

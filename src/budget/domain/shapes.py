@@ -85,6 +85,7 @@ class UsageRecordShape(TypedDict):
     cache_write_1h_tokens: int
     reasoning_tokens: int
     units: dict[str, int]
+    price_context: str | None
     requests: int
     cost: str | None
     reported_cost: str | None

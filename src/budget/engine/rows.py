@@ -166,8 +166,11 @@ def usage_from_row(row: Row) -> UsageRecord:
         provider, model, _session, _task,
         input_tokens, output_tokens, cache_read, cache_write, cache_write_1h, reasoning, requests,
         cost_nanos, reported_cost_nanos, rates, flags, final, reverses, replaces,
-        reason, _request_hash, metadata, units, _price_context,
+        reason, _request_hash, metadata, units, price_context,
     ) = row  # fmt: skip
+    rated = None if rates is None else decode_rates(rates)
+    if price_context is None and rated is not None:
+        price_context = rated.context or None  # a record of before it was kept
     return UsageRecord(
         usage_id=id_,
         allocation_id=allocation_id,
@@ -189,13 +192,14 @@ def usage_from_row(row: Row) -> UsageRecord:
         ),
         cost_nanos=cost_nanos,
         reported_cost_nanos=reported_cost_nanos,
-        basis=None if rates is None else decode_rates(rates).basis,
+        basis=None if rated is None else rated.basis,
         flags=tuple(flags.split()),
         final=bool(final),
         reverses=reverses,
         replaces=replaces,
         reason=reason,
         metadata=metadata,
+        price_context=price_context,
     )
 
 

@@ -49,6 +49,23 @@ def test_usage_that_tells_a_context_has_its_price(autumn: Books) -> None:
         assert books.verify().violations == ()
 
 
+def test_a_record_keeps_what_was_asked_for_whether_it_had_a_price_or_not(autumn: Books) -> None:
+    with autumn as books:
+        used: dict[str, Any] = {"input_tokens": 10, "output_tokens": 1}
+        batch = {"processing": "batch", "region": "mars"}
+        held = allocated(
+            books, model="unheard-of", input_tokens=10, max_output_tokens=1, price_context=batch
+        )
+        by_hold = books.settle(held.allocation_id, **used).usage_id
+        told = books.record_usage(**CALL, **used, price_context=batch).usage_id
+        usual = books.record_usage(**CALL, **used).usage_id
+        fixed = books.correct(told, reason="r", replacement={"input_tokens": 9}).replacement_id
+        assert fixed is not None
+        kept = [books.usage_record(one).price_context for one in (by_hold, told, fixed, usual)]
+        assert kept == [*["processing=batch,region=mars"] * 3, None]
+        assert books.verify().violations == ()
+
+
 @pytest.mark.parametrize(
     ("ask", "field"),
     [

@@ -122,6 +122,7 @@ def usage_record(answer: UsageRecord) -> UsageRecordShape:
         "cache_write_1h_tokens": usage.cache_write_1h_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
         "units": dict(usage.units),
+        "price_context": answer.price_context,
         "requests": usage.requests,
         "cost": money(answer.cost_nanos),
         "reported_cost": money(answer.reported_cost_nanos),
