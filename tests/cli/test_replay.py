@@ -168,6 +168,17 @@ def test_a_provider_that_was_asked_for_prices_the_calls_as_the_service_does(
     assert told["cost"]["agrees"] is True
 
 
+def test_a_price_that_was_set_at_the_service_is_reckoned_with(remote: Say, tmp_path: Path) -> None:
+    trace = write_trace(tmp_path, "set,house-large,1000,1000", "set,house-large,3000,1000")
+    made = remote("prices", "set", "house-large", "--input", "1,2000=3", "--output", "2",
+                  "--request", "0.5", "--reason", "ours", "--json").json  # fmt: skip
+    told = remote("replay", str(trace), "--json").json
+    assert told["cost"]["agrees"] is True
+    # 1,000 x 1 + 1,000 x 2 and, in the upper tier, 3,000 x 3 + 1,000 x 2 per million; two requests
+    assert told["cost"]["true"] == "1.014000000"
+    remote("prices", "end", made["override_id"], "--reason", "tested")
+
+
 def test_a_model_without_a_price_is_refused_under_a_hard_limit_and_said_so(
     remote: Say, tmp_path: Path
 ) -> None:

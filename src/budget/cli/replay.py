@@ -131,13 +131,15 @@ class _Run:
         """Make the calls, report, and say how it went as an exit code."""
         from budget.cli import outcome as outcomes
         from budget.cli.driver import Plan, Tally
+        from budget.cli.replay_prices import prices_of
         from budget.engine.settings import Settings
-        from budget.prices.own import book_with
 
-        prices = book_with(Settings.read(target=face.target).prices)
+        own = Settings.read(target=face.target).prices
         service = find_service(face, url)
         with service:
             list(service.budgets())  # is it there, and may we?
+            models = (call.model for call in self.calls)
+            prices = prices_of(service, models, self.attributes.get("provider"), own)
             plan = Plan(
                 service.where, service.key, self.calls, self.caps, self.name, self.session,
                 self.attributes, self.speed, self.concurrency, prices,

@@ -119,7 +119,7 @@ def _say_verdicts(face: Face, tally: Tally, outcome: Outcome | None) -> None:
         face.print(f"settled {settled}, but the books have {outcome.books_calls:,}")
     for line, ours, theirs in tally.differing[:3]:
         shown = ["no price" if nanos is None else nine_places(nanos) for nanos in (ours, theirs)]
-        face.print(f"line {line}: {shown[0]} by the price book here, {shown[1]} by the service")
+        face.print(f"line {line}: {shown[0]} by its prices, {shown[1]} in its books")
     if tally.unpriced:
         face.print(f"calls of models without a known price: {tally.unpriced:,}")
     if outcome is not None:
