@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from budget.domain.answers import UsageRecord
 from budget.domain.answers_rating import Rerating
-from budget.domain.errors import Forbidden
+from budget.domain.errors import Forbidden, NotFound
 from budget.domain.pricing import Rates, cost_nanos
 from budget.domain.usage import Usage
 from budget.engine.asks import Caller
@@ -397,6 +397,30 @@ def test_groups_and_differences_are_bounded(light: Books, monkeypatch: pytest.Mo
     assert len(found.models) == 4
     assert sum(one.records for one in found.models) == 6
     assert [one.model for one in found.largest] == ["m6", "m5"]
+
+
+def test_a_contract_from_a_date_on_reaches_what_was_called_since(
+    light_url: str, clock: Clock
+) -> None:
+    """On the database's own price book, as a service has it."""
+    with Books.open(light_url, clock=clock, sweep=False) as books:
+        ask: dict[str, Any] = {"provider": "openai", "model": "gpt-4o", "output_tokens": 0}
+        for day in (13, 14):
+            books.record_usage(
+                input_tokens=1_000_000, occurred_at=f"2026-05-{day}T12:00:00Z", **ask
+            )
+        books.set_price(
+            provider="openai", model="gpt-4o", input="1", output="4", reason="a contract",
+            starts_at="2026-05-14T00:00:00Z",
+        )  # fmt: skip
+        found = applied(books)
+        assert (found.examined, found.changed, found.booked) == (2, 1, 1)
+        assert (found.old_nanos, found.new_nanos) == (5 * USD, USD * 7 // 2)
+        assert found.bases[0].new_basis is not None
+        assert found.bases[0].new_basis.startswith("override/")
+        with pytest.raises(NotFound):
+            rerate(books, basis="genai-prices/0/0")
+        assert books.verify().violations == ()
 
 
 # --- Bad input -----------------------------------------------------------------------------------
