@@ -35,13 +35,11 @@ from budget.domain.shapes_prices import (
 DEFAULT_ROWS: Final = 100
 
 _LIST: Final = (
-    Column("Provider", rank=1),
     Column("Model", folds=True),
     Column("Input", "amount"),
     Column("Output", "amount"),
-    Column("Status"),
+    Column("Status", folds=True),
     Column("Source", rank=2),
-    Column("Since", rank=3, optional=True),
 )
 _RATES: Final = (
     Column("What"),
@@ -130,16 +128,13 @@ def list_prices(
 
 
 def _list_row(told: PriceShape) -> Row:
-    context = "" if told["price_context"] is None else f" {told['price_context']}"
     status = told["status"]
     return Row(
         (
-            told["provider"] or "-",
-            told["model"] + context,
+            full_name(told),
             *token_cells(told["prices"]),
             f"{status}, {', '.join(told['flags'])}" if told["flags"] else status,
             told["source"],
-            when(told["starts_at"]),
         ),
         "warn" if told["flags"] else _MOODS.get(status, ""),
     )
