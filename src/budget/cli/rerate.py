@@ -79,15 +79,13 @@ def rerate(
     reason:
         Why, kept with each record; needed with --apply.
     """
-    ask: Ask = span(since, until)
-    named = (("model", model), ("provider", provider), ("basis", basis))
-    ask |= {name: text for name, text in named if text}
+    named = {"model": model, "provider": provider, "basis": basis, "reason": reason}
+    ask: Ask = {name: text for name, text in named.items() if text is not None}
+    ask |= span(since, until)
     if attribute:
         ask["scope"] = parse_pairs(attribute)
     if apply:
         ask["apply"] = True
-    if reason is not None:
-        ask["reason"] = reason
     told = _run(face, ask, book)
     if face.json:
         face.print_json(told)

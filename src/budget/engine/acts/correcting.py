@@ -72,18 +72,7 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
     ref = seen(batch, command)
     if ref is not None:
         return _corrected_before(batch, command, ref)
-    row = batch.usage.get(command.usage_id)
-    if row is None:
-        raise NotFound("usage record", command.usage_id)
-    if command.usage_id not in batch.correcting:
-        raise SetAside  # booked by this very batch: its legs are to be read from the journal
-    if row[23] is not None:
-        raise Conflict("A reversal cannot be corrected itself.", code="is_reversal")
-    if command.usage_id in batch.reversed:
-        raise Conflict(
-            f"The record was reversed before, by {batch.reversed[command.usage_id]}.",
-            code="already_corrected",
-        )
+    row = _correctable(batch, command)
     old = rows.usage_from_row(row)
     old_rates = None if row[20] is None else decode_rates(row[20])
     rates = command.rates or old_rates
@@ -102,11 +91,8 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
     if usage is not None and (cost is None or (rates and unpriced_units(rates, usage.units))):
         flags.append("unpriced")
     legs = batch.apply(decided)
-    detail = {"reason": command.reason, "corrects": command.usage_id}
-    if command.rates is not None:
-        detail["basis"] = command.rates.basis
     entry_id = batch.enter(
-        "corrected", command.actor, legs, detail,
+        "corrected", command.actor, legs, _detail(command),
         allocation_id=old.allocation_id, usage_id=command.usage_id,
     )  # fmt: skip
     shared: dict[str, Any] = {
@@ -130,6 +116,28 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
     batch.take_key(command, _correction_ref(command))
     views = tuple(batch.view(batch.balances[head_id]) for head_id in booked)
     return Correction(command.reversal_id, command.replacement_id, cost, views)
+
+
+def _correctable(batch: Batch, command: Correct) -> Row:
+    """The record to be corrected, which may be, once."""
+    row = batch.usage.get(command.usage_id)
+    if row is None:
+        raise NotFound("usage record", command.usage_id)
+    if command.usage_id not in batch.correcting:
+        raise SetAside  # booked by this very batch: its legs are to be read from the journal
+    if row[23] is not None:
+        raise Conflict("A reversal cannot be corrected itself.", code="is_reversal")
+    if command.usage_id in batch.reversed:
+        raise Conflict(
+            f"The record was reversed before, by {batch.reversed[command.usage_id]}.",
+            code="already_corrected",
+        )
+    return row
+
+
+def _detail(command: Correct) -> dict[str, str]:
+    detail = {"reason": command.reason, "corrects": command.usage_id}
+    return detail if command.rates is None else {**detail, "basis": command.rates.basis}
 
 
 def _cost(command: Correct, usage: Usage, rates: Rates | None, old: UsageRecord) -> int | None:
