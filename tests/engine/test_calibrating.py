@@ -4,7 +4,7 @@ import threading
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from budget.domain.answers_estimates import Learning
 from budget.domain.calibration import factor_bps
@@ -16,7 +16,9 @@ from budget.engine.ledger import Ticket
 from budget.engine.snapshots import snapshot
 from budget.prices.book import PriceBook
 from budget.storage import schema
+from tests.engine.conftest import migrate
 from tests.engine.opened import MINUTE, PRICES, SECOND, Clock, allocated
+from tests.support.databases import SqliteDatabases
 
 TEXT = "What is the capital of France?"
 BOUND = 75
@@ -113,13 +115,28 @@ def test_calls_are_looked_at_in_rounds(
     assert [books.learn() for _ in range(3)] == [Learning(6, 6), Learning(2, 2), Learning(0, 0)]
 
 
+def test_what_can_teach_is_found_by_its_index(sqlite_databases: SqliteDatabases) -> None:
+    with Books.open(sqlite_databases.new(migrate), prices=PRICES, sweep=False) as books:
+        engine, asked = books.books.database.engine, []
+        event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2:4]))
+        calibrating.next_round(books.books.database)
+        statement, values = asked[-1]
+        with engine.connect() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    assert "USING INDEX ix_allocations_taught" in plan[0][3]
+    assert not [row for row in plan if "SCAN" in row[3] or "TEMP" in row[3]]
+
+
 # --- What teaches nothing ------------------------------------------------------------------------
 
 
 def test_only_one_whole_call_of_the_model_that_was_estimated_teaches(
     books: Books, books_url: str, clock: Clock
 ) -> None:
-    rates: dict[tuple[str | None, str], Rates] = {(None, "m"): Rates(10**9, 10**9), (None, "n"): Rates(10**9, 10**9, model="n")}
+    rates: dict[tuple[str | None, str], Rates] = {
+        (None, "m"): Rates(10**9, 10**9),
+        (None, "n"): Rates(10**9, 10**9, model="n"),
+    }
     with Books.open(books_url, clock=clock, prices=PriceBook(None, rates), sweep=False) as other:
         call(other, 30, model="n")
     call(books, 0)

@@ -70,7 +70,7 @@ def test_an_allocation_keeps_its_bound_and_family_through_the_writer(databases: 
         assert found[BOUND : BOUND + 2] == (1200, "claude")
 
 
-def test_what_is_looked_for_to_learn_from_is_found_by_an_index(databases: Databases) -> None:
+def test_there_is_an_index_of_what_can_teach(databases: Databases) -> None:
     with (
         closing(open_database(databases.new(migrate))) as database,
         database.engine.connect() as connection,

@@ -16,6 +16,9 @@ from typing import Final
 LOOKED_AT: Final = 2_000_000
 """Characters that are looked at; each byte of the rest counts as a token."""
 
+_AT_ONCE: Final = 32_768
+"""Characters that are looked at in one go, so that other threads have their turn between."""
+
 _MILLI: Final = 1000
 _SLACK_TOKENS: Final = 2
 
@@ -126,7 +129,8 @@ def texts_tokens_bound(texts: Iterable[str], family: str) -> int:
         empty = False
         seen = text[:left]
         left -= len(seen)
-        cost_milli += _cost_milli(seen, look)
+        for at in range(0, len(seen), _AT_ONCE):
+            cost_milli += _cost_milli(seen[at : at + _AT_ONCE], look)
         if len(seen) < len(text):
             beyond += len(text[len(seen) :].encode("utf-8", "surrogatepass"))
     if empty:
