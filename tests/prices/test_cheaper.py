@@ -1,8 +1,12 @@
 """Cheaper: of the same provider, priced, fitting, the dearest first."""
 
-from budget.domain.pricing import Rates
-from budget.prices.book import PriceBook
-from budget.prices.cheaper import cheaper_for_tokens, cheaper_models
+import pytest
+
+from budget.domain.pricing import Rates, hold_nanos
+from budget.prices.book import PriceBook, bundled_book
+from budget.prices.capabilities import Needs, is_retired
+from budget.prices.cheaper import cheaper_for_tokens, cheaper_models, fitting
+from budget.prices.listings import Capabilities
 
 AT_US = 1_790_000_000_000_000
 BOOK = PriceBook(
@@ -86,3 +90,105 @@ def test_every_request_beside_tokens_is_counted() -> None:
     assert for_tokens("large", 9_200_000, provider="toll", requests=3) == ("fee",)
     assert for_tokens("large", 9_199_999, provider="toll", requests=3) == ()
     assert for_tokens("large", 200_000, provider="toll", requests=0) == ("fee",)
+
+
+# --- What models can do --------------------------------------------------------------------------
+
+CHAT = Capabilities(context_window=10_000, max_output_tokens=1_000, mode="chat")
+MADE = {
+    "large": CHAT,
+    "known": CHAT,
+    "retired": CHAT._replace(retired_us=AT_US),
+    "ending": CHAT._replace(retired_us=AT_US + 1),
+    "deprecated": CHAT._replace(deprecated=True),
+    "narrow": CHAT._replace(context_window=1_499),
+    "short": CHAT._replace(max_output_tokens=499),
+    "voice": CHAT._replace(mode="audio"),
+    "seeing": CHAT._replace(vision=True),
+    "blind": CHAT._replace(vision=False),
+}
+
+
+def described(**more: Rates) -> PriceBook:
+    """A book in which `large` costs twice what each of the others does; `unknown` says nothing."""
+    prices = {("acme", name): Rates(10_000_000, 10_000_000) for name in (*MADE, "unknown")}
+    prices["acme", "large"] = Rates(20_000_000, 20_000_000)
+    prices |= {("acme", name): rates for name, rates in more.items()}
+    capabilities = {("acme", name): said for name, said in MADE.items()}
+    return PriceBook(None, prices, capabilities=capabilities)
+
+
+def test_retired_models_and_those_that_the_call_would_not_go_into_are_not_named() -> None:
+    book = described()
+    asked = book.lookup("acme", "large", AT_US)
+    assert asked is not None
+    # 1,000 tokens in and 500 out: 1,500 do not go into `narrow`, nor 500 out of `short`.
+    found = cheaper_models(book, asked, 1_000, 500, 10**12, AT_US)
+    assert found == ("blind", "ending", "known", "seeing", "unknown")
+    assert "ending" not in cheaper_models(book, asked, 1_000, 500, 10**12, AT_US + 1)
+    assert set(cheaper_models(book, asked, 999, 500, 10**12, AT_US)) >= {"narrow"}
+
+
+def test_a_model_of_which_too_little_is_known_comes_after_the_others() -> None:
+    book = described(dearer=Rates(15_000_000, 15_000_000))
+    asked = book.lookup("acme", "large", AT_US)
+    assert asked is not None
+    found = cheaper_models(book, asked, 1_000, 500, 10**12, AT_US)
+    assert found == ("blind", "ending", "known", "seeing", "dearer")
+
+
+def test_a_call_with_images_goes_only_to_models_that_may_see() -> None:
+    book = described()
+    asked = book.lookup("acme", "large", AT_US)
+    assert asked is not None
+    units = (("input_image_tokens", 100),)
+    found = cheaper_models(book, asked, 1_000, 500, 10**12, AT_US, units=units)
+    assert found == ("seeing", "ending", "known", "unknown")
+    assert "blind" not in found
+
+
+def test_tokens_of_unknown_kind_must_go_into_the_window() -> None:
+    book = described()
+    asked = book.lookup("acme", "large", AT_US)
+    assert asked is not None
+    assert "narrow" in cheaper_for_tokens(book, asked, 1_499, 10**12, AT_US)
+    found = cheaper_for_tokens(book, asked, 1_500, 10**12, AT_US)
+    assert found == ("blind", "ending", "known", "seeing", "short")
+
+
+def test_the_models_that_will_do_are_found_without_money() -> None:
+    book = described()
+    found = {
+        offer.rates.model: offer.is_known
+        for offer in fitting(book, "acme", Needs(100, 100, vision=True, mode="chat"), AT_US)
+    }
+    assert found == {
+        "ending": False, "known": False, "large": False, "narrow": False, "seeing": True,
+        "short": False, "unknown": False,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [("openai", "gpt-5"), ("anthropic", "claude-opus-4-5"), ("google", "gemini-2.5-pro")],
+)
+def test_of_the_bundled_prices_only_models_that_answer_are_named(provider: str, model: str) -> None:
+    book, at_us = bundled_book(), 1_796_000_000_000_000  # 2026-11-30
+    asked = book.lookup(provider, model, at_us)
+    assert asked is not None
+    room_nanos = hold_nanos(asked, 10_000, 2_000) - 1
+    found = cheaper_models(book, asked, 10_000, 2_000, room_nanos, at_us)
+    assert found
+    for name in found:
+        capabilities = book.capabilities(provider, name)
+        assert not is_retired(capabilities, at_us), name
+        assert capabilities.mode == "chat", name
+
+
+def test_bedrock_models_are_named_as_they_are_called() -> None:
+    book, at_us = bundled_book(), 1_795_000_000_000_000
+    asked = book.lookup("aws", "anthropic.claude-sonnet-4-5-20250929-v1:0", at_us)
+    assert asked is not None
+    for name in cheaper_models(book, asked, 1_000, 500, 10**12, at_us):
+        assert not name.startswith("regional.")
+        assert book.lookup("aws", name, at_us) is not None

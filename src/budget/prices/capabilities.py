@@ -78,22 +78,15 @@ def described(
     for provider, model in names:
         if provider is not None and (provider, model) in sources:
             found.append(sources[provider, model])
-    for provider, model in names:
-        known = known_models().get(plain_model(model))
-        if known is not None:
-            maker, capabilities = known
-            if provider not in (None, maker):  # another seller keeps a model as long as it likes
-                capabilities = capabilities._replace(retired_us=None)
-            found.append(capabilities)
+    listed = names[-1][1]
+    for name in (plain_model(model) for _, model in names):
+        if name in known_models():
+            found.append(known_models()[name])
             break
-    found += [Capabilities(mode=mode) for mode in map(_mode_in, (names[-1:])) if mode]
+    mode = _MODE.search(listed)
+    if mode is not None:
+        found.append(Capabilities(mode=mode.lastgroup))
     return merged(found)
-
-
-def _mode_in(name: Name) -> str | None:
-    """The mode that a name says."""
-    found = _MODE.search(name[1])
-    return None if found is None else found.lastgroup
 
 
 def plain_model(name: str) -> str:

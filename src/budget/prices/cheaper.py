@@ -19,8 +19,12 @@ from budget.domain.usage import Units
 from budget.prices.book import PriceBook
 from budget.prices.capabilities import Needs, fits
 from budget.prices.listings import Capabilities
+from budget.prices.naming import is_tuned
 
 MOST_NAMED: Final = 5
+
+_ANY_REGION: Final = "regional."
+"""What genai-prices puts before a Bedrock model's id, for its price in any one region."""
 
 _VISION: Final = ("cache_read_image_tokens", "input_image_tokens")
 _AUDIO: Final = ("cache_read_audio_tokens", "input_audio_tokens", "output_audio_tokens")
@@ -38,12 +42,13 @@ class Offer(NamedTuple):
 def fitting(book: PriceBook, provider: str, needs: Needs, at_us: int) -> tuple[Offer, ...]:
     """The priced models of a provider that will do at an instant, by name.
 
-    Those that the needs are known to exceed and those that are retired are left out.
+    Those that the needs are known to exceed, those that are retired and fine-tuned ones, which are
+    somebody's, are left out.
     """
     offers = []
     for rates, capabilities in book.offered(provider, at_us):
         fitted = fits(capabilities, needs, at_us)
-        if fitted is not False:
+        if fitted is not False and not is_tuned(rates.model):
             offers.append(Offer(rates, capabilities, fitted is True))
     return tuple(offers)
 
@@ -114,5 +119,6 @@ def _affordable(
     for offer in offers:
         nanos = nanos_of(offer.rates)
         if 0 < nanos <= room_nanos and nanos < asked_nanos:
-            found.append((not offer.is_known, -nanos, offer.rates.model))
+            model = offer.rates.model.removeprefix(_ANY_REGION)  # of a list, in no name to call
+            found.append((not offer.is_known, -nanos, model))
     return tuple(model for *_, model in sorted(found)[:MOST_NAMED])

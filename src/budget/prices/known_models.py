@@ -17,50 +17,56 @@ _MILLION: Final = 1_048_576
 # Names by context window, most output tokens and abilities: t tools, v vision, r reasoning, j JSON
 # by a schema. Names are as `capabilities.plain_model` writes them: without a date, `-` for dots.
 _CHAT: Final = (
-    ("openai", 16_385, 4_096, "t", "gpt-3-5-turbo"),
-    ("openai", 8_192, 4_096, "t", "gpt-4"),
-    ("openai", 128_000, 4_096, "tv", "gpt-4-turbo"),
-    ("openai", 1_047_576, 32_768, "tvj", "gpt-4-1 gpt-4-1-mini gpt-4-1-nano"),
-    ("openai", 128_000, 16_384, "tvj", "gpt-4o gpt-4o-mini"),
-    ("openai", 400_000, 128_000, "tvrj",
+    # OpenAI
+    (16_385, 4_096, "t", "gpt-3-5-turbo"),
+    (8_192, 4_096, "t", "gpt-4"),
+    (128_000, 4_096, "tv", "gpt-4-turbo"),
+    (1_047_576, 32_768, "tvj", "gpt-4-1 gpt-4-1-mini gpt-4-1-nano"),
+    (128_000, 16_384, "tvj", "gpt-4o gpt-4o-mini"),
+    (400_000, 128_000, "tvrj",
      ("gpt-5 gpt-5-mini gpt-5-nano gpt-5-codex gpt-5-1 gpt-5-1-codex gpt-5-1-codex-mini "
       "gpt-5-2 gpt-5-2-codex gpt-5-2-pro gpt-5-3-codex gpt-5-4-mini gpt-5-4-nano")),
-    ("openai", 1_050_000, 128_000, "tvrj",
+    (400_000, 272_000, "tvrj", "gpt-5-pro"),
+    (1_050_000, 128_000, "tvrj",
      ("gpt-5-4 gpt-5-5 gpt-5-6-sol gpt-5-6-terra gpt-5-6-luna gpt-6-astra gpt-6-sol gpt-6-luna "
       "gpt-6-1-sol gpt-6-1-terra")),
-    ("openai", 200_000, 100_000, "tvrj", "o1 o1-pro o3 o3-pro o4-mini"),
-    ("openai", 200_000, 100_000, "trj", "o3-mini"),
-    ("anthropic", 200_000, None, "", "claude-2"),
-    ("anthropic", 200_000, 4_096, "tv", "claude-3-haiku claude-3-opus claude-3-sonnet"),
-    ("anthropic", 200_000, 8_192, "tv", "claude-3-5-haiku claude-3-5-sonnet"),
-    ("anthropic", 200_000, 64_000, "tvr", "claude-3-7-sonnet"),
-    ("anthropic", 200_000, 64_000, "tvrj", "claude-haiku-4-5 claude-opus-4-5 claude-sonnet-4-5"),
-    ("anthropic", 1_000_000, 128_000, "tvrj",
+    (200_000, 100_000, "tvrj", "o1 o1-pro o3 o3-pro o4-mini"),
+    (200_000, 100_000, "trj", "o3-mini"),
+    # Anthropic
+    (200_000, None, "", "claude-2"),
+    (200_000, 4_096, "tv", "claude-3-haiku claude-3-opus claude-3-sonnet"),
+    (200_000, 8_192, "tv", "claude-3-5-haiku claude-3-5-sonnet"),
+    (200_000, 64_000, "tvr", "claude-3-7-sonnet"),
+    (200_000, 64_000, "tvrj", "claude-haiku-4-5 claude-opus-4-5 claude-sonnet-4-5"),
+    (1_000_000, 128_000, "tvrj",
      ("claude-fable-5 claude-fable-5-1 claude-haiku-5-5 claude-opus-4-6 claude-opus-4-7 "
       "claude-opus-4-8 claude-opus-5 claude-opus-5-5 claude-sonnet-4-6 claude-sonnet-5 "
       "claude-sonnet-5-5")),
-    ("google", _MILLION, 65_536, "tvrj",
+    # Google
+    (_MILLION, 65_536, "tvrj",
      ("gemini-2-5-flash gemini-2-5-flash-lite gemini-2-5-pro gemini-3-flash-preview "
       "gemini-3-1-flash-lite gemini-3-1-pro-preview gemini-3-5-flash gemini-3-5-flash-lite "
       "gemini-3-6-flash gemini-3-7-flash gemini-3-8-flash")),
-    ("google", _MILLION, 8_192, "tvj", "gemini-1-5-flash gemini-1-5-pro"),
-    ("mistral", 262_144, 262_144, "tvj", "mistral-large-3"),
-    ("mistral", 262_144, 262_144, "tvrj", "mistral-medium mistral-medium-3-5 magistral-medium"),
-    ("mistral", 128_000, 128_000, "tj", "codestral"),
-    ("mistral", 128_000, 128_000, "tvj", "pixtral-large"),
-    ("deepseek", 131_072, 8_192, "tj", "deepseek-chat"),
-    ("deepseek", 131_072, 65_536, "rj", "deepseek-reasoner"),
-    ("deepseek", 1_000_000, 393_216, "tvrj", "deepseek-v4-flash"),
-    ("deepseek", 1_000_000, 393_216, "trj", "deepseek-v4-pro"),
-    ("x-ai", 1_000_000, 1_000_000, "tvrj", "grok-4-3"),
-    ("x-ai", 500_000, 500_000, "tvrj", "grok-4-5 grok-4-6 grok-4-7"),
-    ("cohere", 256_000, 8_000, "t", "command-a"),
-    ("cohere", 128_000, 4_096, "t", "command-r7b"),
-    ("moonshotai", 262_144, 262_144, "tvrj", "kimi-k2-5 kimi-k2-6"),
-    ("moonshotai", _MILLION, _MILLION, "tvrj", "kimi-k3"),
-    ("aws", 300_000, 10_000, "tvj", "nova-lite nova-pro"),
-    ("aws", 128_000, 10_000, "tj", "nova-micro"),
-    ("aws", 1_000_000, 10_000, "tvj", "nova-premier"),
+    (_MILLION, 8_192, "tvj", "gemini-1-5-flash gemini-1-5-pro"),
+    # Mistral
+    (262_144, 262_144, "tvj", "mistral-large-3"),
+    (262_144, 262_144, "tvrj", "mistral-medium mistral-medium-3-5 magistral-medium"),
+    (128_000, 128_000, "tj", "codestral"),
+    (128_000, 128_000, "tvj", "pixtral-large"),
+    # DeepSeek, xAI, Cohere, Moonshot, Amazon
+    (131_072, 8_192, "tj", "deepseek-chat"),
+    (131_072, 65_536, "rj", "deepseek-reasoner"),
+    (1_000_000, 393_216, "tvrj", "deepseek-v4-flash"),
+    (1_000_000, 393_216, "trj", "deepseek-v4-pro"),
+    (1_000_000, 1_000_000, "tvrj", "grok-4-3"),
+    (500_000, 500_000, "tvrj", "grok-4-5 grok-4-6 grok-4-7"),
+    (256_000, 8_000, "t", "command-a"),
+    (128_000, 4_096, "t", "command-r7b"),
+    (262_144, 262_144, "tvrj", "kimi-k2-5 kimi-k2-6"),
+    (_MILLION, _MILLION, "tvrj", "kimi-k3"),
+    (300_000, 10_000, "tvj", "nova-lite nova-pro"),
+    (128_000, 10_000, "tj", "nova-micro"),
+    (1_000_000, 10_000, "tvj", "nova-premier"),
 )  # fmt: skip
 
 _RETIRED: Final[Mapping[str, str]] = {
@@ -79,37 +85,33 @@ _RETIRED: Final[Mapping[str, str]] = {
     "2026-12-11": "gpt-5 gpt-5-mini gpt-5-nano o3 o3-pro",
     "2027-01-14": "gpt-4-1 gpt-4-1-mini gpt-4o gpt-4o-mini",
 }
-"""The day from which the maker answers no more; others that sell the model have days of their own.
-"""
+"""The day from which the maker answers no more; others that sell the model follow, each in time."""
 
 
 @lru_cache(maxsize=1)
-def known_models() -> Mapping[str, tuple[str, Capabilities]]:
-    """By name, the maker and what the model can do."""
+def known_models() -> Mapping[str, Capabilities]:
+    """By name, what the model can do."""
     return dict(_known())
 
 
-def _known() -> Iterator[tuple[str, tuple[str, Capabilities]]]:
+def _known() -> Iterator[tuple[str, Capabilities]]:
     retired_us = {
         name: int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1_000_000
         for day, names in _RETIRED.items()
         for name in names.split()
     }
-    for maker, window, most_output, abilities, names in _CHAT:
+    for window, most_output, abilities, names in _CHAT:
         for name in names.split():
             yield (
                 name,
-                (
-                    maker,
-                    Capabilities(
-                        context_window=window,
-                        max_output_tokens=most_output,
-                        mode="chat",
-                        tools="t" in abilities if abilities else None,
-                        vision="v" in abilities if abilities else None,
-                        json=True if "j" in abilities else None,
-                        reasoning="r" in abilities if abilities else None,
-                        retired_us=retired_us.get(name),
-                    ),
+                Capabilities(
+                    context_window=window,
+                    max_output_tokens=most_output,
+                    mode="chat",
+                    tools="t" in abilities if abilities else None,
+                    vision="v" in abilities if abilities else None,
+                    json=True if "j" in abilities else None,
+                    reasoning="r" in abilities if abilities else None,
+                    retired_us=retired_us.get(name),
                 ),
             )

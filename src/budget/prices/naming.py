@@ -261,6 +261,11 @@ def _tuned(name: str) -> str | None:
     return before if before and after else None
 
 
+def is_tuned(name: str) -> bool:
+    """Whether a name is that of a fine-tuned model."""
+    return _tuned(name.lower()) is not None or ".ft-" in name.lower()
+
+
 def tuned_names(base: str) -> tuple[Other, ...]:
     """What sources list fine-tuned models of a base as."""
     undated = _DATE.sub("", base)

@@ -130,9 +130,8 @@ class Resolver:
         entries = []
         seller = found.seller
         for move in moves:
-            schedule, seller = self.schedule(
-                move.provider or provider, move.model, context, steps - 1
-            )
+            under = move.provider or found.spelled.seller or provider
+            schedule, seller = self.schedule(under, move.model, context, steps - 1)
             entries.append(OwnEntry((), schedule or _UNPRICED, move.from_us, move.until_us))
         return Layered(tuple(entries), found.schedule), seller
 
@@ -151,7 +150,8 @@ class Resolver:
             if move is None:
                 break
             steps += [*found.spelled.steps, f"deployment {found.spelled.name} -> {move.text}"]
-            found = self.find(move.provider or provider, move.model, context)
+            provider = move.provider or found.spelled.seller or provider
+            found = self.find(provider, move.model, context)
         steps += found.spelled.steps
         name = found.spelled.name
         rates = None if found.schedule is None else found.schedule.at(at_us)[0]
