@@ -63,6 +63,13 @@ def test_a_mistake_in_a_price_file_ends_the_start_before_there_is_a_ledger(tmp_p
     assert list(tmp_path.rglob("*.db")) == []
 
 
+def test_how_the_name_was_read_is_said(tmp_path: Path) -> None:
+    said = heard(tmp_path, "calc-cost", "--model", "azure/gpt-4o-2024-08-06")
+    first, second, *_ = said.stdout.splitlines()
+    assert first.startswith("azure gpt-4o, prices of genai-prices/")
+    assert second.startswith("Read as prefix azure/; ")
+
+
 def test_units_whose_price_is_not_known_are_named(tmp_path: Path) -> None:
     said = heard(tmp_path, "calc-cost", "--model", "gpt-4o", "--unit", "pages=3")
     assert "The price of pages is not known: that is in no figure." in said.stdout

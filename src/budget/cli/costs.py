@@ -100,7 +100,10 @@ def _parse_context(word: str) -> tuple[str, str]:
 
 def _show(face: Face, told: CalculationShape) -> None:
     context = "" if told["price_context"] is None else f", {told['price_context']}"
-    face.print(f"{told['provider']} {told['model']}{context}, prices of {told['basis']}")
+    name = f"{told['provider']} {told['model']}".strip()
+    face.print(f"{name}{context}, prices of {told['basis']}")
+    if told["resolved"]:
+        face.print(f"Read as {'; '.join(told['resolved'])}.")
     rows = []
     for line in told["lines"]:
         tier = line["tier_from_tokens"]
