@@ -15,7 +15,9 @@ from budget.engine.budget import AsyncBudget
 from budget.engine.budget import Budget as Books
 from budget.engine.snapshots import snapshot
 from budget.storage import schema
-from tests.engine.opened import MILLI, allocated, refused
+from tests.engine.conftest import migrate
+from tests.engine.opened import MILLI, PRICES, allocated, refused
+from tests.support.databases import SqliteDatabases
 
 TEXT = "What is the capital of France?"
 CHAT = {"model": "m", "max_tokens": 50, "messages": [{"role": "user", "content": TEXT}]}
@@ -174,9 +176,10 @@ def test_nothing_of_a_requests_text_is_stored_logged_or_told_in_an_error(
     ],
 )
 def test_an_estimate_of_what_cannot_be_read_names_the_field(
-    books: Books, ask: dict[str, Any], field: str
+    sqlite_databases: SqliteDatabases, ask: dict[str, Any], field: str
 ) -> None:
-    assert refused(books.estimate, **ask).field == field
+    with Books.open(sqlite_databases.new(migrate), prices=PRICES, sweep=False) as books:
+        assert refused(books.estimate, **ask).field == field
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import random
 from typing import Final
 
+from budget.domain.answers import Refusal
 from budget.domain.calibration import (
     FEWEST_SAMPLES,
     WHOLE_BPS,
@@ -64,15 +65,15 @@ def test_a_hard_limit_holds_though_calls_use_more_than_was_learnt(
             clock.move(MINUTE)
             assert books.learn().learnt == 220
         answer = books.allocate(model="m", request=text, max_output_tokens=1)
-        view = balances(books, policy_id)[0]
-        if answer.__class__.__name__ == "Refusal":
+        if isinstance(answer, Refusal):
             refused += 1
             continue
         admitted += 1
+        (view,) = answer.legs
         assert view.spent + view.reserved <= 20_000
         # What was learnt is 32 of 75; from then on each call has all 75.
         used = 30 if number < 220 else 75
-        books.settle(answer.allocation_id, input_tokens=used, output_tokens=1)  # type: ignore[union-attr]
+        books.settle(answer.allocation_id, input_tokens=used, output_tokens=1)
     # 220 calls of 31 leave 13,180: 100 calls of 76 are admitted, each a little beyond its hold
     assert (admitted, refused) == (320, 0)
     (view,) = balances(books, policy_id)
