@@ -102,3 +102,20 @@ def test_a_call_that_its_envelope_cannot_pay_names_no_model(books: Books) -> Non
     run = books.allocate(envelope=True, usd="0.001")
     assert isinstance(run, Allocation)
     assert cheaper(books, parent_id=run.allocation_id, tokens=1000) == ()
+
+
+def test_a_refusal_for_want_of_a_price_says_what_the_name_may_mean(books: Books) -> None:
+    for provider, model, told in (
+        ("acme", "lage", "Known by names like it: acme/large."),
+        (None, "larch", "Known by names like it: acme/large."),
+        (None, "ollama/llama3", "What a server of your own answers has no price but the one"),
+        (None, "zzz", None),
+    ):
+        ask: Any = {"provider": provider, "model": model, "tokens": 10}
+        for answer in (books.allocate(**ask), books.check(**ask)):
+            assert isinstance(answer, Refusal)
+            assert answer.code == "model_unpriced"
+            assert answer.cheaper == ()
+            end = 'set the budget\'s "unpriced" to "allow" or to {input, output} prices.'
+            assert answer.detail.partition(end)[2].startswith(f" {told}" if told else "")
+            assert told is not None or answer.detail.endswith(end)

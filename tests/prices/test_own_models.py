@@ -7,6 +7,8 @@ import pytest
 from budget.domain.errors import InvalidInput
 from budget.prices.book import PriceBook
 from budget.prices.own import book_with
+from tests.support.command import ROOT
+from tests.support.markdown import blocks
 
 JAN_US = 1_767_225_600_000_000
 """2026-01-01."""
@@ -155,3 +157,14 @@ def test_json_says_the_same(tmp_path: Path) -> None:
     assert book.lookup(None, "a", JAN_US) is not None
     said = book.capabilities(None, "M")
     assert (said.tools, said.context_window, said.retired_us) == (True, 9, JAN_US)
+
+
+def test_the_example_of_the_guide_is_read_as_it_says(tmp_path: Path) -> None:
+    (example,) = blocks(ROOT / "docs" / "guide" / "model-names.md", "yaml")
+    book = book_of(tmp_path, example.text)
+    july_us = JAN_US + 181 * DAY_US
+    assert book.resolve("azure", "prod-gpt4", JAN_US).model == "gpt-4o"
+    models = [book.resolve(None, "chat", at_us).model for at_us in (july_us - 1, july_us)]
+    assert models == ["gpt-4o", "gpt-4o-mini"]
+    assert book.capabilities(None, "house-large").vision is False
+    assert book.tier_of(None, "house-large") == "local_midweight"
