@@ -9,9 +9,9 @@ import pytest
 from rich.cells import cell_len
 
 from tests.cli.conftest import Say, make_ledger
-from tests.engine.priced import FOUR, Source
 from tests.http.running import running
 from tests.support.databases import SqliteDatabases
+from tests.support.priced import FOUR, Source
 
 GPT = {
     "litellm_provider": "openai", "mode": "chat",

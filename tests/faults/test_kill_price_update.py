@@ -12,9 +12,9 @@ from budget.engine.books import Books
 from budget.engine.budget import Budget
 from budget.storage import schema
 from budget.storage.database import open_database
-from tests.engine.priced import Source
 from tests.support.databases import Databases
 from tests.support.nursery import Nursery
+from tests.support.priced import Source
 from tests.support.results import report
 
 MODELS: Final = 300

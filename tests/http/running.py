@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from budget.engine import keys
 from budget.engine.jobs import Books
-from budget.engine.price_settings import PriceSettings
+from budget.engine.price_book.settings import PriceSettings
 from budget.engine.snapshots import snapshot
 from budget.http.serve import listen, make_app, make_server, url_of
 from budget.prices.book import PriceBook

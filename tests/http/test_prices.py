@@ -7,9 +7,9 @@ import httpx2
 import pytest
 
 from budget.engine import keys
-from tests.engine.priced import FOUR, Source
 from tests.http.running import Json, Running, migrate, running
 from tests.support.databases import SqliteTemplates, sqlite_url
+from tests.support.priced import FOUR, Source
 
 A_MODEL: Final = {"provider": "groq", "model": "a"}
 

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.engine.priced import FOUR, litellm_map
 from tests.journeys.conftest import serving
+from tests.support.priced import FOUR, litellm_map
 
 
 class Feed(ThreadingHTTPServer):

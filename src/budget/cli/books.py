@@ -26,7 +26,7 @@ from budget.domain.shapes_rating import CoverageShape, ReratingShape, WhatIfShap
 
 if TYPE_CHECKING:
     from budget.engine.budget import Budget
-    from budget.engine.price_settings import PriceSettings
+    from budget.engine.price_book.settings import PriceSettings
     from budget.engine.settings import Settings
 
 PAGE: Final = 1000

@@ -7,8 +7,8 @@ from budget.domain.errors import Conflict
 from budget.engine.catalogue_rows import load_catalogue
 from budget.engine.factors import Factors
 from budget.engine.ledger import Ledger
-from budget.engine.price_settings import PriceSettings
-from budget.engine.price_shelf import PriceShelf
+from budget.engine.price_book.settings import PriceSettings
+from budget.engine.price_book.shelf import PriceShelf
 from budget.prices.book import OwnPrices, PriceBook
 from budget.storage.database import Database, open_database
 
@@ -58,7 +58,7 @@ class Books:
         if prices is not None:
             ledger = Ledger(database.unit, load_catalogue, clock=clock, sweep=sweep)
             return cls(database, ledger, prices)
-        from budget.engine.price_acts import keep_bundled
+        from budget.engine.price_book.acts import keep_bundled
 
         shelf = PriceShelf(database, settings, own)
         ledger = Ledger(

@@ -14,7 +14,7 @@ from budget.domain.answers_rating import UNPRICED, Coverage, Seen, SeenModel
 from budget.domain.budgets import BPS
 from budget.engine.books import Books
 from budget.engine.past import span
-from budget.engine.price_reports import statuses
+from budget.engine.price_book.reports import statuses
 from budget.engine.rows import DAY_US, HOUR_US
 from budget.engine.snapshots import snapshot
 from budget.prices.book import PriceBook

@@ -2,7 +2,7 @@
 
 Each method checks its input and returns a `Job`; `Budget` runs it and waits, `AsyncBudget` awaits
 it. So a method, its types and its docstring are written once. Not here: those about prices
-(`price_jobs`), and how jobs run (`engine.budget`).
+(`price_book.jobs`), and how jobs run (`engine.budget`).
 """
 
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ from budget.engine.budgets import BudgetAsk
 from budget.engine.job import Job
 from budget.engine.past import Progress
 from budget.engine.policies import PolicyAsk
-from budget.engine.price_jobs import PriceJobs
+from budget.engine.price_book.jobs import PriceJobs
 from budget.engine.reports import Page
 from budget.engine.verify import Verification
 from budget.prices.book import PriceBook

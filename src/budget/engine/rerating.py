@@ -30,7 +30,7 @@ from budget.engine.fields import only_fields, parse_flag, parse_reason, request_
 from budget.engine.ids import new_id
 from budget.engine.ledger import Ledger, Ticket
 from budget.engine.past import PastRecord, Progress, Wanted, pages, wanted
-from budget.engine.price_reports import book_of
+from budget.engine.price_book.reports import book_of
 from budget.prices.book import PriceBook
 
 MAX_LARGEST: Final = 20

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from budget.domain.errors import InvalidInput
-from budget.engine.price_settings import PriceSettings
+from budget.engine.price_book.settings import PriceSettings
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8013

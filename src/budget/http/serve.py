@@ -86,7 +86,7 @@ def _serve_on(
     from budget.engine.calibrating import Learner
     from budget.engine.jobs import Books
     from budget.engine.keys import ensure_admin_key
-    from budget.engine.price_refresh import PriceRefresh
+    from budget.engine.price_book.refresh import PriceRefresh
     from budget.http import logs
 
     logs.configure()

@@ -3,7 +3,7 @@
     for model in changes(listings(old), listings(new), kept, now_us): ...
 
 Pure: compares what held with what the feed says, at now, at each start to come, then at those past.
-Not here: what is done about it (`engine.price_applying`).
+Not here: what is done about it (`engine.price_book.applying`).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping

@@ -2,7 +2,7 @@
 
 A model has the price of the first source that knows it. What a source said until an instant, or is
 kept in spite of what it says now, holds at its time. Not here: which sources there are and what
-was kept (`engine.price_shelf`), and how far they agree (`verification`).
+was kept (`engine.price_book.shelf`), and how far they agree (`verification`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

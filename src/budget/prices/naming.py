@@ -34,7 +34,6 @@ _ROUTES: Final[Mapping[str, str]] = {
     "azure_text": "azure",
     "codestral": "mistral",
     "dashscope": "alibaba",
-    "deepseek-ai": "deepseek",
     "jina_ai": "jina",
     "moonshot": "moonshotai",
     "nvidia_nim": "nvidia",

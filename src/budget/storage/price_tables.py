@@ -1,7 +1,7 @@
 """The tables of the price book: what sources said, what became of it, what operators set.
 
 A snapshot and a price that has ended are never edited: triggers of the second migration see to it.
-Not here: what the rows mean (`engine.price_rows`).
+Not here: what the rows mean (`engine.price_book.rows`).
 """
 
 from sqlalchemy import CheckConstraint, Column, Index, Integer, text

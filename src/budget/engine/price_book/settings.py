@@ -2,8 +2,8 @@
 
     BUDGET_PRICE_SOURCES="genai-prices, litellm=https://mirror.lan/prices.json"
 
-Nothing is read unless it is named here. Not here: reading (`price_acts`), the clock of it
-(`price_refresh`).
+Nothing is read unless it is named here. Not here: reading (`acts`), the clock of it
+(`refresh`).
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Price refresh: reads the configured sources anew, at the times that settings say.
 
 Several processes of one database may run it: whoever comes first does it, the others find it done.
-Not here: what an update does (`price_acts`).
+Not here: what an update does (`acts`).
 """
 
 import logging
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from budget.domain.errors import BudgetError
-from budget.engine import price_rows
-from budget.engine.price_acts import update
+from budget.engine.price_book import rows as price_rows
+from budget.engine.price_book.acts import update
 from budget.engine.snapshots import snapshot
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 The most trusted source knows nearly every model, so the others need not be read before the first
 call: each is when a model is not found, or by the shelf's thread after the start. Not here: which
-snapshots are in force (`price_shelf`).
+snapshots are in force (`shelf`).
 """
 
 import logging
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from budget.domain.errors import BudgetError
-from budget.engine.price_rows import Snapshot
+from budget.engine.price_book.rows import Snapshot
 from budget.prices.book import Context, PriceSource, Scheduled
 from budget.prices.listings import Capabilities
 from budget.prices.trust import MAIN

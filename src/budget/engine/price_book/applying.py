@@ -4,7 +4,7 @@
     ledger.do(... change=applying(plan, actor))     # writes it, or raises Outdated
 
 A plan holds for the version of the price book it was made from; of two processes that read the same
-feed at once the second finds another version and plans again. Not here: reading (`price_acts`).
+feed at once the second finds another version and plans again. Not here: reading (`acts`).
 """
 
 import gzip
@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 
 from budget.domain.answers_prices import PriceUpdate, SourceUpdate
 from budget.domain.errors import Conflict
-from budget.engine import price_rows
 from budget.engine.batch import Batch
 from budget.engine.ids import new_id
-from budget.engine.price_rows import ClosedRow, Snapshot, SourceRow, Stored, decode_schedule
+from budget.engine.price_book import rows as price_rows
+from budget.engine.price_book.rows import ClosedRow, Snapshot, SourceRow, Stored, decode_schedule
 from budget.prices.changes import Listings, ModelChange, changes, lost_half
 from budget.prices.combined import Key
 from budget.prices.listings import Feed

@@ -1,7 +1,7 @@
 """Price rows: how the price book lies in its tables, both ways.
 
 What was stored has been checked before, so reading trusts it. Not here: what is decided
-(`price_applying`), and the book made of it (`price_shelf`).
+(`applying`), and the book made of it (`shelf`).
 """
 
 import gzip

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from budget.engine.price_settings import DAILY_SECONDS, PriceSettings
+from budget.engine.price_book.settings import DAILY_SECONDS, PriceSettings
 from budget.engine.settings import Settings
 from tests.engine.opened import refused
 

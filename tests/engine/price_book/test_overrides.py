@@ -12,10 +12,10 @@ from budget.domain.errors import Conflict, InvalidInput, KeyReused, NotFound
 from budget.domain.windows import to_rfc3339
 from budget.engine.books import Books
 from budget.engine.budget import Budget
-from budget.engine.price_settings import PriceSettings
+from budget.engine.price_book.settings import PriceSettings
 from budget.storage import schema
 from tests.engine.opened import DAY, HOUR, Clock, refused, told
-from tests.engine.priced import FOUR, Source, nanos, updated
+from tests.support.priced import FOUR, Source, nanos, updated
 
 USD = 10**9
 GROQ_A: dict[str, Any] = {"provider": "groq", "model": "a", "output": "2", "reason": "contract"}

@@ -1,7 +1,7 @@
 """The price shelf: the price book of a database as this process knows it, rebuilt when it changes.
 
 Calls are priced by the book that is there; a newer one is made beside them and takes its place
-whole. Not here: what changes it (`price_acts`, `price_overrides`), and its rows (`price_rows`).
+whole. Not here: what changes it (`acts`, `overrides`), and its rows (`rows`).
 """
 
 import logging
@@ -15,11 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from budget.domain.answers_prices import PriceOverride
 from budget.domain.errors import BudgetError
-from budget.engine import price_rows
 from budget.engine.catalogue import Catalogue
-from budget.engine.price_rows import ClosedRow, Stored, decode_schedule
-from budget.engine.price_settings import PriceSettings
-from budget.engine.price_snapshots import (
+from budget.engine.price_book import rows as price_rows
+from budget.engine.price_book.rows import ClosedRow, Stored, decode_schedule
+from budget.engine.price_book.settings import PriceSettings
+from budget.engine.price_book.snapshots import (
     UNREADABLE,
     LaterCapabilities,
     LaterPrices,

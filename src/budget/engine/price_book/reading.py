@@ -1,6 +1,6 @@
 """Price reading: where the bytes of a source come from: a URL, a file, or what is installed.
 
-Not here: what they mean (`prices.sources`), and what they change (`price_applying`).
+Not here: what they mean (`prices.sources`), and what they change (`applying`).
 """
 
 import gzip
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from budget.domain.errors import InvalidInput, Unavailable
-from budget.engine.price_applying import Reading
-from budget.engine.price_rows import Snapshot, SourceRow
-from budget.engine.price_settings import INSTALLED, PriceSettings, is_url
+from budget.engine.price_book.applying import Reading
+from budget.engine.price_book.rows import Snapshot, SourceRow
+from budget.engine.price_book.settings import INSTALLED, PriceSettings, is_url
 from budget.prices.listings import Feed
 from budget.prices.trust import MAIN
 

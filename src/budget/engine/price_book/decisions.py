@@ -1,6 +1,6 @@
 """Price decisions: accepting or rejecting what is held in quarantine, by whom and why.
 
-Not here: what is held, and why (`price_applying`).
+Not here: what is held, and why (`applying`).
 """
 
 from typing import TYPE_CHECKING
@@ -9,16 +9,16 @@ from sqlalchemy import select
 
 from budget.domain.answers_prices import PriceDecision, PriceUpdate
 from budget.domain.errors import Conflict, InvalidInput, NotFound
-from budget.engine import price_rows
 from budget.engine.asks import Caller
 from budget.engine.batch import Batch
 from budget.engine.fields import parse_reason
 from budget.engine.job import Job
 from budget.engine.pages import is_storable
-from budget.engine.price_acts import apply, check_manages, do
-from budget.engine.price_applying import MAX_TOLD, Reading
-from budget.engine.price_reading import feed_of
-from budget.engine.price_rows import Snapshot
+from budget.engine.price_book import rows as price_rows
+from budget.engine.price_book.acts import apply, check_manages, do
+from budget.engine.price_book.applying import MAX_TOLD, Reading
+from budget.engine.price_book.reading import feed_of
+from budget.engine.price_book.rows import Snapshot
 from budget.engine.snapshots import snapshot
 from budget.storage.schema import price_updates
 

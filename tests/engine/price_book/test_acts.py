@@ -8,14 +8,16 @@ import pytest
 from sqlalchemy import select, update
 
 from budget.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
-from budget.engine import price_acts, price_reports, price_rows
 from budget.engine.asks import Caller
 from budget.engine.budget import Budget
+from budget.engine.price_book import acts as price_acts
+from budget.engine.price_book import reports as price_reports
+from budget.engine.price_book import rows as price_rows
 from budget.prices.book import PriceBook
 from budget.prices.bundled import bundled_prices
 from budget.storage import schema
 from tests.engine.opened import HOUR, Clock, told
-from tests.engine.priced import FOUR, Source, nanos, updated
+from tests.support.priced import FOUR, Source, nanos, updated
 
 USD = 10**9
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from budget.domain.errors import NotFound
-from budget.engine import price_acts
 from budget.engine.books import Books
 from budget.engine.budget import Budget
-from budget.engine.price_refresh import PriceRefresh
-from budget.engine.price_settings import PriceSettings
+from budget.engine.price_book import acts as price_acts
+from budget.engine.price_book.refresh import PriceRefresh
+from budget.engine.price_book.settings import PriceSettings
 from budget.prices.bundled import bundled_prices, bundled_snapshot
 from tests.engine.opened import Clock
-from tests.engine.priced import FOUR, litellm_map, nanos, updated
 from tests.prices.test_fetching import Server, answer, raw, serving
+from tests.support.priced import FOUR, litellm_map, nanos, updated
 
 USD = 10**9
 

@@ -1,8 +1,8 @@
 """Price acts: reading sources anew and applying what they say.
 
 Reading and comparing happen beside the writer, which only writes what came out. Not here: what a
-reading changes (`price_applying`), what is decided about it (`price_decisions`), the operator's own
-prices (`price_overrides`).
+reading changes (`applying`), what is decided about it (`decisions`), the operator's own
+prices (`overrides`).
 """
 
 import contextlib
@@ -18,13 +18,14 @@ from budget.domain.answers_prices import (
     SourceUpdate,
 )
 from budget.domain.errors import BudgetError, Forbidden, InvalidInput
-from budget.engine import price_reports, price_rows
 from budget.engine.asks import Caller
 from budget.engine.batch import Batch
 from budget.engine.job import Job
 from budget.engine.ledger import CatalogueChange, Ledger, Ticket
-from budget.engine.price_applying import MAX_TOLD, Outdated, Plan, Reading, applying, planned
-from budget.engine.price_reading import (
+from budget.engine.price_book import reports as price_reports
+from budget.engine.price_book import rows as price_rows
+from budget.engine.price_book.applying import MAX_TOLD, Outdated, Plan, Reading, applying, planned
+from budget.engine.price_book.reading import (
     Unchanged,
     bundled_reading,
     bundled_snapshot,
@@ -32,9 +33,9 @@ from budget.engine.price_reading import (
     read_file,
     read_source,
 )
-from budget.engine.price_rows import Snapshot, SourceRow, Stored
-from budget.engine.price_settings import known_source
-from budget.engine.price_shelf import PriceShelf, Shelved
+from budget.engine.price_book.rows import Snapshot, SourceRow, Stored
+from budget.engine.price_book.settings import known_source
+from budget.engine.price_book.shelf import PriceShelf, Shelved
 from budget.engine.snapshots import snapshot
 from budget.prices.changes import Listings, listings
 from budget.prices.trust import MAIN

@@ -18,7 +18,6 @@ from budget.domain.errors import Conflict, InvalidInput, KeyReused, NotFound
 from budget.domain.pricing import MAX_RATE_PICO, MAX_TIERS, Rate, Rates, validated_rates
 from budget.domain.usage import MAX_TOKENS, OTHER_UNITS, UNITS
 from budget.domain.windows import parse_rfc3339, to_rfc3339
-from budget.engine import price_rows
 from budget.engine.asks import Caller, PriceAsk
 from budget.engine.batch import Batch
 from budget.engine.fields import (
@@ -31,8 +30,9 @@ from budget.engine.fields import (
 from budget.engine.ids import new_id
 from budget.engine.job import Job
 from budget.engine.pages import is_storable
-from budget.engine.price_acts import check_manages, do
-from budget.engine.price_shelf import OVERRIDE
+from budget.engine.price_book import rows as price_rows
+from budget.engine.price_book.acts import check_manages, do
+from budget.engine.price_book.shelf import OVERRIDE
 from budget.prices.book import MAX_NAME_CHARS, Piece, Schedule
 from budget.prices.changes import steps
 from budget.prices.combined import Combined, context_of, context_text

@@ -1,6 +1,6 @@
 """Price history: every price of a model over time, those set by operators and its source's.
 
-Not here: the price of one instant (`price_reports`).
+Not here: the price of one instant (`reports`).
 """
 
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from budget.domain.answers_prices import PricePeriod
 from budget.domain.errors import NotFound
-from budget.engine.price_reports import OWN, check_name
-from budget.engine.price_shelf import OVERRIDE, Overridden, Shelved
+from budget.engine.price_book.reports import OWN, check_name
+from budget.engine.price_book.shelf import OVERRIDE, Overridden, Shelved
 from budget.prices.book import ALWAYS_US, Piece, Schedule, Scheduled
 from budget.prices.combined import Trusted, context_of, context_text, key_of
 from budget.prices.verification import source_of

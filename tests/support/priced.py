@@ -9,7 +9,7 @@ from typing import Any, Final
 from budget.domain.answers_prices import SourceUpdate
 from budget.engine.books import Books
 from budget.engine.budget import Budget
-from budget.engine.price_settings import PriceSettings
+from budget.engine.price_book.settings import PriceSettings
 from tests.engine.opened import Clock
 
 Prices = Mapping[str, tuple[str, str]]

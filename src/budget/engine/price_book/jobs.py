@@ -19,17 +19,15 @@ from budget.domain.answers_prices import (
     PriceUpdate,
     PriceView,
 )
-from budget.engine import (
-    price_acts,
-    price_decisions,
-    price_history,
-    price_overrides,
-    price_reports,
-)
 from budget.engine.asks import LOCAL, Caller, PriceAsk
 from budget.engine.books import Books
 from budget.engine.job import Job
 from budget.engine.pages import Page
+from budget.engine.price_book import acts as price_acts
+from budget.engine.price_book import decisions as price_decisions
+from budget.engine.price_book import history as price_history
+from budget.engine.price_book import overrides as price_overrides
+from budget.engine.price_book import reports as price_reports
 
 
 class PriceJobs:

@@ -21,13 +21,13 @@ from budget.domain.answers_prices import (
 from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.pricing import Rates
 from budget.domain.windows import parse_rfc3339
-from budget.engine import price_rows
 from budget.engine.costing import NoPrice
 from budget.engine.fields import price_context as parse_context
 from budget.engine.pages import Page, check_limit, read_page, text_cursor, texts_of
-from budget.engine.price_settings import INSTALLED, KNOWN, is_url, known_source
-from budget.engine.price_shelf import OVERRIDE, PriceShelf, Shelved
-from budget.engine.price_snapshots import read_snapshot
+from budget.engine.price_book import rows as price_rows
+from budget.engine.price_book.settings import INSTALLED, KNOWN, is_url, known_source
+from budget.engine.price_book.shelf import OVERRIDE, PriceShelf, Shelved
+from budget.engine.price_book.snapshots import read_snapshot
 from budget.engine.snapshots import snapshot
 from budget.prices.book import (
     ALWAYS_US,
