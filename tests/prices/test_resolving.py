@@ -188,6 +188,15 @@ def test_a_name_that_several_sell_is_reported_not_guessed(bundled: PriceBook) ->
     assert all(candidate in told for candidate in found.candidates)
 
 
+@pytest.mark.parametrize(
+    "name", ["mistralai/Mixtral-8x7B-Instruct-v0.1", "deepseek-ai/DeepSeek-V3", "Qwen/Qwen3-32B"]
+)
+def test_open_weights_by_their_publishers_name_are_nobodys(bundled: PriceBook, name: str) -> None:
+    found = bundled.resolve(None, name, AT_US)
+    assert (found.provider, found.rates) == (None, None)
+    assert found.candidates
+
+
 def test_a_bare_name_is_its_makers_not_a_hosts() -> None:
     book = PriceBook(Listed("groq m", "maker m", "openrouter maker/m", "together only"))
     found = book.resolve(None, "m", AT_US)

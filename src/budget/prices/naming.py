@@ -43,6 +43,10 @@ _ROUTES: Final[Mapping[str, str]] = {
 }
 """What LiteLLM and others write before the slash for a provider that sources call otherwise."""
 
+_AUTHORS: Final = ("mistralai",)
+"""Who publishes open weights by a name that could be taken for a provider's: anybody may run them.
+"""
+
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:bedrock:([a-z0-9-]*):[0-9]*:([a-z-]+)/(.+)")
 _ARNS_OF_MODELS: Final = ("foundation-model", "inference-profile")
 _BEDROCK_PATH: Final = re.compile(r"(?:converse|converse_like|invoke|[a-z]{2}(?:-[a-z]+)+-[0-9])/")
@@ -162,6 +166,8 @@ def _without_routes(spelled: Spelled, known: Known) -> Spelled:
             return _inside(spelled, rest, f"prefix {before}/{through}/", hosted)
     named = _seller_of(before, known)
     if named is None or not _may_be(spelled, named):
+        return spelled
+    if spelled.seller is None and before in _AUTHORS:
         return spelled
     return _inside(spelled, after, f"prefix {before}/", named)
 
