@@ -121,7 +121,7 @@ def test_every_correction_is_sound_and_still_needed(step: Correction, name: str)
     assert put_right is not None
     wrong = 0
     for moment in moments:
-        stated, right = listed[1].at(moment)[0], put_right.at(moment)[0]
+        stated, right = listed.prices.at(moment)[0], put_right.at(moment)[0]
         assert stated is not None
         assert right is not None
         if (stated.input, stated.output, stated.cache_read) in step.stated:

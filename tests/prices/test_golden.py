@@ -65,7 +65,7 @@ def as_genai_prices_says(case: Case) -> Rates | None:
     """The rates without our corrections."""
     seller = bundled_prices().provider_id(case.provider)
     listed = bundled_prices()._listed(seller, case.model, case.context)
-    return None if listed is None else listed[1].at(at_us(case))[0]
+    return None if listed is None else listed.prices.at(at_us(case))[0]
 
 
 @pytest.mark.parametrize("case", CASES, ids=name)

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rate, Rates, validated_rates
@@ -18,6 +18,7 @@ from budget.domain.usage import MAX_TOKENS
 from budget.prices.corrections import LEFT_OUT, corrected
 from budget.prices.listings import Capabilities
 from budget.prices.schedules import DAY_US, Context, Piece, Schedule, Scheduled
+from budget.prices.tariffs import by_tariff
 
 if TYPE_CHECKING:
     from genai_prices.types import (
@@ -74,6 +75,15 @@ _USUAL_EXPONENTS: Final = range(-30, 13)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class _Found(NamedTuple):
+    """A listed model: its prices over time, `special` if they are those of the context."""
+
+    provider: str
+    model: str
+    prices: Scheduled
+    special: bool
+
+
 class BundledPrices:
     """Prices that genai-prices has loaded, as a `PriceSource`: the installed ones or a feed's."""
 
@@ -104,17 +114,16 @@ class BundledPrices:
             found = None if meant is None else self._listed(provider, meant, context)
         if found is None:
             return None
-        seller, listed = found
+        seller, named, listed, special = found
 
         def other(name: str) -> Scheduled | None:
             found = self._listed(seller, name, context)
-            return found and found[1]
+            return found and found.prices
 
-        return corrected(listed, seller, model, context, other)
+        right = corrected(listed, seller, model, context, other)
+        return (None if special else by_tariff(right, seller, named, context)) or right
 
-    def _listed(
-        self, provider: str | None, model: str, context: Context
-    ) -> tuple[str, Scheduled] | None:
+    def _listed(self, provider: str | None, model: str, context: Context) -> "_Found | None":
         """Who sells a model, and its prices over time as they are listed."""
         from genai_prices.data_snapshot import DataSnapshot
 
@@ -129,7 +138,7 @@ class BundledPrices:
         if usual is None:
             return None
         special = schedule_in_context(found, dict(context), seller.id, self._basis)
-        return seller.id, special or usual
+        return _Found(seller.id, found.id, special or usual, special is not None)
 
     def models(self) -> Iterator[tuple[str, str]]:
         """Every (provider, model) listed, priced or not."""
