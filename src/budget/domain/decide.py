@@ -253,7 +253,7 @@ def _amount_required(balance: Balance) -> InvalidInput:
     return InvalidInput(
         unit,
         f"must be stated: policy {balance.policy.policy_id} is a hard limit in it "
-        "(state the amount, or a model and its tokens).",
+        "(state the amount, or a model and its tokens, or the units that it is sold by).",
         code="amount_required",
     )
 

@@ -136,6 +136,18 @@ def unpriced_units(rates: Rates, units: Units) -> tuple[str, ...]:
     return tuple(name for name, _ in units if name in OTHER_UNITS and own.get(name) is None)
 
 
+def lacks_measure(rates: Rates, units: Units) -> tuple[str, ...]:
+    """The units that a model is sold by alone, as by the image or the second, if none is stated.
+
+    Its tokens cost nothing, so that nothing of them tells what a call of it costs.
+    """
+    if rates.input or rates.output or rates.request or not rates.units:
+        return ()
+    own = tuple(name for name, rate in rates.units if name in OTHER_UNITS and rate)
+    own = tuple(name for name in own if name != "searches")  # beside what a free model writes
+    return () if any(name in own for name, _ in units) else own
+
+
 def _dearest(kinds: tuple[Rate | None, ...], input_tokens: int) -> int:
     """The highest pico rate among the kinds, over the tiers that so much input can reach."""
     most = 0

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from budget.domain.answers import Refusal
+from budget.domain.answers import Allocation, Refusal
 from budget.domain.pricing import Rates
 from budget.engine.budget import Budget as Books
 from budget.prices.book import PriceBook
@@ -18,7 +18,10 @@ SPEAKS = Rates(
     ),
 )  # fmt: skip
 """0.001 and 0.002 USD a token of text, ten times that for audio; a search is 0.05 USD."""
-PRICES = PriceBook(None, {("p", "speaks"): SPEAKS})
+HIRED = Rates(0, 0, units=(("milliseconds", 500_000_000),))
+"""Hardware by the second, at 0.0005 USD a millisecond."""
+FREE = Rates(0, 0, units=(("searches", 50_000_000_000),))
+PRICES = PriceBook(None, {("p", "speaks"): SPEAKS, ("p", "hired"): HIRED, ("p", "free"): FREE})
 CALL: dict[str, Any] = {"provider": "p", "model": "speaks"}
 
 
@@ -40,6 +43,25 @@ def test_each_unit_costs_its_own_price_and_the_rest_that_of_text(spoken: Books) 
         assert receipt.cost_nanos == 1_297_500_000
         assert receipt.flags == ("unreserved",)
         assert dict(books.usage_record(receipt.usage_id).usage.units)["searches"] == 2
+        assert books.verify().violations == ()
+
+
+def test_a_model_that_is_not_sold_by_tokens_holds_what_it_is_sold_by(spoken: Books) -> None:
+    hired: dict[str, Any] = {"provider": "p", "model": "hired"}
+    size: dict[str, Any] = {"input_tokens": 100, "max_output_tokens": 50}
+    with spoken as books:
+        alone = books.allocate(**hired, **size)
+        assert isinstance(alone, Allocation)  # no limit in money yet
+        policy: Any = {"unit": "usd", "period": "daily", "limit": "1"}
+        books.create_budget(name="B", policies=[policy])
+        for ask in (size, {"tokens": 150}):
+            error = refused(books.allocate, **hired, **ask)
+            assert (error.code, error.field) == ("amount_required", "usd")
+        call = allocated(books, **hired, **size, units={"milliseconds": 1_000})
+        assert call.reserved.usd == 500 * MILLI
+        assert allocated(books, **hired, usd="0.25").reserved.usd == 250 * MILLI
+        # Free text stays free where a search beside it is not.
+        assert allocated(books, provider="p", model="free", **size).reserved.usd == 0
         assert books.verify().violations == ()
 
 

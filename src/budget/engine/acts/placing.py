@@ -14,7 +14,7 @@ from budget.domain.balances import Balance
 from budget.domain.decide import Refused
 from budget.domain.errors import Conflict, InvalidInput, KeyReused
 from budget.domain.money import MAX_HOLD_NANOS, MAX_TOKENS, format_usd
-from budget.domain.pricing import Rates, token_hold_nanos, unpriced_units
+from budget.domain.pricing import Rates, lacks_measure, token_hold_nanos, unpriced_units
 from budget.engine import rows
 from budget.engine.acts.before import claim, holding_of, seen
 from budget.engine.acts.refusing import refuse, refuse_unpriced
@@ -154,8 +154,8 @@ def _wanted(
 ) -> tuple[Amounts, Held, int | None]:
     """The amounts a hold asks for in every unit, and the output tokens granted with it.
 
-    Money is 0 where a model without a price is allowed, and unstated where no model is named or
-    requests alone say nothing of its tokens.
+    Money is 0 where a model without a price is allowed, and unstated where no model is named,
+    requests alone say nothing of its tokens, or it is not sold by tokens.
     """
     usd_unknown = 0 if command.model is not None and rates is None else None
     if command.input_tokens is not None:
@@ -172,7 +172,7 @@ def _wanted(
         wanted, held = decide.estimate(
             rates, command.input_tokens, output_tokens, requests, command.units
         )
-        if rates is None:
+        if rates is None or lacks_measure(rates, command.units):
             wanted = wanted._replace(usd=usd_unknown)
             held = held._replace(usd=usd_unknown)
         return wanted, held, output_tokens
@@ -183,7 +183,7 @@ def _wanted(
     if requests_stated is None and not command.envelope:
         requests_stated = 1
     usd = command.usd_nanos
-    if usd is None and tokens is not None and rates is not None:
+    if usd is None and tokens is not None and rates is not None and not lacks_measure(rates, ()):
         usd = token_hold_nanos(rates, tokens, requests_stated or 0)
     elif usd is None:
         usd = usd_unknown
