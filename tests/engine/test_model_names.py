@@ -3,9 +3,13 @@
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from budget.domain.answers import Allocation, Refusal
+from budget.domain.attributes import compared
 from budget.engine.asks import LOCAL
+from budget.engine.audit import matching
 from budget.engine.budget import Budget as Books
 from budget.engine.intake import placing
 from budget.prices.book import PriceBook, bundled_book
@@ -75,3 +79,19 @@ def test_a_name_says_its_provider_whether_it_is_priced_or_not() -> None:
 def test_a_name_of_ones_own_book_says_no_provider() -> None:
     command = placing({"model": "openai/x", "requests": 1}, LOCAL, PriceBook(None), 0)
     assert command.provider is None
+
+
+_WORDS = st.sampled_from(
+    ["us", "eu", "global", "us-gov", "anthropic", "meta", "xai", "GPT-4o", "x"]
+)
+NAMES: Final = st.text(max_size=20) | st.lists(
+    st.tuples(_WORDS, st.sampled_from(["/", ".", "..", "-", ":", ""])), min_size=1, max_size=5
+).map(lambda parts: "".join(word + mark for word, mark in parts))
+
+
+@given(NAMES)
+def test_the_audit_reads_names_as_the_ledger_does_by_code_of_its_own(name: str) -> None:
+    for key in ("model", "provider", "user"):
+        assert matching._plain(key, name) == compared(key, name)
+        once = compared(key, name)
+        assert compared(key, once) == once  # as partitions are read back

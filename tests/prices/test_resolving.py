@@ -164,6 +164,29 @@ def test_a_name_that_cannot_tell_its_price_has_none_and_says_why(
     assert bundled.lookup(None, name, AT_US) is None
 
 
+def test_a_region_in_a_name_is_a_context() -> None:
+    class Regional(Listed):
+        def schedule(
+            self, provider: str | None, model: str, context: Context = ()
+        ) -> Schedule | None:
+            found = super().schedule(provider, model)
+            if found is None or ("region", "eu") not in context:
+                return found
+            rates = Rates(7, 7, provider=provider or "", model=model, context="region=eu")
+            return Schedule((Piece(rates),))
+
+    book = PriceBook(Regional("azure m", "aws meta.m"))
+    found = book.resolve(None, "azure/eu/m", AT_US)
+    assert found.rates is not None
+    assert (found.rates.input, found.how) == (7, ("prefix azure/", "azure region eu"))
+    # Azure's regional price is not its global one; Bedrock's regions mostly share a price.
+    other = book.resolve(None, "azure/us/m", AT_US)
+    assert (other.rates, other.why) == (None, "Its price in region us is not known.")
+    for name in ("azure/global/m", "azure/m", "bedrock/us-east-1/meta.m"):
+        assert book.lookup(None, name, AT_US) is not None
+    assert book.lookup(None, "azure/global/m", AT_US) == book.lookup("azure", "m", AT_US)
+
+
 def test_a_fine_tuned_model_has_its_own_price_or_none() -> None:
     book = PriceBook(Listed("openai gpt-4o", "openai ft:gpt-4o", "openai o9", "azure gpt-4o"))
     tuned = book.resolve(None, "ft:gpt-4o-2024-08-06:org::id", AT_US)

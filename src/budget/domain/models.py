@@ -12,7 +12,7 @@ _REGIONS: Final = ("apac", "ap", "au", "ca", "eu", "global", "in", "jp", "sa", "
 _VENDORS: Final = (
     "ai21", "amazon", "anthropic", "cohere", "deepseek", "google", "luma", "meta", "minimax",
     "mistral", "moonshot", "moonshotai", "nvidia", "openai", "qwen", "stability", "twelvelabs",
-    "writer", "zai",
+    "writer", "xai", "zai",
 )  # fmt: skip
 BEDROCK_NAME: Final = re.compile(
     rf"(?:(?P<region>{'|'.join(_REGIONS)})\.)?(?P<vendor>{'|'.join(_VENDORS)})\."
@@ -28,7 +28,7 @@ def bare_model(name: str) -> str:
     `claude-3-haiku`. Where nothing would be left, it is the whole name.
     """
     whole = name.lower()
-    last = whole.rpartition("/")[2]
-    vendor = BEDROCK_NAME.match(last)
-    bare = last if vendor is None else last[vendor.end() :]
+    bare = whole.rpartition("/")[2]
+    while (vendor := BEDROCK_NAME.match(bare)) is not None and vendor.end() < len(bare):
+        bare = bare[vendor.end() :]  # until it is bare: a bare name compares as itself
     return bare or whole

@@ -15,6 +15,15 @@ from budget.domain.models import BEDROCK_NAME
 LITELLM: Final = "litellm"
 """It sells nothing: behind its name stands the provider before the slash."""
 AWS: Final = "aws"
+AZURE: Final = "azure"
+AZURE_REGIONS: Final[Mapping[str, str]] = {
+    "apac": "apac",
+    "eu": "eu",
+    "global": "global",
+    "global-standard": "global",
+    "us": "us",
+}
+"""The regions of deployments that LiteLLM writes before a model's name."""
 FIREWORKS: Final = "fireworks"
 GOOGLE: Final = "google"
 
@@ -35,6 +44,7 @@ _ROUTES: Final[Mapping[str, str]] = {
     "codestral": "mistral",
     "dashscope": "alibaba",
     "jina_ai": "jina",
+    "lambda_ai": "lambda",
     "moonshot": "moonshotai",
     "nvidia_nim": "nvidia",
     "vercel_ai_gateway": "vercel",
@@ -49,7 +59,9 @@ _AUTHORS: Final = ("mistralai",)
 
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:bedrock:([a-z0-9-]*):[0-9]*:([a-z-]+)/(.+)")
 _ARNS_OF_MODELS: Final = ("foundation-model", "inference-profile")
-_BEDROCK_PATH: Final = re.compile(r"(?:converse|converse_like|invoke|[a-z]{2}(?:-[a-z]+)+-[0-9])/")
+_BEDROCK_PATH: Final = re.compile(
+    r"(?:converse|converse_like|invoke|(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]))/"
+)
 _COMMITTED: Final = re.compile(r"[0-9]+-month-commitment/")
 _BEDROCK_VERSION: Final = re.compile(r"-v[0-9]+(?::[0-9]+)?(?::[0-9a-z]+)?$")
 _PUBLISHED: Final = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?publishers/([^/]+)/models/")
@@ -87,6 +99,8 @@ class Spelled(NamedTuple):
     """Of `claude-sonnet-latest` the part before `latest`."""
     tuned: str | None = None
     """The base model of a fine-tuned one, which is not sold at the base's price."""
+    region: str | None = None
+    """The region that it names, as in `azure/eu/gpt-4o` or `bedrock/eu-west-1/…`."""
     opaque: str = ""
     """Why the name alone cannot tell a price; empty: it may."""
 
@@ -119,7 +133,7 @@ def read_name(provider: str | None, model: str, known: Known) -> Spelled:
     seller = None if given is None or given in _PROXIES else _seller_of(given, known)
     spelled = Spelled(given, seller, (name,))
     spelled = _without_routes(spelled, known)
-    for read in (_read_arn, _read_bedrock, _read_google, _read_fireworks):
+    for read in (_read_arn, _read_bedrock, _read_azure, _read_google, _read_fireworks):
         spelled = read(spelled)
     return spelled._replace(
         others=(*spelled.others, *_undated(spelled)), family=_family(spelled.name),
@@ -131,8 +145,8 @@ def _seller_of(spelled: str, known: Known) -> str | None:
     if spelled in LOCAL:
         return LOCAL[spelled]
     found = known(spelled)
-    if found is None and spelled in _ROUTES:
-        found = known(_ROUTES[spelled])
+    if found is None:
+        found = known(_ROUTES.get(spelled) or spelled.replace("_", "-"))
     return found
 
 
@@ -192,7 +206,8 @@ def _read_bedrock(spelled: Spelled) -> Spelled:
     if spelled.seller == AWS:
         while found := _BEDROCK_PATH.match(spelled.name):
             inner = spelled.name[found.end() :]
-            spelled = _inside(spelled, inner, f"bedrock path {found[0]}")
+            region = found["region"] or spelled.region
+            spelled = _inside(spelled, inner, f"bedrock path {found[0]}")._replace(region=region)
         if _COMMITTED.match(spelled.name):
             return spelled._replace(opaque="Committed throughput is not sold by the token.")
     found = BEDROCK_NAME.match(spelled.name)
@@ -216,6 +231,13 @@ def _bedrock_others(name: str, region: str | None) -> Iterator[Other]:
         bare = _BEDROCK_VERSION.sub("", form)
         if bare != form:
             yield Other(bare, f"version {form[len(bare) + 1 :]}")
+
+
+def _read_azure(spelled: Spelled) -> Spelled:
+    place, _, inner = spelled.name.partition("/")
+    if spelled.seller != AZURE or place not in AZURE_REGIONS or not inner:
+        return spelled
+    return _inside(spelled, inner, f"azure region {place}")._replace(region=AZURE_REGIONS[place])
 
 
 def _read_google(spelled: Spelled) -> Spelled:

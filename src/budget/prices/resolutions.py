@@ -3,6 +3,7 @@
 Not here: how it is found (`resolving`).
 """
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from budget.domain.pricing import Rates
@@ -15,6 +16,12 @@ HOSTS: Final = frozenset((
     "together", "vercel", "watsonx",
 ))  # fmt: skip
 """Providers that sell the models of others: a name without a provider is not taken for theirs."""
+_MAKERS: Final = frozenset((
+    "ai21", "anthropic", "assemblyai", "cohere", "deepgram", "deepseek", "elevenlabs", "google",
+    "inception", "jina", "minimax", "mistral", "moonshotai", "openai", "perplexity", "reka",
+    "voyageai", "x-ai",
+))  # fmt: skip
+"""Providers that sell models of their own: of several sellers the one among them is meant."""
 _HOSTS_BEGIN: Final = "huggingface_"
 
 
@@ -52,3 +59,10 @@ def why_unpriced(resolution: Resolution) -> str:
     if resolution.nearest:
         return f"Known by names like it: {', '.join(resolution.nearest)}."
     return ""
+
+
+def maker_of(sellers: Iterable[str]) -> str | None:
+    """Who of those that list a name makes the model; None if that cannot be told."""
+    others = {seller for seller in sellers if not is_host(seller)}
+    makers = others & _MAKERS or others
+    return makers.pop() if len(makers) == 1 else None

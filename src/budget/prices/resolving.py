@@ -14,6 +14,7 @@ from budget.domain.pricing import Rates
 from budget.prices.deployments import MAX_STEPS, Deploying, Deployment, Deployments, deployed
 from budget.prices.layers import Layered, OwnEntries, OwnEntry, OwnPrices
 from budget.prices.naming import (
+    AZURE,
     OLLAMA,
     Other,
     Spelled,
@@ -21,7 +22,7 @@ from budget.prices.naming import (
     read_name,
     tuned_names,
 )
-from budget.prices.resolutions import Resolution, is_host
+from budget.prices.resolutions import Resolution, is_host, maker_of
 from budget.prices.schedules import Context, Piece, PriceSource, Schedule, Scheduled
 
 MOST_NAMED: Final = 10
@@ -176,6 +177,8 @@ class Resolver:
                 f"A fine-tuned {spelled.tuned} is not sold at the price of {spelled.tuned}, "
                 "and its own is not known."
             )
+        elif not why and spelled.region is not None and spelled.seller == AZURE:
+            why = f"Its price in region {spelled.region} is not known."
         elif not why and spelled.is_local:
             why = "What a server of your own answers has no price but the one that you give it."
         elif not why and not found.candidates and found.sold is None:
@@ -198,6 +201,8 @@ class Resolver:
     def find(self, provider: str | None, model: str, context: Context) -> Found:
         """What is found by a name as it was given, deployments aside; slow."""
         spelled = read_name(provider, model, self.known)
+        if spelled.region is not None and all(name != "region" for name, _ in context):
+            context = tuple(sorted((*context, ("region", spelled.region))))
         found = Found(spelled.seller, spelled, self._own_of(_keys(spelled), context))
         if any(entry.start_us is None and entry.end_us is None for entry in found.own):
             return found
@@ -205,6 +210,8 @@ class Resolver:
             found = self._tuned(found, context)
         elif spelled.is_sold:
             found = self._sold(found, context)
+            if spelled.seller == AZURE and not _is_of(found.sold, spelled.region):
+                found = found._replace(sold=None)  # a region's price is not that of all
         if not found.own and found.sold is None and spelled.may_be_tagged:
             found = self._tagged(found, context)
         if found.sold is None and not found.own and not found.candidates:
@@ -249,12 +256,8 @@ class Resolver:
         """What the one that makes a model lists, where nobody was named."""
         if spelled.seller is not None:
             return None
-        makers = {
-            maker
-            for maker, model in self._sellers(name)
-            if model.lower() == name and not is_host(maker)
-        }
-        return self._listed_as(makers.pop(), name, context) if len(makers) == 1 else None
+        maker = maker_of(seller for seller, model in self._sellers(name) if model.lower() == name)
+        return None if maker is None else self._listed_as(maker, name, context)
 
     def _tuned(self, found: Found, context: Context) -> Found:
         """A fine-tuned model: at its own price only, never at that of its base."""
@@ -375,6 +378,12 @@ def _keys(spelled: Spelled) -> Iterator[tuple[str | None, str]]:
 def _seller(schedule: Scheduled) -> str | None:
     rates = _any_rates(schedule)
     return None if rates is None else rates.provider
+
+
+def _is_of(schedule: Scheduled | None, region: str | None) -> bool:
+    """Whether it is priced for a region, where one is named: what is global is so everywhere."""
+    rates = None if schedule is None or region in (None, "global") else _any_rates(schedule)
+    return rates is None or f"region={region}" in rates.context.split(",")
 
 
 def _is_tuned(schedule: Scheduled) -> bool:

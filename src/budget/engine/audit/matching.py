@@ -21,7 +21,7 @@ _REGIONS = frozenset((
 _VENDORS = frozenset((
     "ai21", "amazon", "anthropic", "cohere", "deepseek", "google", "luma", "meta", "minimax",
     "mistral", "moonshot", "moonshotai", "nvidia", "openai", "qwen", "stability", "twelvelabs",
-    "writer", "zai",
+    "writer", "xai", "zai",
 ))  # fmt: skip
 
 
@@ -107,12 +107,13 @@ def _plain(key: str, value: str) -> str:
     if key != "model":
         return value
     name = value.lower().split("/")[-1]
-    words = name.split(".")
-    if len(words) > 2 and words[0] in _REGIONS and words[1] in _VENDORS:
-        name = ".".join(words[2:])
-    elif len(words) > 1 and words[0] in _VENDORS:
-        name = ".".join(words[1:])
-    return name or value.lower()
+    while True:
+        region, _, rest = name.partition(".")
+        inner = rest if region in _REGIONS else name
+        vendor, _, rest = inner.partition(".")
+        if vendor not in _VENDORS or not rest:
+            return name or value.lower()
+        name = rest
 
 
 def _partition(policy: Policy, attributes: Mapping[str, str | None]) -> tuple[str | None, ...]:
