@@ -840,11 +840,12 @@ class Ledger:
     def _renew(self, now_us: int, allocation: Allocation) -> None:
         """More time for an open allocation, and first for its envelope, which ends no sooner."""
         parent = allocation.parent
+        if parent is not None and parent.status == "open":
+            parent.expires_us = max(parent.expires_us, now_us + parent.ttl_us)
         if allocation.status != "open":
             return
         allocation.expires_us = max(allocation.expires_us, now_us + allocation.ttl_us)
         if parent is not None and parent.status == "open":
-            parent.expires_us = max(parent.expires_us, now_us + parent.ttl_us)
             allocation.expires_us = min(allocation.expires_us, parent.expires_us)
 
     # --- Extending ---------------------------------------------------------------------------
@@ -959,8 +960,7 @@ class Ledger:
                 self._expire(now_us, child)
             allocation.settled_by = record
             self._return(now_us, allocation, "settled")
-        else:
-            self._renew(now_us, allocation)
+        self._renew(now_us, allocation)
         return Booked(record, allocation)
 
     def _draw(
