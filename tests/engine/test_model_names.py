@@ -1,11 +1,14 @@
 """Names of models in scopes and partitions: no spelling of one escapes a limit, on both engines."""
 
+from contextlib import closing
 from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
+from budget.domain import attributes
 from budget.domain.answers import Allocation, Refusal
 from budget.domain.attributes import compared
 from budget.engine.asks import LOCAL
@@ -13,7 +16,8 @@ from budget.engine.audit import matching
 from budget.engine.budget import Budget as Books
 from budget.engine.intake import placing
 from budget.prices.book import PriceBook, bundled_book
-from tests.engine.opened import figures
+from budget.storage import schema
+from tests.engine.opened import allocated, figures
 
 SPELLINGS: Final = ("gpt-4o", "GPT-4o", "openai/gpt-4o", "azure/GPT-4O", "litellm_proxy/gpt-4o")
 
@@ -95,3 +99,26 @@ def test_the_audit_reads_names_as_the_ledger_does_by_code_of_its_own(name: str) 
         assert matching._plain(key, name) == compared(key, name)
         once = compared(key, name)
         assert compared(key, once) == once  # as partitions are read back
+
+
+def test_the_books_of_before_names_compared_alike_are_read_as_they_were_kept(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy: Any = {"unit": "usd", "period": "daily", "limit": "5"}
+    books.create_budget(name="B", per=["model"], policies=[policy], unpriced="allow")
+    with monkeypatch.context() as before:
+        before.setattr(attributes, "compared", lambda _, value: value)
+        for model in ("m", "x/M"):
+            held = allocated(books, model=model, tokens=10)
+            books.settle(held.allocation_id, input_tokens=10)
+    allocated(books, model="x/M", tokens=10, attributes={"user": "u"})
+    found = {view.partition: view.reserved for view in books.status()}
+    # 10 tokens at the dearest rate, 0.002 USD.
+    assert found == {'{"model":"m"}': 20_000_000, '{"model":"x/M"}': 0}
+    assert books.verify().violations  # for all it knows, the call of x/M is on the wrong balance
+    last = books.events(limit=1000).items[-2].cursor
+    with closing(books.books.database.unit()) as unit:
+        unit.begin_catalogue()
+        unit.execute(update(schema.state).values(alike_after=last))
+        unit.commit()
+    assert books.verify().violations == ()

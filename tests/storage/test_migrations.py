@@ -118,7 +118,7 @@ def test_a_new_ledger_has_its_one_row_of_state(databases: Databases) -> None:
         closing(open_database(databases.new(migrate))) as database,
         database.engine.connect() as connection,
     ):
-        assert connection.execute(select(schema.state)).all() == [(1, 1, 0, 1)]
+        assert connection.execute(select(schema.state)).all() == [(1, 1, 0, 1, -1)]
 
 
 def test_the_revisions_named_are_those_that_there_are() -> None:

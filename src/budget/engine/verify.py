@@ -59,7 +59,8 @@ def verify(database: Database, *, progress: Progress | None = None) -> Verificat
         policies = read_policies(connection, findings)
         replay = Replay(connection, policies, findings)
         heads = [(head.id, head.policy, head.partition) for head in replay.heads.values()]
-        matching = Matching(policies, heads)
+        alike_after = connection.execute(select(schema.state.c.alike_after)).scalar_one()
+        matching = Matching(policies, heads, alike_after)
         used = Used(connection, replay.heads, matching, findings)
         entries = tell.each(_read_journal(connection, replay, used))
         check_reversals(connection, findings)

@@ -44,9 +44,14 @@ state = table(
     whole("epoch"),
     whole("xid"),
     whole("catalogue_version"),
+    Column("alike_after", BIG, nullable=False, server_default=text("-1")),
     CheckConstraint("id = 1", name="one_row"),
 )
-"""One row: the epoch, the last transaction number (SQLite) and the catalogue's version."""
+"""One row: the epoch, the last transaction number (SQLite) and the catalogue's version.
+
+`alike_after` is the last entry that was written while names of models and providers compared as
+they were spelled; -1 where none was.
+"""
 
 budgets = table(
     "budgets",

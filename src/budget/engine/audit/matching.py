@@ -7,13 +7,15 @@ reserved is held against this (I9).
 import json
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 from budget.engine.audit.history import Policy, Scope
 
 Attributes = Mapping[str, str]
+Read = Callable[[str, str], str]
+"""How a value of an attribute compares."""
 
 _REGIONS = frozenset((
     "apac", "ap", "au", "ca", "eu", "global", "in", "jp", "sa", "us-gov", "us",
@@ -36,10 +38,15 @@ class Matching:
     """All policies by their scopes, and all heads by their partitions."""
 
     def __init__(
-        self, policies: Mapping[str, Policy], heads: Iterable[tuple[int, Policy, str]]
+        self,
+        policies: Mapping[str, Policy],
+        heads: Iterable[tuple[int, Policy, str]],
+        alike_after: int = -1,
     ) -> None:
+        """`alike_after` is the last entry for which names compared as they were written."""
+        self._alike_after = alike_after
         self._heads = {
-            (policy.policy_id, _partition(policy, json.loads(partition))): head_id
+            (policy.policy_id, _partition(policy, json.loads(partition), _written)): head_id
             for head_id, policy, partition in heads
         }
         self._exact: dict[tuple[str, str], list[Policy]] = defaultdict(list)
@@ -63,19 +70,21 @@ class Matching:
 
     def met(self, attributes: str, entry_id: int) -> Met:
         """What a call with these attributes (JSON) met, as of an entry."""
-        return self._met(attributes, bisect_left(self._turns, entry_id))
+        turns = bisect_left(self._turns, entry_id)
+        return self._met(attributes, turns, entry_id > self._alike_after)
 
-    def _find(self, text: str, turns: int) -> Met:
+    def _find(self, text: str, turns: int, alike: bool) -> Met:
         """What a call meets after so many times that a policy came into force or went out of it."""
+        read = _plain if alike else _written
         attributes: dict[str, str] = json.loads(text)
         candidates = list(self._others)
         for key, value in attributes.items():
             candidates += self._exact.get((key, _plain(key, value)), ())
         after = self._turns[turns - 1] if turns else -1
         found = tuple(
-            (policy, self._heads.get((policy.policy_id, _partition(policy, attributes))))
+            (policy, self._heads.get((policy.policy_id, _partition(policy, attributes, read))))
             for policy in candidates
-            if policy.born <= after < policy.gone and _falls_under(policy.scope, attributes)
+            if policy.born <= after < policy.gone and _falls_under(policy.scope, attributes, read)
         )
         return Met(found, frozenset(head_id for _, head_id in found))
 
@@ -84,20 +93,28 @@ def _listed(wanted: str | list[str]) -> list[str]:
     return [wanted] if isinstance(wanted, str) else wanted
 
 
-def _falls_under(scope: Scope, attributes: Attributes) -> bool:
+def _falls_under(scope: Scope, attributes: Attributes, read: Read) -> bool:
     for key, wanted in scope.items():
         value = attributes.get(key)
-        if value is None or not any(_fits(key, value, pattern) for pattern in _listed(wanted)):
+        if value is None or not any(
+            _fits(key, value, pattern, read) for pattern in _listed(wanted)
+        ):
             return False
     return True
 
 
-def _fits(key: str, value: str, pattern: str) -> bool:
+def _fits(key: str, value: str, pattern: str, read: Read) -> bool:
     if not pattern.endswith("*"):
-        return _plain(key, value) == _plain(key, pattern)
-    start = _plain(key, pattern[:-1])
-    whole = value.lower() if key in ("model", "provider") else value
-    return _plain(key, value).startswith(start) or whole.startswith(start)
+        return read(key, value) == read(key, pattern)
+    start = read(key, pattern[:-1])
+    whole = value.lower() if read is _plain and key in ("model", "provider") else value
+    return read(key, value).startswith(start) or whole.startswith(start)
+
+
+def _written(key: str, value: str) -> str:
+    """A value as it was written, which is how every name once compared."""
+    del key
+    return value
 
 
 def _plain(key: str, value: str) -> str:
@@ -116,6 +133,8 @@ def _plain(key: str, value: str) -> str:
         name = rest
 
 
-def _partition(policy: Policy, attributes: Mapping[str, str | None]) -> tuple[str | None, ...]:
+def _partition(
+    policy: Policy, attributes: Mapping[str, str | None], read: Read
+) -> tuple[str | None, ...]:
     values = ((key, attributes.get(key)) for key in policy.partition_by)
-    return tuple(None if value is None else _plain(key, value) for key, value in values)
+    return tuple(None if value is None else read(key, value) for key, value in values)
