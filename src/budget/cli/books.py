@@ -264,7 +264,8 @@ def open_books(face: Face, *, create: bool = False, priced: bool = False) -> Ite
 def open_database(face: Face, own: Path | None = None) -> Iterator[InProcess]:
     """The database that was asked for, with its prices, opened here even beside a service.
 
-    `own` is another file of own prices than the one that is configured.
+    `own` is another file of own prices than the one that is configured, which wins over what was
+    set as well.
 
     InvalidInput where a service was named, whose database nobody knows here.
     """
@@ -276,7 +277,9 @@ def open_database(face: Face, own: Path | None = None) -> Iterator[InProcess]:
         raise InvalidInput(
             "target", "must be a database: this is read and priced here.", _FORMS[:2]
         )
-    prices = settings.price_settings if own is None else replace(settings.price_settings, own=own)
+    prices = settings.price_settings
+    if own is not None:
+        prices = replace(prices, own=own, own_first=True)
     with _open_database(settings, create=False, prices=prices) as opened:
         yield opened
 

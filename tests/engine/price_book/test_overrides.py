@@ -105,10 +105,8 @@ def test_a_price_that_has_ended_keeps_its_end(books: Budget, clock: Clock) -> No
     start = clock.now_us
     first = books.set_price(**GROQ_A, input="0.5", ends_at=to_rfc3339(start + HOUR))
     clock.move(2 * HOUR)
-    with pytest.raises(InvalidInput) as caught:
-        books.set_price(**GROQ_A, input="0.4", starts_at=to_rfc3339(start + HOUR // 2))
-    assert caught.value.field == "starts_at"
     books.set_price(**GROQ_A, input="0.4", starts_at=to_rfc3339(start + HOUR))
+    assert nanos(books, "a", to_rfc3339(start)) == 500_000_000
     table = schema.price_overrides
     unit = books.books.database.unit()
     for values in ({"until_us": None}, {"until_us": start + 2 * HOUR}, {"rates": "{}"}):
@@ -117,6 +115,41 @@ def test_a_price_that_has_ended_keeps_its_end(books: Budget, clock: Clock) -> No
             unit.execute(update(table).where(table.c.id == first.override_id).values(**values))
         unit.rollback()
     unit.close()
+
+
+def test_a_mistake_is_put_right_for_its_own_time_and_for_what_was_booked(
+    books: Budget, clock: Clock
+) -> None:
+    start = clock.now_us
+    books.set_price(**{**GROQ_A, "reason": "a typo"}, input="100")
+    clock.move(HOUR)
+    usage = books.record_usage(provider="groq", model="a", input_tokens=10_000)
+    assert usage.cost_nanos == 1 * USD
+    clock.move(HOUR)
+    books.set_price(**GROQ_A, input="1", starts_at=to_rfc3339(start))
+    assert nanos(books, "a") == nanos(books, "a", to_rfc3339(start + HOUR)) == 1 * USD
+    told = books.rerate(since=to_rfc3339(start), apply=True, reason="the typo")
+    assert (told.changed, told.new_nanos) == (1, 10_000_000)
+    # A price for a while leaves the one that goes on, which holds again after it.
+    until = clock.now_us + HOUR
+    books.set_price(**GROQ_A, input="0.5", ends_at=to_rfc3339(until))
+    assert nanos(books, "a") == 500_000_000
+    assert nanos(books, "a", to_rfc3339(until)) == 1 * USD
+
+
+def test_a_planned_price_stays_when_another_is_set(books: Budget, clock: Clock) -> None:
+    later = clock.now_us + DAY
+    books.set_price(**GROQ_A, input="3", starts_at=to_rfc3339(later))
+    clock.move(HOUR)
+    made = books.set_price(**GROQ_A, input="2", starts_at=to_rfc3339(clock.now_us - HOUR // 2))
+    assert made.until_us == later
+    assert nanos(books, "a", to_rfc3339(later)) == 3 * USD
+
+
+@pytest.mark.parametrize("price", [".00", ".5", " .5"])
+def test_a_price_begins_with_a_digit(books: Budget, price: str) -> None:
+    with pytest.raises(InvalidInput, match="must begin with a digit"):
+        books.set_price(**GROQ_A, input=price)
 
 
 def test_a_key_makes_it_once(books: Budget) -> None:

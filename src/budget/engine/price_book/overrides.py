@@ -1,7 +1,7 @@
 """Price overrides: the prices that operators set by the API, which win over every source.
 
-A new one ends the one that holds at its start. What has ended keeps its end. Not here: the
-operator's file (`prices.own`).
+Of two that hold at an instant, in one context, the one that was set later counts: so a mistake is
+put right for its own time too. Not here: the operator's file (`prices.own`).
 """
 
 import re
@@ -36,6 +36,7 @@ from budget.engine.price_book.shelf import OVERRIDE
 from budget.prices.book import MAX_NAME_CHARS, Piece, Schedule
 from budget.prices.changes import steps
 from budget.prices.combined import Combined, context_of, context_text
+from budget.prices.schedules import ALWAYS_US
 from budget.storage.schema import price_overrides
 
 if TYPE_CHECKING:
@@ -141,22 +142,26 @@ def _set(
 
 
 def _make_room(batch: Batch, made: PriceOverride) -> PriceOverride:
-    """End the override that holds at the start; the new one ends where a later one starts."""
+    """End those that hold in its span and not beyond; it ends itself where a planned one starts.
+
+    One that goes on beyond it stays as it is, and holds again after it: of two the later set wins.
+    """
     assert made.from_us is not None
+    others = [
+        other
+        for other in _others(batch, made)
+        if other.until_us is None or other.until_us > max(made.from_us, other.from_us or 0)
+    ]
     until_us = made.until_us
-    for other in _others(batch, made):
-        from_us, ends_us = other.from_us or 0, other.until_us
-        if ends_us is not None and (ends_us <= made.from_us or ends_us <= from_us):
-            continue
-        if from_us > made.from_us:
-            until_us = from_us if until_us is None else min(until_us, from_us)
-        elif ends_us is not None and ends_us <= batch.now_us:
-            raise InvalidInput(
-                "starts_at", f"lies within a price that ended on {to_rfc3339(ends_us)}, which it "
-                "keeps; start then, or later.",
-            )  # fmt: skip
-        else:
-            price_rows.end_override(batch.unit, other.override_id, made.from_us)
+    for other in others:
+        if (other.from_us or 0) > max(made.from_us, batch.now_us):
+            until_us = min(other.from_us or 0, until_us or ALWAYS_US[1])
+    for other in others:
+        ends_us = max(made.from_us, other.from_us or 0)
+        planned = until_us is not None and ends_us >= until_us
+        beyond = until_us is not None and (other.until_us is None or other.until_us > until_us)
+        if not planned and not beyond:
+            price_rows.end_override(batch.unit, other.override_id, ends_us)
     return replace(made, until_us=until_us)
 
 
@@ -335,6 +340,8 @@ def _pico(value: object, field: str, places: int) -> int:
     wrong = InvalidInput(field, 'must be a price in USD of 0 or more, such as "2.50".')
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise wrong
+    if str(value).lstrip().startswith("."):  # a shell makes it of $2.00
+        raise InvalidInput(field, 'must begin with a digit, such as "0.50"; write "0" for free.')
     try:
         usd = Decimal(str(value).strip() if len(str(value)) <= MAX_DIGITS else "NaN")
     except (InvalidOperation, ValueError):

@@ -26,12 +26,14 @@ MAX_REFRESH_SECONDS: Final = 31 * DAILY_SECONDS
 class PriceSettings:
     """What a process is told of prices at its start.
 
-    `own` is the operator's price file. `sources` are those that are read, with the URL or file of
-    each (None: where its maker publishes it). `refresh_seconds` None: only when somebody asks.
-    `origins` are allowed though they are not public; `trust` is that of every source.
+    `own` is the operator's price file; `own_first`: it wins over what was set. `sources` are those
+    that are read, with the URL or file of each (None: where its maker publishes it).
+    `refresh_seconds` None: only when somebody asks. `origins` are allowed though they are not
+    public; `trust` is that of every source.
     """
 
     own: Path | None = None
+    own_first: bool = False
     sources: Mapping[str, str | None] = field(default_factory=dict)
     refresh_seconds: int | None = None
     origins: frozenset[str] = frozenset()
@@ -44,6 +46,7 @@ class PriceSettings:
         """
         return cls(
             own,
+            False,
             _sources(env.get("BUDGET_PRICE_SOURCES", "")),
             _refresh_seconds(env.get("BUDGET_PRICE_REFRESH", "")),
             _origins(env.get("BUDGET_PRICE_ORIGINS", "")),

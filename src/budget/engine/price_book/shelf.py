@@ -158,7 +158,8 @@ class PriceShelf:
             for name, source in prices.items()
         )
         overrides = Overridden.of(stored.overrides)
-        own = tuple(layer for layer in (overrides, self._own) if layer is not None)
+        layers = (overrides, self._own) if not self.settings.own_first else (self._own, overrides)
+        own = tuple(layer for layer in layers if layer is not None)
         capabilities = LaterCapabilities([source.prices for source in combined.sources])
         book = PriceBook(combined, own=own, capabilities=capabilities)
         return Shelved(stored, combined, book, own)
@@ -233,7 +234,7 @@ class Overridden(NamedTuple):
             return None
         last = max(one.override_id for one in overrides)
         entries = {
-            name: tuple(_entry(one) for one in sorted(held, key=_exactness))
+            name: tuple(_entry(one) for one in sorted(held, key=_rank, reverse=True))
             for name, held in names.items()
         }
         return cls(f"{OVERRIDE}/{len(overrides)}/{last[-12:]}", entries)
@@ -244,10 +245,9 @@ class Overridden(NamedTuple):
         return found
 
 
-def _exactness(override: PriceOverride) -> tuple[int, int]:
-    """The most exact context first, then the latest start."""
-    context = context_of(override.context)
-    return -len(context), -(override.from_us or 0)
+def _rank(override: PriceOverride) -> tuple[int, int, str]:
+    """The most exact context counts, and of two in one context the one that was set later."""
+    return len(context_of(override.context)), override.created_us, override.override_id
 
 
 def _entry(override: PriceOverride) -> OwnEntry:
