@@ -236,7 +236,31 @@ def test_a_price_that_looks_like_a_mistake_is_pointed_out(here: Say) -> None:
     assert told.code == 2  # more decimals than a millionth
     told = here("prices", "set", "openai", "gpt-4o", "--input", "0.000025", "--output", "0.0001",
                 "--reason", "by the token")  # fmt: skip
-    assert told.err == "That is 100000 times less. Prices of tokens are for a million of them.\n"
+    # 2.50 and 10 USD before; the bundled price has one for the cache and for searches too.
+    assert told.err.splitlines() == [
+        "Input is 100000 times less; it is per million.",
+        "Output is 100000 times less; it is per million.",
+        "Cache read was 1.25 and costs as much as input now; --cache-read sets it.",
+        "Searches have no price now; --unit searches=0.01 keeps the former.",
+        "It holds for calls by this name in every context, batches among them; --context sets "
+        + "the price of one.",
+    ]
+
+
+def test_a_price_that_is_free_by_mistake_is_pointed_out(here: Say) -> None:
+    # What a shell makes of $2.00.
+    told = here("prices", "set", "openai", "gpt-4o", "--input", ".00", "--output", "8", "--reason",
+                "r")  # fmt: skip
+    assert (told.code, "must begin with a digit" in told.err) == (2, True)
+    told = here("prices", "set", "openai", "gpt-4o", "--input", "0", "--output", "8", "--reason",
+                "r")  # fmt: skip
+    assert told.err.startswith("Input is free now: was that meant?")
+
+
+def test_a_price_of_a_model_that_no_source_knows_is_said_to_be_one(here: Say) -> None:
+    told = here("prices", "set", "opnai", "gpt-4oo", "--input", "2", "--output", "8", "--reason",
+                "r")  # fmt: skip
+    assert told.err.startswith("No source knows this model: it is priced under exactly this name.")
 
 
 def test_a_price_of_the_past_points_to_re_rating(here: Say) -> None:

@@ -4,8 +4,7 @@ Not here: a file of many (`budget serve --prices`).
 """
 
 import secrets
-from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -14,12 +13,10 @@ from budget.cli.books import Ask
 from budget.cli.dates import instant
 from budget.cli.face import Face
 from budget.cli.price_books import PriceBooks, open_prices
+from budget.cli.price_notes import notes
 from budget.cli.price_words import full_name, holds, in_and_out, named, pairs, parse_rate, when
 from budget.domain.errors import BudgetError, InvalidInput
 from budget.domain.shapes_prices import PriceOverrideShape, PriceShape
-
-WILD: Final = 10
-"""A price so many times another looks like a mistake."""
 
 
 def set_price(
@@ -105,10 +102,11 @@ def set_price(
 
 
 def _price_of(books: PriceBooks, ask: Ask) -> PriceShape | None:
-    """The price in force of what is asked to be set; None where none is known."""
-    wanted = ("provider", "model", "price_context")
+    """The price of what is asked to be set that held at its start; None where none is known."""
+    wanted = {"provider": "provider", "model": "model", "price_context": "price_context",
+              "starts_at": "at"}  # fmt: skip
     try:
-        return books.current({name: ask[name] for name in wanted if name in ask})
+        return books.current({to: ask[name] for name, to in wanted.items() if name in ask})
     except BudgetError:
         return None  # what is wrong with it, setting it will say
 
@@ -119,25 +117,14 @@ def _show(face: Face, made: PriceOverrideShape, former: PriceShape | None) -> No
     )
     if former is not None:
         face.print(f"It was {in_and_out(former['prices'])}, by {former['source']}.")
-        times = _times(made["prices"]["input"], former["prices"]["input"])
-        if times is not None:
-            face.note(f"That is {times}. Prices of tokens are for a million of them.")
+    for sentence in notes(made, former):
+        face.note(sentence)
     if made["starts_at"] and made["starts_at"] < made["created_at"]:
         face.note(
             f"Calls that are booked keep their cost; `budget prices rerate --from "
             f"{when(made['starts_at'])[:10]}` says what they cost now."
         )
     face.print(f"`budget prices end {made['override_id']} --reason WHY` ends it.")
-
-
-def _times(new: Any, old: Any) -> str | None:
-    """How wildly a price changed, in words; None if it did not, or where that cannot be said."""
-    if not (isinstance(new, str) and isinstance(old, str)) or not Decimal(old) or not Decimal(new):
-        return None
-    ratio = Decimal(new) / Decimal(old)
-    if ratio > WILD:
-        return f"{ratio:.0f} times as much"
-    return f"{1 / ratio:.0f} times less" if ratio * WILD < 1 else None
 
 
 def end_price(
