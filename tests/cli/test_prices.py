@@ -230,6 +230,12 @@ def test_a_price_may_have_dates_tiers_contexts_and_other_units(here: Say) -> Non
     assert row[:3] == ["speech", "-", "-"]
 
 
+EVERY_CONTEXT = (
+    "It holds for calls by this name in every context, batches among them; --context sets the "
+    "price of one."
+)
+
+
 def test_a_price_that_looks_like_a_mistake_is_pointed_out(here: Say) -> None:
     told = here("prices", "set", "openai", "gpt-4o", "--input", "0.0000025", "--output", "0.00001",
                 "--reason", "by the token")  # fmt: skip
@@ -242,8 +248,7 @@ def test_a_price_that_looks_like_a_mistake_is_pointed_out(here: Say) -> None:
         "Output is 100000 times less; it is per million.",
         "Cache read was 1.25 and costs as much as input now; --cache-read sets it.",
         "Searches have no price now; --unit searches=0.01 keeps the former.",
-        "It holds for calls by this name in every context, batches among them; --context sets "
-        + "the price of one.",
+        EVERY_CONTEXT,
     ]
 
 

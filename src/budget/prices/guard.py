@@ -186,7 +186,11 @@ def allowed_addresses(
 
 def _refuse_origin(site: Site, allow: Allow) -> None:
     if site.scheme != "https":
-        raise InvalidInput("url", "Only https, but for origins that the operator has named.")
+        raise InvalidInput(
+            "url",
+            "Only https, but for origins that the operator has named, as in "
+            "BUDGET_PRICE_ORIGINS=http://mirror.lan:8080.",
+        )
     if site.port not in allow.ports:
         ports = [str(port) for port in sorted(allow.ports)]
         raise InvalidInput("url", f"Port {site.port} is not one to connect to.", ports)

@@ -9,7 +9,7 @@ from typing import Final
 
 from budget.domain.answers_prices import SourceFigure
 from budget.domain.pricing import Rate, Rates, rate_at
-from budget.prices.combined import Combined
+from budget.prices.combined import Combined, context_of
 
 AGREE_BPS: Final = 1_000
 """Within 10% of what is in force."""
@@ -50,15 +50,16 @@ def figures_of(
 ) -> tuple[SourceFigure, ...]:
     """What each source says of a model under the first of its names that the source knows.
 
-    `rates` are those in force; the source they are of agrees with None.
+    `rates` are those in force; the source they are of agrees with None. Only prices of the same
+    context are told: the usual one says nothing of that of a batch.
     """
     found = []
-    tried = tuple(dict.fromkeys(names))
+    tried, context = tuple(dict.fromkeys(names)), context_of(rates.context)
     for source in combined.sources:
         for provider, model in tried:
-            schedule = source.schedule(provider, model)
+            schedule = source.schedule(provider, model, context)
             said = None if schedule is None else schedule.at(at_us)[0]
-            if said is None:
+            if said is None or said.context != rates.context:
                 continue
             same = source.name == source_of(rates)
             found.append(

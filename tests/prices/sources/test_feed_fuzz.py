@@ -144,7 +144,7 @@ def test_ten_thousand_malformed_feeds_are_read_or_refused() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_feed_is_refused_as_a_whole(source: str, data: bytes) -> None:
-    with pytest.raises(BadFeed, match=f"feed: of {source} is not what it should be"):
+    with pytest.raises(BadFeed, match=f"feed: is not what {source} publishes"):
         ADAPTERS[source].read(data, "v")
 
 

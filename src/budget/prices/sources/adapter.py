@@ -14,7 +14,7 @@ class BadFeed(InvalidInput):
     """Bytes that are no feed of the source: nothing of them is applied."""
 
     def __init__(self, source: str, why: str) -> None:
-        super().__init__("feed", f"of {source} is not what it should be: {why}")
+        super().__init__("feed", f"is not what {source} publishes, so nothing is changed: {why}")
 
 
 class Adapter(Protocol):
