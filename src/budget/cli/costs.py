@@ -6,6 +6,7 @@ from cyclopts import Parameter
 
 from budget.cli import exits
 from budget.cli.books import calculate
+from budget.cli.dates import instant
 from budget.cli.face import Face
 from budget.cli.tables import Column, Row, show
 from budget.domain.errors import InvalidInput
@@ -60,7 +61,7 @@ def calc_cost(
     context:
         What else decides the price, such as processing=batch or service_tier=priority.
     at:
-        When, as in 2026-11-25T12:00:00Z; now unless given.
+        When: a day (midnight UTC), or a time such as 2026-11-25T12:00:00Z; now unless given.
     """
     counts = {
         "input_tokens": input_tokens,
@@ -75,7 +76,9 @@ def calc_cost(
         ask["units"] = dict(_parse_unit(word) for word in unit)
     if context:
         ask["price_context"] = dict(_parse_context(word) for word in context)
-    ask |= {name: value for name, value in (("provider", provider), ("at", at)) if value}
+    ask |= {
+        name: value for name, value in (("provider", provider), ("at", at and instant(at))) if value
+    }
     told = calculate(face, ask)
     if face.json:
         face.print_json(told)

@@ -85,7 +85,10 @@ def _decide_updates(
     chosen = table.c.new_basis == what if is_basis else table.c.id == what
     named = [PriceUpdate(*row) for row in unit.execute(select(table).where(chosen))]
     if not named:
-        raise NotFound("price update", what)
+        raise NotFound(
+            "price update", what, f"There is no price update {what!r}; those that wait have their "
+            "ids in the updates with the status quarantined.",
+        )  # fmt: skip
     waiting = [one for one in named if one.status == "quarantined"]
     if not waiting:
         raise Conflict(f"It was {named[0].status} already; nothing waits.", code="decided")

@@ -176,10 +176,17 @@ def _others(batch: Batch, made: PriceOverride) -> list[PriceOverride]:
     return [price_rows.override_from_row(row) for row in rows]
 
 
+def _no_price(override_id: str) -> NotFound:
+    return NotFound(
+        "price", override_id, f"No price that was set has the id {override_id!r}; the history of a "
+        "model has those of its prices.",
+    )  # fmt: skip
+
+
 def _find(batch: Batch, override_id: str) -> PriceOverride:
     rows = batch.unit.execute(select(price_overrides).where(price_overrides.c.id == override_id))
     if not rows:
-        raise NotFound("price", override_id)
+        raise _no_price(override_id)
     return price_rows.override_from_row(rows[0])
 
 
@@ -225,7 +232,7 @@ def ending(
     why = parse_reason(reason)
     until_us = None if ends_at is None else parse_rfc3339(ends_at, "ends_at")
     if not isinstance(override_id, str) or not is_storable(override_id):
-        raise NotFound("price", str(override_id)[:80])
+        raise _no_price(str(override_id)[:80])
 
     def end_it() -> PriceOverride:
         answer = do(

@@ -25,7 +25,7 @@ from budget.engine.costing import NoPrice
 from budget.engine.fields import price_context as parse_context
 from budget.engine.pages import Page, check_limit, read_page, text_cursor, texts_of
 from budget.engine.price_book import rows as price_rows
-from budget.engine.price_book.settings import INSTALLED, KNOWN, is_url, known_source
+from budget.engine.price_book.settings import INSTALLED, KNOWN, is_url
 from budget.engine.price_book.shelf import OVERRIDE, PriceShelf, Shelved
 from budget.engine.price_book.snapshots import read_snapshot
 from budget.engine.snapshots import snapshot
@@ -335,8 +335,8 @@ def updates(
     check_limit(limit)
     if asked.status is not None and asked.status not in UPDATE_STATUSES:
         raise InvalidInput("status", "is not a status of updates.", UPDATE_STATUSES)
-    if asked.source not in (None, OVERRIDE):
-        known_source(asked.source, "source")
+    if asked.source is not None and asked.source not in (*KNOWN, OVERRIDE):
+        raise InvalidInput("source", "is not a source of prices.", (*KNOWN, OVERRIDE))
     for field, value in asked._asdict().items():
         check_name(value, field)
     table = price_updates
