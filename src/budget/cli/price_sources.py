@@ -106,6 +106,9 @@ def _show_report(face: Face, books: PriceBooks, told: PriceReportShape) -> None:
             )
         elif result["status"] == "applied" and result["basis"]:
             _show_changes(face, books, result)
+        elif result["status"] == "unchanged":
+            asked = {"source": result["source"], "status": "quarantined"}
+            _tell_waiting(face, list(books.updates(asked)))
 
 
 def _show_changes(face: Face, books: PriceBooks, result: SourceUpdateShape) -> None:

@@ -12,13 +12,16 @@ from budget.domain.shapes_prices import PriceUpdateShape, Rate, RatesShape
 
 MILLION: Final = "million tokens"
 UPDATES: Final = (
+    Column("At", rank=4),
+    Column("Source", rank=5),
     Column("Model", folds=True),
     Column("What", rank=1),
     Column("Old", "amount"),
     Column("New", "amount"),
     Column("%", "amount", rank=3),
     Column("Status", rank=2),
-    Column("Id", optional=True, folds=True),
+    Column("Why", optional=True, rank=6),
+    Column("Id", optional=True),
 )
 """Columns of changes of prices; the id is shown of those that somebody may decide about."""
 
@@ -156,12 +159,15 @@ def update_row(told: PriceUpdateShape) -> Row:
     tier = f" from {told['tier_from_tokens']:,}" if told["tier_from_tokens"] else ""
     return Row(
         (
+            when(told["at"]),
+            told["source"],
             full_name(told),
             told["kind"].replace("_", " ") + tier,
             told["old_price"] or "-",
             told["new_price"] or "-",
             told["percent"] or "",
             told["status"],
+            told["reason"] or "",
             told["update_id"] if waits else "",
         ),
         "over" if waits else "",

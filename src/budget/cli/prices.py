@@ -60,7 +60,7 @@ _PERIODS: Final = (
     Column("From"),
     Column("Until"),
     Column("Daily", optional=True),
-    Column("Context", optional=True, folds=True),
+    Column("Context", optional=True),
     Column("Input", "amount"),
     Column("Output", "amount"),
     Column("Source", rank=2),
@@ -276,6 +276,9 @@ def history(
         if period["kind"] == SET_BY_HAND:
             text = f"since {when(period['starts_at'])}" if period["starts_at"] else "ever"
             face.print(f"The price set {text} is {period['id']}.")
+    own = [one for one in periods if one["kind"] in (SET_BY_HAND, "own")]
+    if any(one["price_context"] is None for one in own) and len(own) < len(periods):
+        face.note("While a price of yours holds, it holds in every context it says nothing of.")
     return exits.OK
 
 

@@ -115,6 +115,8 @@ def _show(face: Face, told: ReratingShape) -> None:
         f"{counted(told['examined'], 'record')}, {told['changed']:,} changed, "
         f"{told['unchanged']:,} unchanged, {told['unpriced']:,} without a price."
     )
+    if not told["examined"]:
+        face.note("No usage of that was found: look at the names and the dates.")
     changed = [model for model in told["models"] if model["changed"]]
     if changed:
         show(face, _MODELS, [_model_row(model) for model in changed])
@@ -126,6 +128,16 @@ def _show(face: Face, told: ReratingShape) -> None:
         f"Booked {told['old_cost']} USD, priced {told['new_cost']} USD: "
         f"a difference of {told['difference']} USD."
     )
+    shadowed = sum(
+        basis["records"]
+        for basis in told["bases"]
+        if (basis["new_basis"] or "").startswith(("override/", "own/"))
+    )
+    if shadowed and told["basis"] and not told["basis"].startswith(("override/", "own/")):
+        face.note(
+            f"{counted(shadowed, 'record')} priced by what was set or by the own file, which win "
+            "over every source."
+        )
     if not told["applied"]:
         if changed:
             face.note("Nothing was booked; --apply --reason WHY books the difference.")
