@@ -63,6 +63,29 @@ def test_a_mistake_in_a_price_file_ends_the_start_before_there_is_a_ledger(tmp_p
     assert list(tmp_path.rglob("*.db")) == []
 
 
+def test_a_context_without_a_price_of_its_own_is_said_to_cost_the_usual(tmp_path: Path) -> None:
+    asked = ("calc-cost", "--model", "openai/gpt-4o", "--input-tokens", "1000000", "--context")
+    batch = heard(tmp_path, *asked, "processing=batch")
+    assert (batch.stdout.splitlines()[-1], batch.stderr) == ("Total 1.25 USD", "")
+    typo = heard(tmp_path, *asked, "processing=bacth")
+    assert typo.stdout.splitlines()[-1] == "Total 2.50 USD"
+    assert typo.stderr == (
+        "There is no price of its own for processing=bacth: this is that without it.\n"
+    )
+
+
+def test_hired_seconds_are_a_unit_as_in_a_price_file(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("prices: [{model: hired, units: {gpu_second: 0.0005}}]")
+    environ = clean_environ(tmp_path) | {"BUDGET_PRICES": str(file)}
+    asked = ["calc-cost", "--model", "hired", "--unit", "gpu_second=90"]
+    said = subprocess.run(
+        [*COMMAND, *asked], capture_output=True, text=True, env=environ, check=True
+    )
+    # 90 s at 0.0005 USD.
+    assert said.stdout.splitlines()[-1] == "Total 0.045 USD"
+
+
 def test_how_the_name_was_read_is_said(tmp_path: Path) -> None:
     said = heard(tmp_path, "calc-cost", "--model", "azure/gpt-4o-2024-08-06")
     first, second, *_ = said.stdout.splitlines()

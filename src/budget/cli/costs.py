@@ -8,6 +8,7 @@ from budget.cli import exits
 from budget.cli.books import calculate
 from budget.cli.dates import instant
 from budget.cli.face import Face
+from budget.cli.price_words import usual_instead
 from budget.cli.tables import Column, Row, show
 from budget.domain.errors import InvalidInput
 from budget.domain.shapes import CalculationShape
@@ -84,6 +85,9 @@ def calc_cost(
         face.print_json(told)
     else:
         _show(face, told)
+        usual = usual_instead(ask.get("price_context", {}), told["price_context"])
+        if usual is not None:
+            face.note(usual)
     return exits.OK
 
 
@@ -91,6 +95,8 @@ def _parse_unit(word: str) -> tuple[str, int]:
     name, equals, number = word.partition("=")
     if not equals or not number.isdecimal() or not number.isascii():
         raise InvalidInput("unit", f"{word[:80]!r} is not a unit and a count, such as searches=2.")
+    if name.strip() in ("gpu_second", "second"):  # as in a file of prices
+        return "milliseconds", 1_000 * int(number)
     return name.strip(), int(number)
 
 

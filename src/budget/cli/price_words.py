@@ -153,6 +153,15 @@ def full_name(told: Mapping[str, Any]) -> str:
     return name if told["price_context"] is None else f"{name} {told['price_context']}"
 
 
+def usual_instead(asked: Mapping[str, str], told: str | None) -> str | None:
+    """A sentence where the price that was found is not of all of the context asked for."""
+    have = set((told or "").split(","))
+    missed = [f"{name}={value}" for name, value in asked.items() if f"{name}={value}" not in have]
+    if not missed:
+        return None
+    return f"There is no price of its own for {', '.join(missed)}: this is that without it."
+
+
 def update_row(told: PriceUpdateShape) -> Row:
     """A change of a price as a row of `UPDATES`."""
     waits = told["status"] == "quarantined"

@@ -21,6 +21,7 @@ from budget.cli.price_words import (
     pairs,
     rate_rows,
     token_cells,
+    usual_instead,
     when,
 )
 from budget.cli.tables import Column, Row, show
@@ -172,6 +173,9 @@ def show_price(
         face.print_json(told)
         return exits.OK
     _show_price(face, told)
+    usual = usual_instead(ask.get("price_context", {}), told["price_context"])
+    if usual is not None:
+        face.note(usual)
     if waiting:
         changes = ", ".join(
             f"{one['kind'].replace('_', ' ')} {one['new_price']} instead of {one['old_price']}"
