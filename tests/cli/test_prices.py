@@ -314,7 +314,11 @@ SET = ("set", "m", "--reason", "r", "--output", "1")
         ([*SET], 2, "input: is required"),
         ([*SET, "--input", "1", "--unit", "searches"], 2, "as searches=0.01"),
         ([*SET, "--input", "1", "--unit", "smells=1"], 2, "units.smells: is not a unit"),
-        ([*SET, "--input", "1", "--from", "tomorrow"], 2, "starts_at: "),
+        (
+            [*SET, "--input", "1", "--from", "tomorrow"],
+            2,
+            "--from: must be a day, or a time with its offset",
+        ),
         ([*SET, "--input", "1", "--to", "2020-01-01"], 2, "ends_at: must be after the start"),
     ],
 )

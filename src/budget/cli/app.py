@@ -43,6 +43,13 @@ _PRICES: Final = (
 )
 
 
+_OPTIONS: Final = {
+    "starts_at": "--from", "since": "--from", "until": "--to", "at": "--at",
+    "reason": "--reason",
+}  # fmt: skip
+"""Options that have another name than the field of the API which they fill."""
+
+
 def make_app() -> App:
     """The command line; its help is plain text where nobody looks at colours."""
     app = App(
@@ -124,7 +131,7 @@ def run(tokens: Sequence[str]) -> int:
         _complain(f"{_sentence(error)} See `{_how(error)} --help`.")
         return exits.USAGE
     except BudgetError as error:
-        _complain(_one_line(error.detail))
+        _complain(_as_typed(_one_line(error.detail)))
         return exits.exit_code(error)
     except BrokenPipeError:
         # Whoever read our answer had enough of it, as `head` does.
@@ -151,6 +158,17 @@ def _sentence(error: CycloptsError) -> str:
 
 def _how(error: CycloptsError) -> str:
     return " ".join(("budget", *(error.command_chain or ())))
+
+
+def _as_typed(sentence: str) -> str:
+    """An error of a field of the API, under the option that it was typed as."""
+    field, colon, rest = sentence.partition(": ")
+    if field.startswith("price_context."):
+        return f"--context {field.removeprefix('price_context.')}: {rest}"
+    if not colon or field not in _OPTIONS:
+        return sentence
+    told = rest.replace("must be an RFC 3339 time with", "must be a day, or a time with")
+    return f"{_OPTIONS[field]}: {told}"
 
 
 def _one_line(text: str) -> str:
