@@ -34,6 +34,7 @@ class Correction(NamedTuple):
     right: Stated | str
     """The rates, or the name of the model whose prices hold."""
     source: str
+    """The page, or a public repository by owner and name, and what in it."""
     start_us: int | None = None
     end_us: int | None = None
     context: Context = ()
@@ -129,7 +130,7 @@ _PRO_PEAK: Final[tuple[Stated, ...]] = ((1_320_000, 3_960_000, 44_000),)
 _PEAKS_US: Final = _us(2026, 8, 17)
 _V41_US: Final = _us(2026, 9, 10)
 _VERTEX: Final = "https://cloud.google.com/gemini-enterprise-agent-platform/generative-ai/pricing"
-_ALIASES: Final = "https://github.com/promptfoo/promptfoo/pull/9929"
+_ALIASES: Final = "promptfoo/promptfoo, pull request 9929"
 
 CORRECTIONS: Final[tuple[Correction, ...]] = (
     # Before it fell on 10 June 2025, o3's cached input was a quarter of its input as well.
@@ -185,11 +186,11 @@ CORRECTIONS: Final[tuple[Correction, ...]] = (
     # Names that mean another model by now.
     Correction(
         "mistral", ("mistral-large-latest",), ((2_000_000, 6_000_000, None),),
-        "mistral-large-2512", "https://github.com/simonw/llm-prices/pull/63", _us(2025, 12, 2),
+        "mistral-large-2512", "simonw/llm-prices, pull request 63", _us(2025, 12, 2),
     ),
     Correction(
         "mistral", ("ministral-3b-latest",), ((40_000, 40_000, None),),
-        "ministral-3b-2512", "https://github.com/simonw/llm-prices/pull/63", _us(2025, 12, 2),
+        "ministral-3b-2512", "simonw/llm-prices, pull request 63", _us(2025, 12, 2),
     ),
     Correction(
         "mistral", ("mistral-medium",), ((400_000, 2_000_000, 40_000),),

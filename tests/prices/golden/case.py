@@ -20,7 +20,8 @@ class Source(NamedTuple):
     url: str
     seen: str
     told_by: str = ""
-    """Who says that the page says so, where the page itself could not be read."""
+    """Who says that the page says so, where the page itself could not be read: an address, or a
+    public repository by owner and name, and what in it."""
 
 
 class Case(NamedTuple):

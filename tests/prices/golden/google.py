@@ -6,7 +6,7 @@ from tests.prices.golden.case import BATCH, Case, Source, used
 
 PRICING: Final = Source(
     "Gemini Developer API pricing", "https://ai.google.dev/gemini-api/docs/pricing", "2026-10-07",
-    "https://github.com/api-evangelist/gemini/blob/main/plans/gemini-plans-pricing.yml",
+    "api-evangelist/gemini, plans/gemini-plans-pricing.yml",
 )  # fmt: skip
 
 CASES: Final = (

@@ -5,10 +5,10 @@ from typing import Final
 from tests.prices.golden.case import BATCH, FLEX, PRIORITY, Case, Source, used
 
 PAGE: Final = "https://developers.openai.com/api/docs/pricing"
-LITELLM: Final = "https://github.com/BerriAI/litellm (its map of 1.110.2, which names the page)"
+LITELLM: Final = "BerriAI/litellm (its map of 1.110.2, which names the page)"
 GPT_4O: Final = Source(
     "Pricing", PAGE, "2026-05-27",
-    "https://github.com/CommitBrief/commitbrief/wiki/Provider-OpenAI",
+    "CommitBrief/commitbrief, wiki Provider-OpenAI",
 )  # fmt: skip
 GPT_4O_BATCH: Final = Source(
     "Pricing", PAGE, "2026-06", "https://chatgptpricing-akr.pages.dev/api-pricing"
@@ -39,11 +39,11 @@ GPT_56_CUT: Final = Source(
 )  # fmt: skip
 GPT_61: Final = Source(
     "GPT-6.1 Sol", "https://developers.openai.com/api/docs/models/gpt-6.1-sol", "2026-09-30",
-    "https://github.com/amine123max/Codex-Manager/releases/tag/0.4.7",
+    "amine123max/Codex-Manager, release 0.4.7",
 )  # fmt: skip
 O3: Final = Source(
     "o3", "https://platform.openai.com/docs/models/o3", "2025-04-17",
-    "https://github.com/RooCodeInc/Roo-Code/pull/2691",
+    "RooCodeInc/Roo-Code, pull request 2691",
 )  # fmt: skip
 AZURE: Final = Source(
     "Azure OpenAI Service pricing",

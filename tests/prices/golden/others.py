@@ -11,7 +11,7 @@ XAI_420: Final = Source(
 )
 XAI_CODE: Final = Source(
     "Grok Code Fast 1", "https://docs.x.ai/docs/models/grok-code-fast-1", "2026-05",
-    "https://github.com/RooCodeInc/Roo-Code-Docs/pull/320",
+    "RooCodeInc/Roo-Code-Docs, pull request 320",
 )  # fmt: skip
 DEEPSEEK: Final = Source(
     "Models & Pricing", "https://api-docs.deepseek.com/quick_start/pricing", "2026-11-15"
@@ -36,11 +36,11 @@ MAGISTRAL: Final = Source(
 )
 MEDIUM: Final = Source(
     "Mistral Medium 3.5", "https://docs.mistral.ai/models/model-cards/mistral-medium-3-5-26-04",
-    "2026-05", "https://github.com/braintrustdata/braintrust-proxy/issues/802",
+    "2026-05", "braintrustdata/braintrust-proxy, issue 802",
 )  # fmt: skip
 MISTRAL: Final = Source(
     "API pricing", "https://mistral.ai/pricing/api", "2026-06-17",
-    "https://github.com/simonw/llm-prices/pull/63",
+    "simonw/llm-prices, pull request 63",
 )  # fmt: skip
 COHERE: Final = Source(
     "Cohere pricing", "https://cohere.com/pricing", "2026-11-11",
@@ -55,7 +55,7 @@ PERPLEXITY: Final = Source(
 )  # fmt: skip
 KIMI: Final = Source(
     "Kimi K3 pricing", "https://platform.kimi.ai/docs/pricing/chat-k3", "2026-07-18",
-    "https://github.com/getagentseal/codeburn/pull/709",
+    "getagentseal/codeburn, pull request 709",
 )  # fmt: skip
 KIMI_31: Final = Source(
     "Pricing", "https://platform.kimi.ai/docs/pricing/chat.md", "2026-11",
@@ -63,11 +63,11 @@ KIMI_31: Final = Source(
 )  # fmt: skip
 ZAI: Final = Source(
     "Pricing", "https://docs.z.ai/guides/overview/pricing", "2026-08-20",
-    "https://github.com/VladoIvankovic/Codeep/releases/tag/v2.20.0",
+    "VladoIvankovic/Codeep, release v2.20.0",
 )  # fmt: skip
 MINIMAX: Final = Source(
     "Pay as you go", "https://platform.minimax.io/docs/guides/pricing-paygo", "2026-04-21",
-    "https://github.com/getagentseal/codeburn/pull/118",
+    "getagentseal/codeburn, pull request 118",
 )  # fmt: skip
 MINIMAX_M3: Final = Source(
     "Pay as you go", "https://platform.minimax.io/docs/guides/pricing-paygo", "2026-09-11",
@@ -78,7 +78,7 @@ FIREWORKS: Final = Source(
 )
 GROQ: Final = Source(
     "Supported Models", "https://console.groq.com/docs/models", "2026-06",
-    "https://github.com/braintrustdata/braintrust-proxy/issues/925",
+    "braintrustdata/braintrust-proxy, issue 925",
 )  # fmt: skip
 GROQ_LLAMA: Final = Source(
     "On-demand pricing", "https://groq.com/pricing", "2026-05",
@@ -86,7 +86,7 @@ GROQ_LLAMA: Final = Source(
 )  # fmt: skip
 TOGETHER: Final = Source(
     "Serverless models", "https://docs.together.ai/docs/serverless/models", "2026-05",
-    "https://github.com/braintrustdata/braintrust-proxy/issues/566",
+    "braintrustdata/braintrust-proxy, issue 566",
 )  # fmt: skip
 OPENROUTER_OPUS: Final = Source(
     "Claude Opus 5 (Fast)", "https://openrouter.ai/anthropic/claude-opus-5-fast-20260723", "2026-10"
