@@ -51,6 +51,23 @@ def test_a_file_of_prices_is_tried_and_then_applied(used: Say, own: str) -> None
     assert used("verify").code == 0
 
 
+def test_a_book_that_is_named_wins_over_what_was_set_and_a_basis_does_not(
+    used: Say, own: str
+) -> None:
+    used("prices", "set", "house-large", "--input", "5", "--output", "9", "--from", "2026-01-01",
+         "--reason", "r")  # fmt: skip
+    asked = ("prices", "rerate", "--from", "2026-01-01", "--to", "2026-01-03")
+    # Half a million tokens at 5 USD, and by the file at 1 USD.
+    assert used(*asked, "--json").json["new_cost"] == "7.50"
+    by_file = used(*asked, "--book", own)
+    assert "priced 5.50 USD" in by_file.out
+    assert "win over every source" not in by_file.err
+    basis = used("prices", "show", "gpt-4o", "--json").json["basis"]
+    by_basis = used(*asked, "--basis", basis)
+    assert "priced 7.50 USD" in by_basis.out
+    assert "1 record priced by what was set or by the own file" in by_basis.err
+
+
 def test_a_part_of_the_past_is_re_rated(used: Say) -> None:
     told = used("prices", "rerate", "--from", "2026-01-02", "--to", "2026-01-03", "--json").json
     assert (told["examined"], told["unpriced"]) == (2, 1)

@@ -296,7 +296,7 @@ def _period_row(told: Mapping[str, Any]) -> Row:
             told["price_context"] or "",
             *cells,
             told["source"],
-            told["reason"] or "",
+            "; ".join(filter(None, ("replaced" if told["replaced"] else "", told["reason"]))),
         )
     )
 

@@ -91,6 +91,8 @@ def rerate(
         face.print_json(told)
     else:
         _show(face, told)
+        if basis is not None:
+            _note_own(face, told)
     return exits.FAILED if told["failed"] else exits.OK
 
 
@@ -128,16 +130,6 @@ def _show(face: Face, told: ReratingShape) -> None:
         f"Booked {told['old_cost']} USD, priced {told['new_cost']} USD: "
         f"a difference of {told['difference']} USD."
     )
-    shadowed = sum(
-        basis["records"]
-        for basis in told["bases"]
-        if (basis["new_basis"] or "").startswith(("override/", "own/"))
-    )
-    if shadowed and told["basis"] and not told["basis"].startswith(("override/", "own/")):
-        face.note(
-            f"{counted(shadowed, 'record')} priced by what was set or by the own file, which win "
-            "over every source."
-        )
     if not told["applied"]:
         if changed:
             face.note("Nothing was booked; --apply --reason WHY books the difference.")
@@ -149,6 +141,20 @@ def _show(face: Face, told: ReratingShape) -> None:
         face.print(f"{failure['usage_id']}: {failure['detail']}")
     if told["failed"]:
         face.print(f"{counted(told['failed'], 'record')} could not be re-rated.")
+
+
+def _note_own(face: Face, told: ReratingShape) -> None:
+    """Say where what the operator says won over the snapshot that was named."""
+    own = sum(
+        one["records"]
+        for one in told["bases"]
+        if (one["new_basis"] or "").startswith(("override/", "own/"))
+    )
+    if own:
+        face.note(
+            f"{counted(own, 'record')} priced by what was set or by the own file, which win over "
+            "every source."
+        )
 
 
 def _model_row(model: Any) -> Row:

@@ -61,7 +61,8 @@ class PricePeriod(NamedTuple):
 
     `kind` is `override`, `own`, `listed` (what the source in force says) or `closed` (what it said
     before, or is kept in spite of it); `daily_us` are the two times of a UTC day between which it
-    holds. Of periods that overlap the first in the list holds.
+    holds. It is shown for the time in which it does hold, in two parts where another stands
+    between; one that was replaced for all of its time is shown with that, `replaced`.
     """
 
     provider: str
@@ -75,6 +76,7 @@ class PricePeriod(NamedTuple):
     kind: str
     id: str | None = None
     reason: str | None = None
+    replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,8 @@ class PriceShape(TypedDict):
 class PricePeriodShape(TypedDict):
     """A price from `starts_at` until `ends_at`; `daily` are two times of day in UTC.
 
-    `effective_date` and `end_date` are the same under Tekton's names.
+    `replaced`: others hold in all of that time. `effective_date` and `end_date` are the same under
+    Tekton's names.
     """
 
     id: str | None
@@ -103,6 +104,7 @@ class PricePeriodShape(TypedDict):
     basis: str | None
     kind: str
     reason: str | None
+    replaced: bool
     effective_date: str | None
     end_date: str | None
 

@@ -130,6 +130,12 @@ def test_a_mistake_is_put_right_for_its_own_time_and_for_what_was_booked(
     assert nanos(books, "a") == nanos(books, "a", to_rfc3339(start + HOUR)) == 1 * USD
     told = books.rerate(since=to_rfc3339(start), apply=True, reason="the typo")
     assert (told.changed, told.new_nanos) == (1, 10_000_000)
+    mended, typo, listed = books.price_history("groq", "a")
+    assert (mended.from_us, mended.until_us, mended.replaced) == (start, None, False)
+    # What was wrong is told with its time, though it counts no more.
+    assert (typo.from_us, typo.until_us, typo.replaced) == (start, start + 2 * HOUR, True)
+    assert typo.reason == "a typo"
+    assert (listed.kind, listed.until_us) == ("listed", start)
     # A price for a while leaves the one that goes on, which holds again after it.
     until = clock.now_us + HOUR
     books.set_price(**GROQ_A, input="0.5", ends_at=to_rfc3339(until))
@@ -144,6 +150,50 @@ def test_a_planned_price_stays_when_another_is_set(books: Budget, clock: Clock) 
     made = books.set_price(**GROQ_A, input="2", starts_at=to_rfc3339(clock.now_us - HOUR // 2))
     assert made.until_us == later
     assert nanos(books, "a", to_rfc3339(later)) == 3 * USD
+
+
+def test_an_end_that_is_asked_for_is_not_cut_where_a_planned_price_starts(
+    books: Budget, clock: Clock
+) -> None:
+    now = clock.now_us
+    books.set_price(**GROQ_A, input="3", starts_at=to_rfc3339(now + DAY))
+    made = books.set_price(**GROQ_A, input="2", ends_at=to_rfc3339(now + 2 * DAY))
+    assert made.until_us == now + 2 * DAY
+    at = [now, now + DAY, now + 2 * DAY]
+    assert [nanos(books, "a", to_rfc3339(us)) for us in at] == [2 * USD, 2 * USD, 3 * USD]
+    told = [one for one in books.price_history("groq", "a") if one.kind == "override"]
+    assert [(one.from_us, one.until_us) for one in told] == [
+        (now + 2 * DAY, None), (now, now + 2 * DAY),
+    ]  # fmt: skip
+
+
+def test_a_price_for_a_while_parts_what_holds_before_and_after_it(
+    books: Budget, clock: Clock
+) -> None:
+    now = clock.now_us
+    books.set_price(**GROQ_A, input="3")
+    books.set_price(
+        **GROQ_A, input="2", starts_at=to_rfc3339(now + HOUR), ends_at=to_rfc3339(now + DAY)
+    )
+    told = [one for one in books.price_history("groq", "a") if one.kind == "override"]
+    assert [(one.from_us, one.until_us, one.rates and one.rates.input) for one in told] == [
+        (now + DAY, None, 3_000_000), (now + HOUR, now + DAY, 2_000_000),
+        (now, now + HOUR, 3_000_000),
+    ]  # fmt: skip
+
+
+def test_where_a_price_that_is_set_holds_in_contexts_theirs_end(
+    sqlite_books: Budget, clock: Clock
+) -> None:
+    made = sqlite_books.set_price(
+        provider="openai", model="gpt-4o", input="2", output="8", reason="contract"
+    )
+    batch = [
+        one for one in sqlite_books.price_history("openai", "gpt-4o")
+        if one.context == "processing=batch"
+    ]  # fmt: skip
+    assert batch
+    assert all((one.until_us or 0) <= (made.from_us or 0) or one.replaced for one in batch)
 
 
 @pytest.mark.parametrize("price", [".00", ".5", " .5"])

@@ -100,6 +100,7 @@ def price_period(answer: PricePeriod) -> PricePeriodShape:
         "basis": None if answer.rates is None else answer.rates.basis,
         "kind": answer.kind,
         "reason": answer.reason,
+        "replaced": answer.replaced,
         "effective_date": _instant(answer.from_us),
         "end_date": _instant(answer.until_us),
     }

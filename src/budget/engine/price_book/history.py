@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from budget.domain.answers_prices import PricePeriod
 from budget.domain.errors import NotFound
 from budget.engine.price_book.reports import OWN, check_name
-from budget.engine.price_book.shelf import OVERRIDE, Overridden, Shelved
+from budget.engine.price_book.shelf import OVERRIDE, Overridden, Shelved, rank
 from budget.prices.book import ALWAYS_US, Piece, Schedule, Scheduled
 from budget.prices.combined import Trusted, context_of, context_text, key_of
 from budget.prices.verification import source_of
@@ -32,7 +32,8 @@ def history(books: "Books", provider: str, model: str) -> list[PricePeriod]:
     shelved = books.shelf.load()
     seller = shelved.combined.provider_id(provider.strip()) or provider.strip().lower()
     name = model.strip().lower()
-    periods = [*_overridden(shelved, seller, name), *_own_file(shelved, seller, name)]
+    layers = [_overridden(shelved, seller, name), _own_file(shelved, seller, name)]
+    periods = [period for layer in layers for period in layer]
     for source in shelved.combined.sources:
         said = list(_said(source, seller, name))
         if said:
@@ -40,19 +41,58 @@ def history(books: "Books", provider: str, model: str) -> list[PricePeriod]:
             break
     if not periods:
         raise NotFound("price", model, f"No price of {model!r} from {provider!r} is known.")
-    return sorted(periods, key=_newest, reverse=True)
+    return sorted(_holding(periods), key=_newest, reverse=True)
+
+
+def _holding(periods: list[PricePeriod]) -> Iterator[PricePeriod]:
+    """The periods, those that win first, for the times in which no own price holds instead."""
+    taken: list[tuple[set[tuple[str, str]], int, int]] = []
+    for period in periods:
+        context = set(context_of(period.context))
+        span = _span(period)
+        left = [span]
+        for told, from_us, until_us in taken:
+            if told <= context:
+                left = [part for one in left for part in _without(one, from_us, until_us)]
+        for starts_us, ends_us in left:
+            yield period._replace(
+                from_us=None if starts_us == ALWAYS_US[0] else starts_us,
+                until_us=None if ends_us == ALWAYS_US[1] else ends_us,
+            )
+        if not left:
+            yield period._replace(replaced=True)
+        if period.kind in (OVERRIDE, OWN) and period.daily_us is None:
+            taken.append((context, *span))
+
+
+def _span(period: PricePeriod) -> tuple[int, int]:
+    return (
+        ALWAYS_US[0] if period.from_us is None else period.from_us,
+        ALWAYS_US[1] if period.until_us is None else period.until_us,
+    )
+
+
+def _without(span: tuple[int, int], from_us: int, until_us: int) -> Iterator[tuple[int, int]]:
+    """What of a span lies outside of another."""
+    if span[0] < min(span[1], from_us):
+        yield span[0], min(span[1], from_us)
+    if max(span[0], until_us) < span[1]:
+        yield max(span[0], until_us), span[1]
 
 
 def _newest(period: PricePeriod) -> tuple[bool, int, int]:
-    own = period.kind in (OVERRIDE, OWN)
-    starts_us = ALWAYS_US[0] if period.from_us is None else period.from_us
-    return own, starts_us, ALWAYS_US[1] if period.until_us is None else period.until_us
+    return period.kind in (OVERRIDE, OWN), *_span(period)
 
 
 def _overridden(shelved: Shelved, provider: str, model: str) -> Iterator[PricePeriod]:
-    for one in shelved.stored.overrides:
-        replaced_at_once = one.from_us is not None and one.from_us == one.until_us
-        if one.model == model and one.provider in (None, provider) and not replaced_at_once:
+    """What was set, those that win first: by provider, then as the shelf ranks them."""
+    ranked = sorted(
+        shelved.stored.overrides, key=lambda one: (one.provider is not None, *rank(one)),
+        reverse=True,
+    )  # fmt: skip
+    for one in ranked:
+        never_held = one.from_us is not None and one.from_us == one.until_us
+        if one.model == model and one.provider in (None, provider) and not never_held:
             yield PricePeriod(
                 one.provider or provider, model, one.context, one.from_us, one.until_us, None,
                 one.rates, OVERRIDE, OVERRIDE, one.override_id, one.reason,

@@ -36,7 +36,6 @@ from budget.engine.price_book.shelf import OVERRIDE
 from budget.prices.book import MAX_NAME_CHARS, Piece, Schedule
 from budget.prices.changes import steps
 from budget.prices.combined import Combined, context_of, context_text
-from budget.prices.schedules import ALWAYS_US
 from budget.storage.schema import price_overrides
 
 if TYPE_CHECKING:
@@ -142,25 +141,25 @@ def _set(
 
 
 def _make_room(batch: Batch, made: PriceOverride) -> PriceOverride:
-    """End those that hold in its span and not beyond; it ends itself where a planned one starts.
+    """End those that would go on in its span; without an end of its own it has that of the next
+    planned one.
 
-    One that goes on beyond it stays as it is, and holds again after it: of two the later set wins.
+    What has ended keeps its end, and what goes on beyond it holds again after it: of two that hold
+    at an instant the one that was set later counts, so neither is in its way.
     """
     assert made.from_us is not None
-    others = [
-        other
-        for other in _others(batch, made)
-        if other.until_us is None or other.until_us > max(made.from_us, other.from_us or 0)
-    ]
-    until_us = made.until_us
+    now_us, until_us = batch.now_us, made.until_us
+    others = [one for one in _others(batch, made) if one.until_us is None or one.until_us > now_us]
+    if until_us is None:
+        planned = [one.from_us for one in others if one.from_us is not None]
+        until_us = min((us for us in planned if us > max(made.from_us, now_us)), default=None)
     for other in others:
-        if (other.from_us or 0) > max(made.from_us, batch.now_us):
-            until_us = min(other.from_us or 0, until_us or ALWAYS_US[1])
-    for other in others:
-        ends_us = max(made.from_us, other.from_us or 0)
-        planned = until_us is not None and ends_us >= until_us
-        beyond = until_us is not None and (other.until_us is None or other.until_us > until_us)
-        if not planned and not beyond:
+        from_us = other.from_us or 0
+        ends_us = made.from_us if from_us < made.from_us else max(from_us, now_us)
+        in_its_span = until_us is None or (
+            ends_us < until_us and other.until_us is not None and other.until_us <= until_us
+        )
+        if in_its_span and (other.until_us is None or ends_us < other.until_us):
             price_rows.end_override(batch.unit, other.override_id, ends_us)
     return replace(made, until_us=until_us)
 

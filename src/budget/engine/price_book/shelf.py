@@ -234,7 +234,7 @@ class Overridden(NamedTuple):
             return None
         last = max(one.override_id for one in overrides)
         entries = {
-            name: tuple(_entry(one) for one in sorted(held, key=_rank, reverse=True))
+            name: tuple(_entry(one) for one in sorted(held, key=rank, reverse=True))
             for name, held in names.items()
         }
         return cls(f"{OVERRIDE}/{len(overrides)}/{last[-12:]}", entries)
@@ -245,7 +245,7 @@ class Overridden(NamedTuple):
         return found
 
 
-def _rank(override: PriceOverride) -> tuple[int, int, str]:
+def rank(override: PriceOverride) -> tuple[int, int, str]:
     """The most exact context counts, and of two in one context the one that was set later."""
     return len(context_of(override.context)), override.created_us, override.override_id
 
