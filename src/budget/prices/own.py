@@ -15,8 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from budget.domain.errors import InvalidInput
-from budget.domain.pricing import MAX_RATE_PICO, MAX_TIERS, Rate, Rates, validated_rates
-from budget.domain.usage import MAX_TOKENS, OTHER_UNITS, UNITS
+from budget.domain.pricing import Rates
 from budget.prices.book import (
     Context,
     OwnEntry,
@@ -40,24 +39,17 @@ from budget.prices.own_fields import (
 )
 from budget.prices.own_files import Entry, read_document
 from budget.prices.own_models import own_deployments, own_models
+from budget.prices.stated import KINDS, MTOK_PLACES, pico, stated_rates
 
-PICO_PLACES: Final = 12
-MTOK_PLACES: Final = 6
 MAX_PERCENT: Final = 100
 MIN_PERCENT: Final = -1_000
 
-_KINDS: Final = (
-    "input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning",
-)  # fmt: skip
-_PRICE_FIELDS: Final = ("provider", "model", *_KINDS, "request", "units", "from", "context")
+_PRICE_FIELDS: Final = ("provider", "model", *KINDS, "request", "units", "from", "context")
 _DISCOUNT_FIELDS: Final = (
     "provider", "model", "percent", "fixed", "context", "from", "until",
 )  # fmt: skip
-_SECONDS: Final = ("gpu_second", "second")
-"""Spellings of `milliseconds`, priced by the thousand."""
-_PLAIN: Final = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,40}))?")
-_PERCENT: Final = re.compile(r"(-?)([0-9]{1,4}(?:\.[0-9]{1,6})?)%")
 _COUNT: Final = re.compile(r"[0-9]{1,13}")
+_PERCENT: Final = re.compile(r"(-?)([0-9]{1,4}(?:\.[0-9]{1,6})?)%")
 
 
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
@@ -178,72 +170,23 @@ def _over_time(context: Context, dated: Mapping[int | None, Rates]) -> OwnEntry:
 
 
 def _rates(entry: Entry) -> Rates:
-    """What the entry's units cost. Free is an explicit 0, but hired hardware has no tokens."""
-    kinds: dict[str, Any] = {
-        kind: _rate(entry.fields[kind], f"{entry.place}, {kind}", MTOK_PLACES)
-        for kind in _KINDS
-        if entry.fields.get(kind) is not None
-    }
-    request = entry.fields.get("request")
-    request_pico = 0 if request is None else _pico(request, f"{entry.place}, request", PICO_PLACES)
-    units = _units(entry)
-    by_the_token = bool(kinds) or (request is None and not units)
-    by_the_token |= any(unit not in OTHER_UNITS for unit, _ in units)
-    for kind in ("input", "output"):
-        if kind not in kinds and by_the_token:
-            raise wrong(entry, kind, 'is required; write "0" where it is free.')
-    rates = Rates(kinds.pop("input", 0), kinds.pop("output", 0), request=request_pico, units=units)
-    return validated_rates(rates._replace(**kinds), f"{entry.place}, ")
+    """What the entry's units cost."""
+    units = {name: _counted(value) for name, value in mapping_in(entry, "units").items()}
+    kinds = {name: _counted(value) for name, value in entry.fields.items()}
+    return stated_rates({**kinds, "units": units}, f"{entry.place}, ")
 
 
-def _units(entry: Entry) -> tuple[tuple[str, Rate], ...]:
-    given = mapping_in(entry, "units")
-    rates: dict[str, Rate] = {}
-    for name, value in given.items():
-        field = f"{entry.place}, units.{name[:80]}"
-        if name not in UNITS and name not in _SECONDS:
-            raise InvalidInput(field, "is not a unit.", (*UNITS, *_SECONDS))
-        if value is None:
-            continue
-        unit = "milliseconds" if name in _SECONDS else name
-        if unit in rates:
-            raise InvalidInput(field, "prices milliseconds once more; leave one out.")
-        rates[unit] = _rate(value, field, PICO_PLACES - 3 if name in _SECONDS else PICO_PLACES)
-    return tuple(sorted(rates.items()))
-
-
-def _rate(value: object, field: str, places: int) -> Rate:
-    """A price or tiers of it."""
+def _counted(value: object) -> object:
+    """A price as it is, or tiers with the counts that they begin at as whole numbers."""
     if not isinstance(value, list):
-        return _pico(value, field, places)
-    if not 0 < len(value) <= MAX_TIERS:
-        raise InvalidInput(field, f"must have 1 to {MAX_TIERS} tiers.")
-    tiers: list[tuple[int, int]] = []
+        return value
+    tiers = []
     for tier in value:
-        if not isinstance(tier, list) or len(tier) != 2:
-            raise InvalidInput(field, 'must be tiers such as [[0, "1.25"], [200001, "2.5"]].')
-        start, price = tier
-        if not isinstance(start, str) or not _COUNT.fullmatch(start) or int(start) > MAX_TOKENS:
-            raise InvalidInput(field, "each tier must begin with a whole number of input tokens.")
-        tiers.append((int(start), _pico(price, field, places)))
-    starts = [start for start, _ in tiers]
-    if starts[0] != 0 or starts != sorted(set(starts)):
-        raise InvalidInput(field, "tiers must ascend, the first from 0.")
-    return tuple(tiers)
-
-
-def _pico(value: object, field: str, places: int) -> int:
-    """A price in USD as a whole number of pico-USD: as many decimals as places, exactly."""
-    if not isinstance(value, str) or not (found := _PLAIN.fullmatch(value)):
-        raise InvalidInput(field, 'must be a price in USD of 0 or more, such as "2.50".')
-    decimals = (found[2] or "").rstrip("0")
-    if len(decimals) > places:
-        raise InvalidInput(field, f"must have at most {places} decimals.")
-    pico = int(found[1] + decimals.ljust(places, "0"))
-    if pico > MAX_RATE_PICO:
-        most = MAX_RATE_PICO // 10**places
-        raise InvalidInput(field, f"must be at most {most} USD.")
-    return pico
+        is_text = isinstance(tier, list) and tier and isinstance(tier[0], str)
+        if is_text and _COUNT.fullmatch(tier[0]):
+            tier = [int(tier[0]), *tier[1:]]
+        tiers.append(tier)
+    return tiers
 
 
 # --- Discounts -----------------------------------------------------------------------------------
@@ -274,7 +217,7 @@ def _discount(entry: Entry, source: PriceSource | None) -> Discount:
     if discount.until_us <= discount.from_us:
         raise wrong(entry, "until", "must be after from.")
     if fixed is not None:
-        return discount._replace(off_pico=_pico(fixed, f"{entry.place}, fixed", MTOK_PLACES))
+        return discount._replace(off_pico=pico(fixed, f"{entry.place}, fixed", MTOK_PLACES))
     return discount._replace(kept=1 - _percent(percent, f"{entry.place}, percent") / 100)
 
 

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -20,14 +19,6 @@ from tests.engine.opened import HOUR, Clock, told
 from tests.support.priced import FOUR, Source, nanos, updated
 
 USD = 10**9
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Source:
-    """A source that says the prices of four models."""
-    made = Source(tmp_path / "map.json")
-    made.says(FOUR)
-    return made
 
 
 @pytest.fixture
@@ -319,6 +310,18 @@ def test_a_feed_that_lost_half_its_models_is_held_as_a_whole(
     assert books.current_price("c", provider="groq").flags == ("dropped",)
     with pytest.raises(Conflict, match="nothing waits"):
         books.accept_price(report.basis, reason="again")
+
+
+def test_of_several_feeds_held_as_a_whole_the_newest_is_named(
+    books: Budget, clock: Clock, source: Source
+) -> None:
+    updated(books)
+    for price in ("1.1", "1.2", "1.3", "1.4"):
+        clock.move(HOUR)
+        source.says({"a": (price, "2")})
+        newest = updated(books).basis
+        held = {one.source: one.held for one in books.price_sources()}
+        assert held["litellm"] == newest
 
 
 def test_a_feed_held_as_a_whole_may_be_rejected(books: Budget, source: Source) -> None:

@@ -15,18 +15,10 @@ from budget.engine.budget import Budget
 from budget.engine.price_book.settings import PriceSettings
 from budget.storage import schema
 from tests.engine.opened import DAY, HOUR, Clock, refused, told
-from tests.support.priced import FOUR, Source, nanos, updated
+from tests.support.priced import Source, nanos, updated
 
 USD = 10**9
 GROQ_A: dict[str, Any] = {"provider": "groq", "model": "a", "output": "2", "reason": "contract"}
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Source:
-    """A source that says the prices of four models."""
-    made = Source(tmp_path / "map.json")
-    made.says(FOUR)
-    return made
 
 
 @pytest.fixture

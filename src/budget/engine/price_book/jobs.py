@@ -104,7 +104,7 @@ class PriceJobs:
     def set_price(self, **ask: Unpack[PriceAsk]) -> Job[PriceOverride]:
         """Set the price of a model, from now or a date on, over what every source says.
 
-        The one that was set before ends where this one starts.
+        Of two that hold at an instant the one that was set later counts.
         """
         return price_overrides.setting(self.books, ask, self.caller)
 

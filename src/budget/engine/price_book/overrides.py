@@ -7,7 +7,6 @@ put right for its own time too. Not here: the operator's file (`prices.own`).
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
@@ -15,8 +14,7 @@ from sqlalchemy import select
 from budget.domain.answers_prices import PriceOverride, PriceUpdate
 from budget.domain.attributes import parse_value
 from budget.domain.errors import Conflict, InvalidInput, KeyReused, NotFound
-from budget.domain.pricing import MAX_RATE_PICO, MAX_TIERS, Rate, Rates, validated_rates
-from budget.domain.usage import MAX_TOKENS, OTHER_UNITS, UNITS
+from budget.domain.pricing import Rates
 from budget.domain.windows import parse_rfc3339, to_rfc3339
 from budget.engine.asks import Caller, PriceAsk
 from budget.engine.batch import Batch
@@ -36,21 +34,15 @@ from budget.engine.price_book.shelf import OVERRIDE
 from budget.prices.book import MAX_NAME_CHARS, Piece, Schedule
 from budget.prices.changes import steps
 from budget.prices.combined import Combined, context_of, context_text
+from budget.prices.stated import stated_rates
 from budget.storage.schema import price_overrides
 
 if TYPE_CHECKING:
     from budget.engine.books import Books
 
-PICO_PLACES: Final = 12
-MTOK_PLACES: Final = 6
-MAX_DIGITS: Final = 60
 ACT: Final = "set_price"
 
-_EXACT: Final = Context(prec=MAX_DIGITS)
 _FIELDS: Final = frozenset(PriceAsk.__annotations__)
-_KINDS: Final = (
-    "input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning",
-)  # fmt: skip
 _UNWRITABLE: Final = re.compile(r"[,=]")
 
 
@@ -102,7 +94,7 @@ def _parsed(ask: Mapping[str, Any], caller: Caller, now_us: int) -> PriceOverrid
     if until_us is not None and until_us <= (from_us or now_us):
         raise InvalidInput("ends_at", "must be after the start.")
     override_id = new_id("price")
-    rates = _rates(ask)._replace(
+    rates = stated_rates(ask)._replace(
         provider=provider or "", model=model, basis=f"{OVERRIDE}/{override_id}", context=context
     )
     return PriceOverride(
@@ -286,78 +278,3 @@ def _name(ask: Mapping[str, Any], field: str) -> str | None:
 def _instant(ask: Mapping[str, Any], field: str) -> int | None:
     value = ask.get(field)
     return None if value is None else parse_rfc3339(value, field)
-
-
-def _rates(ask: Mapping[str, Any]) -> Rates:
-    kinds: dict[str, Any] = {
-        kind: _rate(ask[kind], kind, MTOK_PLACES)
-        for kind in _KINDS
-        if ask.get(kind) is not None
-    }  # fmt: skip
-    request = ask.get("request")
-    units = _units(ask.get("units"))
-    by_the_token = bool(kinds) or (request is None and not units)
-    by_the_token |= any(unit not in OTHER_UNITS for unit, _ in units)
-    for kind in ("input", "output"):
-        if kind not in kinds and by_the_token:
-            raise InvalidInput(kind, 'is required, in USD per million; write "0" where it is free.')
-    request_pico = 0 if request is None else _pico(request, "request", PICO_PLACES)
-    rates = Rates(kinds.pop("input", 0), kinds.pop("output", 0), request=request_pico, units=units)
-    return validated_rates(rates._replace(**kinds), "")
-
-
-def _units(given: object) -> tuple[tuple[str, Rate], ...]:
-    if given is None:
-        return ()
-    if not isinstance(given, Mapping):
-        raise InvalidInput("units", "must be an object of unit: price.")
-    rates = {}
-    for name, value in given.items():
-        field = f"units.{str(name)[:80]}"
-        if name not in UNITS:
-            raise InvalidInput(field, "is not a unit.", UNITS)
-        if value is not None:
-            rates[name] = _rate(value, field, PICO_PLACES)
-    return tuple(sorted(rates.items()))
-
-
-def _rate(value: object, field: str, places: int) -> Rate:
-    """A price or tiers of it."""
-    if not isinstance(value, list | tuple):
-        return _pico(value, field, places)
-    if not 0 < len(value) <= MAX_TIERS:
-        raise InvalidInput(field, f"must have 1 to {MAX_TIERS} tiers.")
-    tiers: list[tuple[int, int]] = []
-    for tier in value:
-        if not isinstance(tier, list | tuple) or len(tier) != 2:
-            raise InvalidInput(field, 'must be tiers such as [[0, "1.25"], [200001, "2.5"]].')
-        start, price = tier
-        if type(start) is not int or not 0 <= start <= MAX_TOKENS:
-            raise InvalidInput(field, "each tier must begin with a whole number of input tokens.")
-        tiers.append((start, _pico(price, field, places)))
-    starts = [start for start, _ in tiers]
-    if starts[0] != 0 or starts != sorted(set(starts)):
-        raise InvalidInput(field, "tiers must ascend, the first from 0.")
-    return tuple(tiers)
-
-
-def _pico(value: object, field: str, places: int) -> int:
-    """A price in USD as a whole number of pico-USD: as many decimals as places, exactly."""
-    wrong = InvalidInput(field, 'must be a price in USD of 0 or more, such as "2.50".')
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise wrong
-    if str(value).lstrip().startswith("."):  # a shell makes it of $2.00
-        raise InvalidInput(field, 'must begin with a digit, such as "0.50"; write "0" for free.')
-    try:
-        usd = Decimal(str(value).strip() if len(str(value)) <= MAX_DIGITS else "NaN")
-    except (InvalidOperation, ValueError):
-        raise wrong from None
-    most = Decimal(MAX_RATE_PICO).scaleb(-places)
-    if not usd.is_finite() or usd < 0:
-        raise wrong
-    if usd > most:
-        raise InvalidInput(field, f"must be at most {most} USD.")
-    digits = usd.normalize(_EXACT)
-    if -int(digits.as_tuple().exponent) > places:
-        raise InvalidInput(field, f"must have at most {places} decimals.")
-    return int(digits.scaleb(places, _EXACT))

@@ -273,9 +273,9 @@ def sources(books: "Books") -> list[PriceSourceView]:
         }
         held: dict[str, str] = dict(
             connection.execute(
-                select(table.c.source, func.max(table.c.basis))
+                select(table.c.source, table.c.basis)
                 .where(table.c.status == "quarantined")
-                .group_by(table.c.source)
+                .order_by(table.c.taken_us, table.c.basis)  # the newest of each stays
             ).all()
         )  # fmt: skip
         counts: dict[str, int] = dict(
