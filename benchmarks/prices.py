@@ -16,7 +16,8 @@ from benchmarks.figures import Figure, median_of
 from benchmarks.ledger import sqlite_url
 from budget.domain.pricing import cost_nanos
 from budget.domain.usage import Usage, units_of
-from budget.prices.book import Context, PriceBook, bundled_book
+from budget.prices.book import PriceBook, bundled_book
+from budget.prices.schedules import Context
 
 CALLS: Final = 300_000
 STARTS: Final = 7

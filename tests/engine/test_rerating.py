@@ -15,7 +15,9 @@ from budget.domain.usage import Usage
 from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
 from budget.engine.past import PastRecord
-from budget.prices.book import OwnEntry, Piece, PriceBook, Schedule, Scheduled
+from budget.prices.book import PriceBook
+from budget.prices.layers import OwnEntry
+from budget.prices.schedules import Piece, Schedule, Scheduled
 from tests.engine.opened import (
     DAY,
     HOUR,

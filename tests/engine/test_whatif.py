@@ -10,8 +10,10 @@ from budget.domain.answers_rating import WhatIf
 from budget.domain.errors import NotFound
 from budget.domain.pricing import Rates
 from budget.engine.budget import Budget as Books
-from budget.prices.book import OwnEntry, Piece, PriceBook, Schedule
+from budget.prices.book import PriceBook
+from budget.prices.layers import OwnEntry
 from budget.prices.listings import Capabilities
+from budget.prices.schedules import Piece, Schedule
 from tests.engine.opened import DAY, MILLI, Clock, allocated, refused, told, us
 from tests.engine.test_rerating import Own
 

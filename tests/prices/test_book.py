@@ -11,17 +11,9 @@ import pytest
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rates
 from budget.prices import book as book_module
-from budget.prices.book import (
-    DAY_US,
-    Context,
-    OwnEntries,
-    OwnEntry,
-    Piece,
-    PriceBook,
-    Schedule,
-    Scheduled,
-    bundled_book,
-)
+from budget.prices.book import PriceBook, bundled_book
+from budget.prices.layers import OwnEntries, OwnEntry
+from budget.prices.schedules import DAY_US, Context, Piece, Schedule, Scheduled
 
 HOUR_US = 3_600_000_000
 NIGHT, DAY, LATER = Rates(1, 1), Rates(2, 2), Rates(3, 3)

@@ -3,10 +3,10 @@
 import pytest
 
 from budget.domain.pricing import Rates
-from budget.prices.book import DAY_US, Piece, Schedule
 from budget.prices.changes import ModelChange, changes, listings, lost_half, steps
 from budget.prices.combined import Key
 from budget.prices.listings import Listed
+from budget.prices.schedules import DAY_US, Piece, Schedule
 
 NOW = 1_000 * DAY_US
 KEY: Key = ("openai", "m", "")

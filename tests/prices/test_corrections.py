@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from budget.domain.pricing import Rates, validated_rates
-from budget.prices.book import DAY_US, Piece, PriceBook, Schedule, Scheduled, bundled_book
+from budget.prices.book import PriceBook, bundled_book
 from budget.prices.bundled import bundled_prices
 from budget.prices.corrections import CORRECTIONS, LEFT_OUT, Correction, corrected
+from budget.prices.schedules import DAY_US, Piece, Schedule, Scheduled
 
 
 def us(*when: int) -> int:

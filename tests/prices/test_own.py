@@ -14,9 +14,10 @@ from budget.domain.errors import InvalidInput
 from budget.domain.pricing import MAX_RATE_PICO, Rates
 from budget.engine.budget import Budget
 from budget.prices import own_files
-from budget.prices.book import Context, Piece, PriceBook, Schedule
+from budget.prices.book import PriceBook
 from budget.prices.discounts import Discount, discounted_rates
 from budget.prices.own import book_with, read_own
+from budget.prices.schedules import Context, Piece, Schedule
 from tests.support.command import ROOT
 from tests.support.markdown import blocks
 

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budget.domain.pricing import Rates
-from budget.prices.book import Context, OwnEntry, Piece, PriceBook, Schedule, bundled_book
+from budget.prices.book import PriceBook, bundled_book
+from budget.prices.layers import OwnEntry
 from budget.prices.resolutions import why_unpriced
+from budget.prices.schedules import Context, Piece, Schedule
 
 AT_US = int(datetime(2026, 11, 25, tzinfo=UTC).timestamp()) * 1_000_000
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from budget.domain.pricing import Rates
-from budget.prices.book import Context, Piece, PriceBook, Schedule
+from budget.prices.book import PriceBook
 from budget.prices.combined import Closed, Combined, Key, Trusted, context_of, context_text
 from budget.prices.listings import Feed, Listed
+from budget.prices.schedules import Context, Piece, Schedule
 from budget.prices.sources.listed_source import ListedPrices
 from budget.prices.verification import agree, change_bps, figures_of, status_of
 

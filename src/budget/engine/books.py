@@ -9,7 +9,8 @@ from budget.engine.factors import Factors
 from budget.engine.ledger import Ledger
 from budget.engine.price_book.settings import PriceSettings
 from budget.engine.price_book.shelf import PriceShelf
-from budget.prices.book import OwnPrices, PriceBook
+from budget.prices.book import PriceBook
+from budget.prices.layers import OwnPrices
 from budget.storage.database import Database, open_database
 
 

@@ -18,7 +18,8 @@ from budget.domain.money import MAX_TOKENS, parse_count, parse_usd
 from budget.domain.usage import UNITS, Units, Usage, consistent, units_of
 from budget.domain.windows import parse_rfc3339
 from budget.engine.asks import Caller
-from budget.prices.book import CONTEXT_NAMES, Context, PriceBook
+from budget.prices.book import PriceBook
+from budget.prices.schedules import CONTEXT_NAMES, Context
 from budget.prices.tiers import TierOf, tier_of
 
 MAX_METADATA_BYTES: Final = 4096

@@ -18,8 +18,8 @@ from budget.domain.usage import Usage
 from budget.domain.windows import parse_rfc3339
 from budget.engine import rows
 from budget.engine.snapshots import snapshot
-from budget.prices.book import Context
 from budget.prices.combined import context_of
+from budget.prices.schedules import Context
 from budget.storage import schema
 from budget.storage.database import Database
 

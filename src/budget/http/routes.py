@@ -28,7 +28,7 @@ from budget.engine.policies import PolicyAsk
 from budget.http import handlers, prices
 from budget.http.calls import Handler, act, act_of_key
 from budget.http.queries import Parameter, count, flag, text
-from budget.prices.book import CONTEXT_NAMES
+from budget.prices.schedules import CONTEXT_NAMES
 
 Scope = Literal["open", "read", "spend", "admin"]
 """The right a route needs: `open` none, not even a key; `admin` is for who manages budgets."""

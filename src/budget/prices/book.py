@@ -11,8 +11,6 @@ from budget.domain.pricing import Rates
 from budget.prices.capabilities import Describing, described
 from budget.prices.layers import (
     Overrides,
-    OwnEntries,
-    OwnEntry,
     OwnPrices,
     always,
     in_order,
@@ -24,21 +22,12 @@ from budget.prices.resolutions import Resolution
 from budget.prices.resolving import Resolver
 from budget.prices.schedules import (
     ALWAYS_US,
-    CONTEXT_NAMES,
     DAY_US,
     Context,
-    Piece,
     PriceSource,
-    Schedule,
     Scheduled,
 )
 from budget.prices.tiers import Tiering, TierOf, tier_of, tier_table
-
-__all__ = (
-    "ALWAYS_US", "CONTEXT_NAMES", "DAY_US", "Context", "Overrides", "OwnEntries", "OwnEntry",
-    "OwnPrices", "Piece", "PriceBook", "PriceSource", "Resolution", "Schedule", "Scheduled",
-    "bundled_book",
-)  # fmt: skip
 
 MAX_CACHED_NAMES: Final = 10_000
 MAX_NAME_CHARS: Final = 256

@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 from budget.domain.pricing import Rate, Rates, rate_at
 from budget.domain.usage import CACHE_UNITS, INPUT_UNITS, OUTPUT_UNITS
-from budget.prices.book import DAY_US, Piece, Schedule
 from budget.prices.combined import Key, context_text
 from budget.prices.listings import Listed
+from budget.prices.schedules import DAY_US, Piece, Schedule
 from budget.prices.verification import change_bps
 
 MAX_TIMES: Final = 10

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from budget.domain.pricing import Rates
-from budget.prices.book import ALWAYS_US, Context, PriceSource, Scheduled
+from budget.prices.schedules import ALWAYS_US, Context, PriceSource, Scheduled
 
 FAR_US: Final = 4_102_444_800_000_000
 """The year 2100: what a schedule says then tells whose it is."""

@@ -16,18 +16,10 @@ from typing import Any, Final, NamedTuple
 
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rates
-from budget.prices.book import (
-    Context,
-    OwnEntry,
-    Piece,
-    PriceBook,
-    PriceSource,
-    Schedule,
-    Scheduled,
-    bundled_book,
-)
+from budget.prices.book import PriceBook, bundled_book
 from budget.prices.deployments import Deployments
 from budget.prices.discounts import Discount, Discounted
+from budget.prices.layers import OwnEntry
 from budget.prices.listings import Capabilities
 from budget.prices.own_fields import (
     check_fields,
@@ -39,6 +31,7 @@ from budget.prices.own_fields import (
 )
 from budget.prices.own_files import Entry, read_document
 from budget.prices.own_models import own_deployments, own_models
+from budget.prices.schedules import Context, Piece, PriceSource, Schedule, Scheduled
 from budget.prices.stated import KINDS, MTOK_PLACES, pico, stated_rates
 
 MAX_PERCENT: Final = 100

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from budget.domain.usage import Usage, units_of
-from budget.prices.book import Context
+from budget.prices.schedules import Context
 
 NOW: Final = "2026-11-25T12:00"
 """A Wednesday, out of everybody's peak hours."""

@@ -11,7 +11,7 @@ from genai_prices.data import providers
 
 from budget.domain.pricing import cost_nanos
 from budget.domain.usage import Usage
-from budget.prices.book import Context, PriceBook, Schedule
+from budget.prices.book import PriceBook
 from budget.prices.bundled import (
     bundled_prices,
     bundled_snapshot,
@@ -20,6 +20,7 @@ from budget.prices.bundled import (
     schedule_of,
 )
 from budget.prices.listings import Capabilities, Feed, Listed
+from budget.prices.schedules import Context, Schedule
 from budget.prices.sources.adapter import BadFeed
 from budget.prices.sources.genai_prices import ADAPTER, bundled_feed, price_source
 from tests.support.feeds import GENAI_PRICES, dumped

@@ -3,7 +3,8 @@
 import pytest
 
 from budget.domain.pricing import Rates
-from budget.prices.book import Context, PriceBook
+from budget.prices.book import PriceBook
+from budget.prices.schedules import Context
 from budget.prices.sources.listed_source import ListedPrices
 from budget.prices.sources.reading import Reading
 

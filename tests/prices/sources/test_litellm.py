@@ -10,8 +10,8 @@ import pytest
 
 from budget.domain.pricing import Rates, cost_nanos
 from budget.domain.usage import Usage
-from budget.prices.book import Context
 from budget.prices.listings import Capabilities, Feed
+from budget.prices.schedules import Context
 from budget.prices.sources.litellm import ADAPTER, installed_map
 from tests.support.feeds import LITELLM, dumped
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from budget.prices.book import Schedule
 from budget.prices.listings import Feed
+from budget.prices.schedules import Schedule
 from budget.prices.sources.adapter import BadFeed
 from budget.prices.sources.llm_prices import ADAPTER
 from tests.support.feeds import LLM_PRICES, LLM_PRICES_VENDOR, dumped

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from budget.domain.pricing import Rates
-from budget.prices.book import Context
 from budget.prices.listings import Capabilities, Feed
+from budget.prices.schedules import Context
 from budget.prices.sources.models_dev import ADAPTER
 from tests.support.feeds import MODELS_DEV, dumped
 

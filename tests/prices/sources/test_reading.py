@@ -5,8 +5,8 @@ import hashlib
 import pytest
 
 from budget.domain.pricing import Rates
-from budget.prices.book import Piece
 from budget.prices.listings import Capabilities, Listed, Skipped
+from budget.prices.schedules import Piece
 from budget.prices.sources.adapter import BadFeed
 from budget.prices.sources.parsing import Odd
 from budget.prices.sources.reading import MAX_MODELS, MAX_SKIPPED, Reading

@@ -23,6 +23,3 @@ class Told(NamedTuple):
     service_tier: str | None = None
     speed: str | None = None
     inference_geo: str | None = None
-
-
-NOTHING = Told()

@@ -10,8 +10,8 @@ from budget.domain.answers_prices import PricePeriod
 from budget.domain.errors import NotFound
 from budget.engine.price_book.reports import OWN, check_name
 from budget.engine.price_book.shelf import OVERRIDE, Overridden, Shelved, rank
-from budget.prices.book import ALWAYS_US, Piece, Schedule, Scheduled
 from budget.prices.combined import Trusted, context_of, context_text, key_of
+from budget.prices.schedules import ALWAYS_US, Piece, Schedule, Scheduled
 from budget.prices.verification import source_of
 
 if TYPE_CHECKING:

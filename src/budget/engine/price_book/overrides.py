@@ -31,9 +31,10 @@ from budget.engine.pages import is_storable
 from budget.engine.price_book import rows as price_rows
 from budget.engine.price_book.acts import check_manages, do
 from budget.engine.price_book.shelf import OVERRIDE
-from budget.prices.book import MAX_NAME_CHARS, Piece, Schedule
+from budget.prices.book import MAX_NAME_CHARS
 from budget.prices.changes import steps
 from budget.prices.combined import Combined, context_of, context_text
+from budget.prices.schedules import Piece, Schedule
 from budget.prices.stated import stated_rates
 from budget.storage.schema import price_overrides
 

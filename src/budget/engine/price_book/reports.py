@@ -29,15 +29,11 @@ from budget.engine.price_book.settings import INSTALLED, KNOWN, is_url
 from budget.engine.price_book.shelf import OVERRIDE, PriceShelf, Shelved
 from budget.engine.price_book.snapshots import read_snapshot
 from budget.engine.snapshots import snapshot
-from budget.prices.book import (
-    ALWAYS_US,
-    MAX_NAME_CHARS,
-    Context,
-    PriceBook,
-)
+from budget.prices.book import MAX_NAME_CHARS, PriceBook
 from budget.prices.combined import Combined, Trusted
 from budget.prices.guard import read_url
 from budget.prices.resolutions import why_unpriced
+from budget.prices.schedules import ALWAYS_US, Context
 from budget.prices.trust import MAIN
 from budget.prices.verification import figures_of, source_of, status_of
 from budget.storage.schema import price_snapshots, price_updates

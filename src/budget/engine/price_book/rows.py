@@ -15,8 +15,8 @@ from budget.domain.answers_prices import PriceOverride, PriceUpdate
 from budget.domain.pricing import decode_rates, encode_rates
 from budget.engine import catalogue_rows
 from budget.engine.batch import Batch
-from budget.prices.book import Piece, Schedule
 from budget.prices.combined import Key
+from budget.prices.schedules import Piece, Schedule
 from budget.storage.schema import (
     closed_prices,
     price_overrides,

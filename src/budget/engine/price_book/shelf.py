@@ -26,17 +26,10 @@ from budget.engine.price_book.snapshots import (
     read_snapshot,
 )
 from budget.engine.snapshots import snapshot
-from budget.prices.book import (
-    Context,
-    OwnEntry,
-    OwnPrices,
-    Piece,
-    PriceBook,
-    PriceSource,
-    Schedule,
-    Scheduled,
-)
+from budget.prices.book import PriceBook
 from budget.prices.combined import Closed, Combined, Key, Trusted, context_of
+from budget.prices.layers import OwnEntry, OwnPrices
+from budget.prices.schedules import Context, Piece, PriceSource, Schedule, Scheduled
 from budget.prices.trust import MAIN
 from budget.storage.database import Database
 

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 from budget.domain.errors import BudgetError
 from budget.engine.price_book.rows import Snapshot
-from budget.prices.book import Context, PriceSource, Scheduled
 from budget.prices.listings import Capabilities
+from budget.prices.schedules import Context, PriceSource, Scheduled
 from budget.prices.trust import MAIN
 
 log = logging.getLogger("budget.prices")

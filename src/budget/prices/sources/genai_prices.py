@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from budget.domain.errors import InvalidInput
-from budget.prices.book import CONTEXT_NAMES
 from budget.prices.bundled import (
     SOURCE,
     BundledPrices,
@@ -20,6 +19,7 @@ from budget.prices.bundled import (
     schedule_of,
 )
 from budget.prices.listings import Capabilities, Feed
+from budget.prices.schedules import CONTEXT_NAMES
 from budget.prices.sources.adapter import BadFeed, Format
 from budget.prices.sources.parsing import Odd, count_of, items, mapping, name_of, read_json
 from budget.prices.sources.reading import Reading

@@ -6,8 +6,8 @@ is believed. It keeps the feed's own tuples, so that a book over a feed costs an
 
 from collections.abc import Iterator
 
-from budget.prices.book import Context, Schedule, Scheduled
 from budget.prices.listings import Feed, Listed
+from budget.prices.schedules import Context, Schedule, Scheduled
 
 
 class ListedPrices:

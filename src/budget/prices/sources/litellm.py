@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from budget.prices.book import Context
 from budget.prices.listings import Capabilities, Feed
+from budget.prices.schedules import Context
 from budget.prices.sources.adapter import BadFeed, Format
 from budget.prices.sources.litellm_prices import rates_by_context
 from budget.prices.sources.parsing import (

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from budget.domain.pricing import Rate, Rates
 from budget.domain.usage import CACHE_UNITS, INPUT_UNITS, OTHER_UNITS, OUTPUT_UNITS
-from budget.prices.book import Context
+from budget.prices.schedules import Context
 from budget.prices.sources.parsing import (
     TWICE,
     Odd,

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from budget.domain.pricing import Rates
-from budget.prices.book import Piece
 from budget.prices.listings import Feed
+from budget.prices.schedules import Piece
 from budget.prices.sources.adapter import BadFeed, Format
 from budget.prices.sources.parsing import (
     PER_MTOK,

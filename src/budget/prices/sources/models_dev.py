@@ -7,8 +7,8 @@ a model has no `tiers`. Not here: what `status` and dates of release say; they a
 from typing import Any, Final
 
 from budget.domain.pricing import Rate, Rates
-from budget.prices.book import Context
 from budget.prices.listings import Capabilities, Feed
+from budget.prices.schedules import Context
 from budget.prices.sources.adapter import BadFeed, Format
 from budget.prices.sources.parsing import (
     PER_MTOK,

@@ -8,8 +8,8 @@ from typing import Final
 
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rates, validated_rates
-from budget.prices.book import Context, Piece
 from budget.prices.listings import Capabilities, Feed, Listed, Skipped
+from budget.prices.schedules import Context, Piece
 from budget.prices.sources.adapter import BadFeed
 from budget.prices.sources.parsing import Odd
 
