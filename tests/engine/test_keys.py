@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from budget.domain.errors import InvalidInput, Unauthorized, Unavailable
 from budget.engine import key_file, keys
+from budget.engine.asks import Caller
 from budget.engine.jobs import Books
 from budget.engine.keys import KEY_PATTERN, Keyring, KeyRow, make_key, read_key
 from budget.engine.settings import Settings, parse_port
@@ -113,10 +114,10 @@ def presented(text: str) -> keys.Presented:
 def test_the_right_secret_is_believed_with_what_its_scopes_allow() -> None:
     key = make_key()
     admin = keys.believe(presented(key.text), KeyRow(key.secret_hash, "admin", None))
-    assert admin.caller == (key.key_id, True, 10)
+    assert admin.caller == Caller(key.key_id)
     assert admin.allows("spend")
     spender = keys.believe(presented(key.text), KeyRow(key.secret_hash, "read spend", None))
-    assert spender.caller == (key.key_id, False, 5)
+    assert spender.caller == Caller(key.key_id, manage=False, max_priority=5)
     assert spender.allows("spend")
     assert not spender.allows("admin")
 

@@ -80,8 +80,8 @@ def test_a_key_with_fewer_rights_is_let_in_only_where_they_suffice(shared: Runni
     keys.add_key(shared.books, reader, name="reader", scopes="read")
     assert ask(shared, X_API_Key=reader.text).status_code == 200
     for method, path, right in (
-        ("POST", "/allocations", "spend"), ("POST", "/budgets", "admin"),
-        ("DELETE", "/policies/p", "admin"),
+        ("POST", "/allocations", "spend"), ("POST", "/budgets", "manage"),
+        ("DELETE", "/policies/p", "manage"),
     ):  # fmt: skip
         answer = httpx2.request(
             method, f"{shared.url}/api/v1{path}", headers={"X-API-Key": reader.text},

@@ -110,6 +110,6 @@ def test_bad_input_is_refused_by_name_and_books_nothing(used: Running) -> None:
     assert used.written() == before
 
 
-def test_only_an_admin_reaches_the_act_that_books() -> None:
+def test_only_who_manages_reaches_the_act_that_books() -> None:
     (scope,) = {route.scope for route in ROUTES if route.path.endswith("/rerate")}
-    assert scope == "admin"
+    assert scope == "manage"

@@ -7,13 +7,19 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypedDict
 
+from budget.domain.rights import UNBOUND, Bound
+
 
 class Caller(NamedTuple):
-    """Who acts: the id of an API key (or `local`), and whether it may do what `manage` keys may."""
+    """Who acts: the id of an API key (or `local`), and whether it may do what `manage` keys may.
+
+    One that is `bound` spends with these attributes and sees nothing of others (`domain.rights`).
+    """
 
     actor: str
     manage: bool = True
     max_priority: int = 10
+    bound: Bound = UNBOUND
 
 
 LOCAL: Final = Caller("local")

@@ -7,9 +7,9 @@ only. Not here: what each act does (`budgets`, `policies`, `top_ups`).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
-from budget.domain.budgets import Budget, Policy, TopUp
+from budget.domain.budgets import Budget, Policy
 from budget.domain.errors import Conflict, Forbidden, KeyReused, NotFound
 from budget.domain.windows import to_rfc3339
 from budget.engine import catalogue_rows
@@ -17,7 +17,7 @@ from budget.engine.asks import Caller
 from budget.engine.batch import Batch
 from budget.engine.fields import parse_idempotency_key, request_hash
 
-T = TypeVar("T", Budget, Policy, TopUp)
+T = TypeVar("T")
 
 
 class Request(NamedTuple):
@@ -40,11 +40,15 @@ def once(
     request: Request,
     act: Callable[[Batch], tuple[T, str]],
     present: Callable[[Batch, str], T],
+    *,
+    catalogue: bool = True,
 ) -> Callable[[Batch], T]:
     """A change that runs `act` unless its key was used before: then `present` tells what that made.
 
     `act` answers with the id that `present` needs. One that changes nothing takes no key. A replay
-    tells of things as they are now, but for limits, which are those answered then.
+    tells of things as they are now, but for limits, which are those answered then; it is the same
+    value (a dataclass or a named tuple) with `replayed` true. Without `catalogue` no budget, policy
+    or top-up changes, and no process need load them anew.
     """
 
     def change(batch: Batch) -> T:
@@ -61,7 +65,8 @@ def once(
                 return _as_answered(present(batch, ref), at_us)
         answer, ref = act(batch)
         if batch.changes.entries:
-            catalogue_rows.count_up(batch.unit)
+            if catalogue:
+                catalogue_rows.count_up(batch.unit)
             if request.key is not None:
                 batch.keys[name] = (request.request_hash, ref, batch.now_us)
                 batch.changes.keys.append((*name, request.request_hash, ref, batch.now_us))
@@ -74,11 +79,13 @@ def once(
 def _as_answered(made: T, at_us: int) -> T:
     """What an earlier command made, with the limits of its time."""
     if isinstance(made, Policy):
-        made = replace(made, limit=made.limit_at(at_us))
-    elif isinstance(made, Budget):
+        return cast("T", replace(made, limit=made.limit_at(at_us), replayed=True))
+    if isinstance(made, Budget):
         policies = tuple(replace(p, limit=p.limit_at(at_us)) for p in made.policies)
-        made = replace(made, policies=policies)
-    return replace(made, replayed=True)
+        return cast("T", replace(made, policies=policies, replayed=True))
+    if isinstance(made, tuple):
+        return cast("T", cast("Any", made)._replace(replayed=True))
+    return cast("T", replace(cast("Any", made), replayed=True))
 
 
 def find_budget(batch: Batch, budget_id: str) -> Budget:

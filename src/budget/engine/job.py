@@ -1,4 +1,4 @@
-"""A job: one thing to do, not yet done.
+"""A job: one thing to do, not yet done; and who makes jobs, on behalf of whom.
 
 Not here: which there are (`jobs`), and how they run (`budget`).
 """
@@ -6,6 +6,8 @@ Not here: which there are (`jobs`), and how they run (`budget`).
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from budget.engine.asks import LOCAL, Caller
+from budget.engine.books import Books
 from budget.engine.commands import Command
 from budget.engine.ledger import CatalogueChange
 
@@ -34,3 +36,11 @@ class Job(Generic[T]):
         self.read = read
         self.finish = finish
         self.prepare = prepare
+
+
+class Maker:
+    """Makes jobs on open books, on behalf of a caller; rooms add the methods that they know."""
+
+    def __init__(self, books: Books, caller: Caller = LOCAL) -> None:
+        self.books = books
+        self.caller = caller

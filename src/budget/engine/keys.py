@@ -124,7 +124,7 @@ def believe(presented: Presented, row: KeyRow | None) -> Key:
     if row is None or not matches or row.revoked_us is not None:
         raise unauthorized()
     scopes = frozenset(row.scopes.split())
-    manages = ADMIN in scopes
+    manages = ADMIN in scopes or "manage" in scopes
     return Key(Caller(presented.key_id, manage=manages, max_priority=10 if manages else 5), scopes)
 
 

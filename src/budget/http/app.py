@@ -22,7 +22,8 @@ from budget.http.auth import Gate
 from budget.http.calls import Call, Service
 from budget.http.problems import Reply
 from budget.http.queries import parse_attributes, parse_query
-from budget.http.routes import NESTED, ROUTES, Route, check_routes
+from budget.http.route import Route, check_routes
+from budget.http.routes import NESTED, ROUTES
 
 MAX_HEADER_BYTES: Final = 16 * 1024
 _QUICKLY_PARSED_BYTES: Final = 64 * 1024

@@ -2,8 +2,9 @@
 
 Instants are microseconds since 1970 (UTC), money is nano-USD, ids of people's things are text.
 Entries and usage records are never updated or deleted: triggers of the first migration see to it.
-Not here: the tables of prices and of estimates (`price_tables`, `estimate_tables`, named here
-too), how tables come to be (`migrations`), who reads and writes them (`unit`, `queries`).
+Not here: the tables of prices, of estimates, of keys and of what people are told (`price_tables`,
+`estimate_tables`, `key_tables`, `notice_tables`, named here too), how tables come to be
+(`migrations`), who reads and writes them (`unit`).
 """
 
 from sqlalchemy import CheckConstraint, Column, Index, Integer, UniqueConstraint, text
@@ -22,6 +23,15 @@ from budget.storage.columns import (
     words,
 )
 from budget.storage.estimate_tables import calibration_state, calibrations
+from budget.storage.key_tables import api_keys, login_links, sessions
+from budget.storage.notice_tables import (
+    alerts,
+    blocks,
+    channels,
+    deliveries,
+    settings,
+    top_up_requests,
+)
 from budget.storage.price_tables import (
     closed_prices,
     price_overrides,
@@ -32,11 +42,19 @@ from budget.storage.price_tables import (
 )
 
 __all__ = [
-    "BIG", "MAX_AMOUNT", "WORDS", "alerts", "allocations", "api_keys", "budgets",
-    "calibration_state", "calibrations", "closed_prices", "entries", "heads", "keys", "metadata",
-    "policies", "price_overrides", "price_snapshots", "price_sources", "price_state",
-    "price_updates", "rollups", "series", "state", "top_ups", "usage", "usage_tags", "windows",
+    "AUDITED", "BIG", "MAX_AMOUNT", "WORDS", "alerts", "allocations", "api_keys", "blocks",
+    "budgets", "calibration_state", "calibrations", "channels", "closed_prices", "deliveries",
+    "entries", "heads", "keys", "login_links", "metadata", "policies", "price_overrides",
+    "price_snapshots", "price_sources", "price_state", "price_updates", "rollups", "series",
+    "sessions", "settings", "state", "top_up_requests", "top_ups", "usage", "usage_tags",
+    "windows",
 ]  # fmt: skip
+
+AUDITED = text(
+    "kind NOT IN ('placed', 'recorded', 'settled', 'released', 'extended', 'expired', "
+    "'reported', 'refused', 'alert_raised', 'alert_resolved')"
+)
+"""The entries that the audit log shows: what somebody changed, not what calls did."""
 
 state = table(
     "state",
@@ -281,6 +299,7 @@ entries = table(
     words("detail"),
     Index("ix_entries_backfilled", "id", sqlite_where=text("kind = 'backfilled'"),
           postgresql_where=text("kind = 'backfilled'")),
+    Index("ix_entries_audited", "id", sqlite_where=AUDITED, postgresql_where=AUDITED),
 )  # fmt: skip
 """The journal, which is also the stream of events: one immutable row for each accepted command.
 
@@ -331,29 +350,4 @@ rollups = table(
     whole("unpriced"),
     one_of("grain", "hour", "day"),
     rowid=False,
-)
-
-alerts = table(
-    "alerts",
-    id_column(),
-    words("kind"),
-    words("severity"),
-    words("policy_id"),
-    words("partition"),
-    whole("window_us"),
-    whole("at_us"),
-    words("detail"),
-    one_of("severity", "info", "warning", "error"),
-    UniqueConstraint("policy_id", "partition", "window_us", "kind"),
-    Index(None, "at_us"),
-)
-
-api_keys = table(
-    "api_keys",
-    id_column("key_id"),
-    words("name"),
-    words("secret_hash"),
-    words("scopes"),
-    whole("created_us"),
-    whole("revoked_us", null=True),
 )

@@ -19,9 +19,8 @@ from budget.domain.answers_prices import (
     PriceUpdate,
     PriceView,
 )
-from budget.engine.asks import LOCAL, Caller, PriceAsk
-from budget.engine.books import Books
-from budget.engine.job import Job
+from budget.engine.asks import PriceAsk
+from budget.engine.job import Job, Maker
 from budget.engine.pages import Page
 from budget.engine.price_book import acts as price_acts
 from budget.engine.price_book import decisions as price_decisions
@@ -30,12 +29,8 @@ from budget.engine.price_book import overrides as price_overrides
 from budget.engine.price_book import reports as price_reports
 
 
-class PriceJobs:
+class PriceJobs(Maker):
     """The methods about prices. Raise InvalidInput at once for bad input."""
-
-    def __init__(self, books: Books, caller: Caller = LOCAL) -> None:
-        self.books = books
-        self.caller = caller
 
     # --- Reading ---------------------------------------------------------------------------------
 

@@ -1,0 +1,70 @@
+"""Rights: what a caller that is bound to attributes may spend on and see.
+
+A key bound to `team: search` spends as that team alone, and sees nothing but its calls, its
+budgets and its partitions. Not here: the scopes of keys (`engine.keys`), and which route needs
+which (`http.routes`).
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from budget.domain.attributes import Attributes, Condition, Scope, compared
+from budget.domain.budgets import Budget
+from budget.domain.errors import Forbidden
+
+Bound = Mapping[str, str]
+"""The attributes that a caller is bound to; empty: to none."""
+
+UNBOUND: Final[Bound] = {}
+
+
+def forced(attributes: Attributes, bound: Bound, field: str = "attributes") -> dict[str, str]:
+    """The attributes with those that the caller is bound to; Forbidden if others are given."""
+    for key, value in bound.items():
+        given = attributes.get(key)
+        if given is not None and compared(key, given) != compared(key, value):
+            raise Forbidden(f"{field}.{key}: this key is bound to {value!r}; leave it out.")
+    return dict(sorted({**attributes, **bound}.items()))
+
+
+def covers(bound: Bound, attributes: Attributes) -> bool:
+    """Whether a call with these attributes is one that the caller may see."""
+    return all(
+        (given := attributes.get(key)) is not None and compared(key, given) == compared(key, value)
+        for key, value in bound.items()
+    )
+
+
+def pins(bound: Bound, scope: Scope) -> bool:
+    """Whether a scope matches no call but those that the caller may see."""
+    conditions = {condition.key: condition for condition in scope}
+    return all(_only(conditions.get(key), key, value) for key, value in bound.items())
+
+
+def sees_budget(bound: Bound, budget: Budget) -> bool:
+    """Whether the caller may know of a budget: it is of its attributes alone, or split by them."""
+    conditions = {condition.key: condition for condition in budget.scope}
+    return all(
+        _only(conditions.get(key), key, value)
+        or (key in budget.per and (key not in conditions or conditions[key].matches(value)))
+        for key, value in bound.items()
+    )
+
+
+def sees_partition(bound: Bound, budget: Budget, partition: str) -> bool:
+    """Whether the caller may see one balance of a budget; `partition` is its canonical name."""
+    if not bound:
+        return True
+    conditions = {condition.key: condition for condition in budget.scope}
+    named: dict[str, str | None] = json.loads(partition)
+    return all(
+        _only(conditions.get(key), key, value) or named.get(key) == compared(key, value)
+        for key, value in bound.items()
+    )
+
+
+def _only(condition: Condition | None, key: str, value: str) -> bool:
+    if condition is None or condition.prefixes:
+        return False
+    return {compared(key, one) for one in condition.exact} == {compared(key, value)}

@@ -1,0 +1,68 @@
+"""A route: method, path, the right a key needs, who handles it, what goes in and what comes out.
+
+Not here: which routes there are (`routes`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypedDict
+
+from budget.http.calls import Handler
+from budget.http.queries import Parameter, count, text
+
+Scope = Literal["open", "read", "spend", "manage", "admin", "audit"]
+"""The right that a route needs.
+
+`open` none, not even a key; `read` to see, `spend` to hold and record, `manage` for budgets, prices
+and what people are told, `audit` for the log and the proof of the books, `admin` for keys and
+settings. A key with `admin` has every right.
+"""
+
+SCOPES: Final = ("open", "read", "spend", "manage", "admin", "audit")
+
+V1: Final = "/api/v1"
+
+PAGED: Final[Mapping[str, Parameter]] = {"limit": count, "cursor": text}
+
+
+class Nothing(TypedDict):
+    """No body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One line of the table. `query` of None: any attributes. `fields`: those a body may have."""
+
+    method: str
+    path: str
+    scope: Scope
+    handle: Handler
+    ask: type = Nothing
+    answer: Any = None
+    status: int = 200
+    query: Mapping[str, Parameter] | None = field(default_factory=dict)
+    fields: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fields", frozenset(self.ask.__annotations__))
+
+    @property
+    def doc(self) -> str:
+        """What it does, in the words of the act."""
+        return self.handle.__doc__ or ""
+
+
+def check_routes(routes: Sequence[Route]) -> None:
+    """Fail the start if a route has no right, no words, or a path that is there already."""
+    seen: set[tuple[str, str]] = set()
+    for route in routes:
+        name = f"{route.method} {route.path}"
+        if route.scope not in SCOPES:
+            raise ValueError(f"{name} says not who may call it")
+        if route.scope == "open" and route.path.startswith("/api/"):
+            raise ValueError(f"{name} would be open to everybody")
+        if not route.doc:
+            raise ValueError(f"{name} says not what it does")
+        if (route.method, route.path) in seen:
+            raise ValueError(f"{name} is there twice")
+        seen.add((route.method, route.path))

@@ -1,0 +1,28 @@
+"""Routes: the one table of what the service answers to, a file for each group.
+
+Routing, rights, field names and the API's description are all read from here.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from budget.domain.budgets import POLICY_FIELDS
+from budget.domain.usage import UNITS, Usage
+from budget.http.route import Route
+from budget.http.routes.budgets import BUDGETS
+from budget.http.routes.journal import JOURNAL
+from budget.http.routes.prices import PRICE_ROUTES
+from budget.http.routes.service import SERVICE
+from budget.http.routes.spending import SPENDING
+from budget.prices.schedules import CONTEXT_NAMES
+
+NESTED: Final[Mapping[str, frozenset[str]]] = {
+    "policies": frozenset(POLICY_FIELDS),
+    "replacement": frozenset({*Usage._fields, "cost"}),
+    "units": frozenset(UNITS),
+    "price_context": frozenset(CONTEXT_NAMES),
+}
+"""Objects within a body whose fields are named by us; in other objects the caller names them."""
+
+# The paths that calls wait for come first: they are tried in this order.
+ROUTES: Final[tuple[Route, ...]] = (*SPENDING, *BUDGETS, *PRICE_ROUTES, *JOURNAL, *SERVICE)
