@@ -8,7 +8,7 @@ right (`verify`).
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, literal_column, select
+from sqlalchemy import Connection, RowMapping, Select, literal_column, select
 
 from budget.domain.allocations import Holding
 from budget.domain.answers import Alert, Allocation, Event, UsageRecord
@@ -18,6 +18,7 @@ from budget.domain.windows import parse_rfc3339
 from budget.engine import rows
 from budget.engine.balances import Balances, read_balances, read_budgets, read_policies
 from budget.engine.catalogue_rows import top_up_from_row
+from budget.engine.journal import settled_below
 from budget.engine.pages import Page, check_limit, is_storable, read_page
 from budget.engine.snapshots import snapshot
 from budget.engine.standing import status
@@ -268,28 +269,11 @@ def events(
     if after is not None:
         wanted = wanted.where(table.c.id > cursors.decode(after))
     with snapshot(database) as connection:
-        bound = _settled_below(connection)
+        bound = settled_below(connection)
         if bound is not None:
             wanted = wanted.where(table.c.id < bound)
         found = [Event(*row) for row in connection.execute(wanted)]
     return Page(found, cursors.encode(found[-1].cursor) if found else after)
-
-
-_XMIN: Final[ColumnElement[int]] = literal_column(
-    "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-)
-
-
-def _settled_below(connection: Connection) -> int | None:
-    """The entry id below which nothing can still appear; None when commits come in order of ids.
-
-    PostgreSQL numbers transactions as they begin, and they commit in any order. Those below the
-    snapshot's xmin are over. Earlier epochs, counted by another server, lie below every id of this.
-    """
-    if connection.dialect.name != "postgresql":
-        return None
-    epoch, oldest = connection.execute(select(schema.state.c.epoch, _XMIN)).one()
-    return cursors.pack(epoch, oldest, 0)
 
 
 # --- Rows ----------------------------------------------------------------------------------------
