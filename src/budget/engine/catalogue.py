@@ -8,9 +8,9 @@ stored (`catalogue_rows`).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from budget.domain.attributes import (
     Attributes,
@@ -45,12 +45,20 @@ class Match(NamedTuple):
 class Catalogue:
     """All budgets and policies as of one version, compiled for matching. Immutable in effect.
 
-    `price_version` is that of the price book at the same moment.
+    `price_version` is that of the price book at the same moment, `settings` are what was set then
+    (`live_settings`).
     """
 
-    def __init__(self, version: int, budgets: Iterable[Budget], price_version: int = 0) -> None:
+    def __init__(
+        self,
+        version: int,
+        budgets: Iterable[Budget],
+        price_version: int = 0,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         self.version = version
         self.price_version = price_version
+        self.settings: Mapping[str, Any] = settings or {}
         self.budgets = {budget.budget_id: budget for budget in budgets}
         self.policies = {
             policy.policy_id: policy
@@ -96,6 +104,13 @@ class Catalogue:
         other = copy(self)
         other.version = self.version + 1
         other.price_version = self.price_version + 1
+        return other
+
+    def with_settings(self, settings: Mapping[str, Any]) -> "Catalogue":
+        """The next version, in which these are all that was set."""
+        other = copy(self)
+        other.version = self.version + 1
+        other.settings = settings
         return other
 
     def _file(self, budgets: Iterable[Budget]) -> None:

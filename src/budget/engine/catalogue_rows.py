@@ -42,6 +42,7 @@ _ALL_BUDGETS: Final = select(schema.budgets)
 _ALL_POLICIES: Final = select(schema.policies)
 _ALL_TOP_UPS: Final = select(schema.top_ups)
 _PRICE_VERSION: Final = select(schema.price_state.c.version)
+_ALL_SETTINGS: Final = select(schema.settings.c.name, schema.settings.c.value)
 
 _ADD_BUDGET: Final = insert(schema.budgets)
 _ADD_POLICIES: Final = insert(schema.policies)
@@ -60,13 +61,17 @@ _COUNT_UP: Final = update(schema.state).values(
 
 
 def load_catalogue(unit: Unit, version: int) -> Catalogue:
-    """All budgets and policies, archived ones too, inside the unit's transaction; compiled."""
+    """All budgets and policies, archived ones too, and the settings, inside the unit's transaction;
+    compiled.
+    """
     with _no_collection():
         budgets = unit.execute(_ALL_BUDGETS)
         policies = unit.execute(_ALL_POLICIES)
         top_ups = unit.execute(_ALL_TOP_UPS)
         (price_version,) = unit.execute(_PRICE_VERSION)[0]
-        return Catalogue(version, budgets_from_rows(budgets, policies, top_ups), price_version)
+        settings = {name: msgspec.json.decode(value) for name, value in unit.execute(_ALL_SETTINGS)}
+        compiled = budgets_from_rows(budgets, policies, top_ups)
+        return Catalogue(version, compiled, price_version, settings)
 
 
 @contextmanager
