@@ -15,7 +15,7 @@ from budget.engine.price_book.refresh import PriceRefresh
 from budget.engine.price_book.settings import PriceSettings
 from budget.prices.bundled import bundled_prices, bundled_snapshot
 from tests.engine.opened import Clock
-from tests.prices.test_fetching import Server, answer, raw, serving
+from tests.outbound.test_fetching import Server, answer, raw, serving
 from tests.support.priced import FOUR, litellm_map, nanos, updated
 
 USD = 10**9

@@ -53,8 +53,8 @@ def read_source(row: SourceRow, settings: PriceSettings) -> Reading:
 
 
 def _fetched(row: SourceRow, url: str, settings: PriceSettings) -> Reading:
-    from budget.prices.fetching import Limits, fetch
-    from budget.prices.guard import Allow
+    from budget.outbound.fetching import Limits, fetch
+    from budget.outbound.guard import Allow
     from budget.prices.sources import ADAPTERS
 
     same = row.place == url and row.basis is not None and row.error is None

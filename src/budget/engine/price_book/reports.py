@@ -31,7 +31,7 @@ from budget.engine.price_book.snapshots import read_snapshot
 from budget.engine.snapshots import snapshot
 from budget.prices.book import MAX_NAME_CHARS, PriceBook
 from budget.prices.combined import Combined, Trusted
-from budget.prices.guard import read_url
+from budget.outbound.guard import read_url
 from budget.prices.resolutions import why_unpriced
 from budget.prices.schedules import ALWAYS_US, Context
 from budget.prices.trust import MAIN

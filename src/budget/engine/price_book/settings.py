@@ -75,7 +75,7 @@ def _sources(text: str) -> dict[str, str | None]:
             raise InvalidInput("BUDGET_PRICE_SOURCES", f"names {source} twice; leave one out.")
         found[source] = place.strip() or None
         if is_url(found[source]):
-            from budget.prices.guard import read_url  # not for those who need it not
+            from budget.outbound.guard import read_url  # not for those who need it not
 
             read_url(place.strip(), "BUDGET_PRICE_SOURCES")
     return found
@@ -103,7 +103,7 @@ def _refresh_seconds(text: str) -> int | None:
 def _origins(text: str) -> frozenset[str]:
     origins = frozenset(_parts(text))
     if origins:
-        from budget.prices.guard import Allow
+        from budget.outbound.guard import Allow
 
         try:
             Allow(origins=origins)

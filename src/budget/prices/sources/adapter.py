@@ -1,6 +1,6 @@
 """The adapter: what every source of prices is to the rest of the house.
 
-Not here: how bytes come (`prices.fetching`), and what happens to a feed that is read.
+Not here: how bytes come (`outbound.fetching`), and what happens to a feed that is read.
 """
 
 from collections.abc import Callable

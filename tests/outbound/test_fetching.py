@@ -15,8 +15,8 @@ import pytest
 import trustme
 
 from budget.domain.errors import InvalidInput, Unavailable
-from budget.prices.fetching import Fetched, Limits, fetch
-from budget.prices.guard import Allow
+from budget.outbound.fetching import Fetched, Limits, fetch
+from budget.outbound.guard import Allow
 
 FEED = json.dumps(
     {

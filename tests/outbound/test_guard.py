@@ -12,9 +12,9 @@ import httpcore2
 import pytest
 
 from budget.domain.errors import BudgetError, InvalidInput, Unavailable
-from budget.prices import fetching, guard
-from budget.prices.fetching import Limits, fetch
-from budget.prices.guard import PUBLIC_ONLY, Allow, allowed_addresses, is_public, read_url
+from budget.outbound import connecting, guard
+from budget.outbound.fetching import Limits, fetch
+from budget.outbound.guard import PUBLIC_ONLY, Allow, allowed_addresses, is_public, read_url
 
 # {p} is the port of the listeners, which the tests allow: it is never the reason of a refusal,
 # but where the reason is the port itself.
@@ -370,7 +370,7 @@ def test_a_connection_that_looked_up_again_would_be_rebound(
     def by_name(self: object, host: str, port: int, **_: object) -> httpcore2.NetworkStream:
         return httpcore2.SyncBackend().connect_tcp(rebinding(host, port)[0], port, 1)
 
-    monkeypatch.setattr(fetching._Backend, "connect_tcp", by_name)
+    monkeypatch.setattr(connecting._Backend, "connect_tcp", by_name)
     url = f"https://rebind.example.com:{listeners.port}/"
     assert isinstance(refusal(url, listeners.port, rebinding), Unavailable)
     assert len(listeners.came) == 1
