@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from budget.domain import wire
@@ -24,6 +24,7 @@ from budget.domain.budgets import Budget, Policy, TopUp, parse_policy
 from budget.domain.pricing import flat_rates
 from budget.domain.usage import Usage
 from budget.domain.windows import MAX_US, Window
+from budget.engine.audit.chain import Sealed
 
 DAY_US = 86_400_000_000
 # 2026-03-01T00:00:00Z is 20,513 days after 1970-01-01: 56 years of 365 days, 14 leap days, 59 days.
@@ -521,6 +522,7 @@ class Found:
     usage_records: int = 3
     allocations: int = 2
     balances: int = 1
+    sealed: Sealed = field(default_factory=lambda: Sealed(2, 3, "5f"))
     violations: tuple[tuple[str, str, str], ...] = ()
     count: int = 0
 
@@ -533,6 +535,7 @@ def test_a_verification_is_clean_when_it_counts_no_violation() -> None:
         "usage_records": 3,
         "allocations": 2,
         "balances": 1,
+        "sealed": {"blocks": 2, "entries": 3, "head": "2:5f"},
         "violations": [],
     }
     told = wire.verification(Found(violations=(("I6", "head 1", "is off by 2"),), count=1_001))

@@ -61,7 +61,7 @@ class Books(Protocol):
     def change_policy(self, policy_id: str, asked: Ask) -> PolicyShape:
         """Change fields of a policy."""
 
-    def verify(self, tell: Tell) -> VerificationShape:
+    def verify(self, anchor: str | None, tell: Tell) -> VerificationShape:
         """Recompute the books; `tell` hears (rows done, rows in all), or nothing."""
 
     def rerate(self, asked: Ask, tell: Tell) -> ReratingShape:
@@ -144,12 +144,12 @@ class InProcess:
 
         return wire.policy(self.opened.change_policy(policy_id, **asked))
 
-    def verify(self, tell: Tell) -> VerificationShape:
+    def verify(self, anchor: str | None, tell: Tell) -> VerificationShape:
         """Recompute the books, telling how far it has come."""
         from budget.domain import wire
         from budget.engine.verify import verify
 
-        return wire.verification(verify(self.opened.books.database, progress=tell))
+        return wire.verification(verify(self.opened.books.database, anchor=anchor, progress=tell))
 
     def rerate(self, asked: Ask, tell: Tell) -> ReratingShape:
         """Price usage again."""

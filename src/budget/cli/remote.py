@@ -191,10 +191,13 @@ class Service:
         changed: PolicyShape = self.call("PUT", f"/policies/{quote(policy_id, safe='')}", asked)
         return changed
 
-    def verify(self, tell: object) -> VerificationShape:
+    def verify(self, anchor: str | None, tell: object) -> VerificationShape:
         """Have the service recompute its books; it does not tell how far it has come."""
         del tell
-        found: VerificationShape = self.call("GET", "/verify", timeout_seconds=VERIFY_SECONDS)
+        asked = "" if anchor is None else f"?anchor={quote(anchor, safe='')}"
+        found: VerificationShape = self.call(
+            "GET", f"/verify{asked}", timeout_seconds=VERIFY_SECONDS
+        )
         return found
 
     def rerate(self, asked: Json, tell: object) -> ReratingShape:

@@ -346,6 +346,14 @@ class ViolationShape(TypedDict):
     detail: str
 
 
+class SealedShape(TypedDict):
+    """How much of the journal is sealed; `head` names the last block, to be noted elsewhere."""
+
+    blocks: int
+    entries: int
+    head: str | None
+
+
 class VerificationShape(TypedDict):
     """What was checked and what is wrong; `count` is all violations, of which some are told."""
 
@@ -355,6 +363,7 @@ class VerificationShape(TypedDict):
     usage_records: int
     allocations: int
     balances: int
+    sealed: SealedShape
     violations: list[ViolationShape]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypedDict
 
+from budget.domain.errors import Forbidden
 from budget.domain.rights import UNBOUND, Bound
 
 
@@ -24,6 +25,13 @@ class Caller(NamedTuple):
 
 LOCAL: Final = Caller("local")
 """The caller of the in-process library."""
+
+
+def require_unbound(caller: Caller) -> None:
+    """Forbidden for a caller that is bound to attributes: what it asks for concerns all."""
+    if caller.bound:
+        named = ", ".join(f"{key}={value}" for key, value in caller.bound.items())
+        raise Forbidden(f"This concerns all of the books, and this key is bound to {named}.")
 
 
 class AllocationAsk(TypedDict, total=False):

@@ -35,6 +35,7 @@ from budget.engine import (
     policies,
     reports,
     rerating,
+    sealing,
     top_ups,
     verify,
     whatif,
@@ -49,6 +50,7 @@ from budget.engine.asks import (
     RerateAsk,
     UsageAsk,
     WhatIfAsk,
+    require_unbound,
 )
 from budget.engine.books import Books
 from budget.engine.budgets import BudgetAsk
@@ -290,9 +292,21 @@ class Jobs(PriceJobs):
         """Every balance of the current windows that calls with these attributes meet."""
         return Job(read=lambda: reports.status(self.books.database, attributes, self.books.prices))
 
-    def verify(self) -> Job[Verification]:
-        """Recompute every balance from the entries and hold the books against their invariants."""
-        return Job(read=lambda: verify.verify(self.books.database))
+    def verify(self, *, anchor: str | None = None) -> Job[Verification]:
+        """Recompute every balance from the entries and hold the books against their invariants.
+
+        `anchor` is the `sealed.head` of an earlier time: that block must still be there.
+        """
+        require_unbound(self.caller)
+        return Job(read=lambda: verify.verify(self.books.database, anchor=anchor))
+
+    def seal(self) -> Job[int]:
+        """Seal every entry of the journal that is not sealed yet; how many blocks that made.
+
+        A service does so itself, within a minute.
+        """
+        require_unbound(self.caller)
+        return Job(read=lambda: sealing.seal(self.books, now=True))
 
     # --- History priced again --------------------------------------------------------------------
 

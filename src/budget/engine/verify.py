@@ -1,17 +1,20 @@
 """Verify: the books recomputed from the journal and held against every invariant, on a live
 database.
 
-One snapshot, three passes over what is long (entries with their usage, allocations with their
-entries, usage with its rollups), each in chunks: memory grows with balances and with what is held
-now, not with the past. Not here: the checks themselves (`audit`).
+One snapshot, four passes over what is long (entries with their seals and with their usage,
+allocations with their entries, usage with its rollups), each in chunks: memory grows with balances
+and with what is held now, not with the past. Not here: the checks themselves (`audit`).
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, func, select
 
+from budget.domain.errors import InvalidInput
+from budget.engine.audit.chain import Sealed, check_chain
 from budget.engine.audit.figures import check_figures
 from budget.engine.audit.findings import Findings, Violation, stream
 from budget.engine.audit.history import read_policies
@@ -19,7 +22,7 @@ from budget.engine.audit.lives import Lives
 from budget.engine.audit.matching import Matching
 from budget.engine.audit.replay import Replay, decode_legs
 from budget.engine.audit.rolled import check_rollups
-from budget.engine.audit.seals import check_seals
+from budget.engine.audit.triggers import check_triggers
 from budget.engine.audit.used import Used, check_reversals
 from budget.engine.snapshots import snapshot
 from budget.storage import schema
@@ -31,6 +34,7 @@ Progress = Callable[[int, int], None]
 """Told (rows done, rows in all) every few thousand rows."""
 
 TELL_EVERY: Final = 4000
+_ANCHOR: Final = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Verification:
     usage_records: int
     allocations: int
     balances: int
+    sealed: Sealed
     violations: tuple[Violation, ...]
     count: int
 
@@ -50,12 +55,19 @@ class Verification:
         return not self.count
 
 
-def verify(database: Database, *, progress: Progress | None = None) -> Verification:
-    """Recompute every balance from the entries and hold the books against their invariants."""
+def verify(
+    database: Database, *, anchor: str | None = None, progress: Progress | None = None
+) -> Verification:
+    """Recompute every balance from the entries and hold the books against their invariants.
+
+    `anchor` is what an earlier verification told as `sealed.head`: that block must still be there.
+    """
+    noted = None if anchor is None else parse_anchor(anchor)
     findings = Findings()
     with snapshot(database, sorts=True) as connection:
         tell = _Teller(connection, progress)
-        check_seals(connection, findings)
+        check_triggers(connection, findings)
+        sealed = check_chain(connection, findings, noted)
         policies = read_policies(connection, findings)
         replay = Replay(connection, policies, findings)
         heads = [(head.id, head.policy, head.partition) for head in replay.heads.values()]
@@ -73,9 +85,18 @@ def verify(database: Database, *, progress: Progress | None = None) -> Verificat
         usage_records=used.records,
         allocations=lives.allocations,
         balances=len(replay.heads),
+        sealed=sealed,
         violations=tuple(findings.violations),
         count=findings.count,
     )
+
+
+def parse_anchor(text: object) -> tuple[int, str]:
+    """The number and the hash of a block, written `12:5feb…`; InvalidInput."""
+    found = _ANCHOR.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise InvalidInput("anchor", "must be a block's number and hash, such as 12:5fec….")
+    return int(found[1]), found[2]
 
 
 class _Teller:

@@ -87,6 +87,7 @@ def _serve_on(
     from budget.engine.jobs import Books
     from budget.engine.keys import ensure_admin_key
     from budget.engine.price_book.refresh import PriceRefresh
+    from budget.engine.sealing import Sealer
     from budget.http import logs
 
     logs.configure()
@@ -99,6 +100,7 @@ def _serve_on(
     books = Books.open(settings.target, price_settings=settings.price_settings)
     refresh = PriceRefresh(books)
     learner = Learner(books)
+    sealer = Sealer(books)
     try:
         refresh.start()
         key_path = ensure_admin_key(books, settings.config_dir, settings.target, anew=new_admin_key)
@@ -121,6 +123,7 @@ def _serve_on(
         finally:
             remove_address(settings.target, instance)
     finally:
+        sealer.close()
         learner.close()
         refresh.close()
         books.close()

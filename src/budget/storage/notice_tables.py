@@ -5,7 +5,7 @@ Not here: what raises an alert (`engine.batch`), who is told of it (`engine.noti
 
 from sqlalchemy import Column, Index, UniqueConstraint, text
 
-from budget.storage.columns import BIG, between, flag, id_column, one_of, table, whole, words
+from budget.storage.columns import BIG, between, blob, flag, id_column, one_of, table, whole, words
 
 alerts = table(
     "alerts",
@@ -69,13 +69,19 @@ deliveries = table(
     whole("created_us"),
     whole("done_us", null=True),
     words("answer", null=True),
+    words("digest_id", null=True),
     one_of("status", "pending", "delivered", "dead", "skipped"),
     between("attempts", 0, 1000),
     UniqueConstraint("channel_id", "entry_id"),
     Index("ix_deliveries_due", "due_us", "delivery_id",
           sqlite_where=text("status = 'pending'"), postgresql_where=text("status = 'pending'")),
+    Index("ix_deliveries_created", "channel_id", "created_us", "delivery_id"),
 )  # fmt: skip
-"""The outbox: what each channel is still to be told, was told, and could not be told."""
+"""The outbox: what each channel is still to be told, was told, and could not be told.
+
+`due_us` is when it is tried next; whoever sends it pushes that ahead first, so that others let it
+be. `digest_id`: the one message that it goes out in together with others.
+"""
 
 top_up_requests = table(
     "top_up_requests",
@@ -116,10 +122,12 @@ blocks = table(
     whole("first_entry_id"),
     whole("last_entry_id"),
     whole("entries"),
-    words("entries_hash"),
+    blob("digests"),
     words("former_hash"),
     words("block_hash"),
     whole("sealed_us"),
     between("entries", 1, 10**9),
 )
-"""Seals of the journal: each block hashes the entries it spans and the block before it."""
+"""Seals of the journal, never edited: each block has the digest of every entry that it spans, and
+hashes them with the block before it (`engine.sealing`).
+"""

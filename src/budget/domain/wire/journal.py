@@ -70,6 +70,11 @@ def verification(answer: Any) -> VerificationShape:
         "usage_records": answer.usage_records,
         "allocations": answer.allocations,
         "balances": answer.balances,
+        "sealed": {
+            "blocks": answer.sealed.blocks,
+            "entries": answer.sealed.entries,
+            "head": answer.sealed.anchor,
+        },
         "violations": [
             {"invariant": invariant, "subject": subject, "detail": detail}
             for invariant, subject, detail in answer.violations

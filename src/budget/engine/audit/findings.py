@@ -1,6 +1,6 @@
 """Findings: what an audit has found wrong, and how it reads long tables without holding them."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select
@@ -32,10 +32,13 @@ class Findings:
             self.violations.append(Violation(invariant, subject, detail))
 
 
-def stream(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
+def stream(
+    connection: Connection, statement: Select[Any], at_once: int | None = None
+) -> Generator[Any, None, None]:
     """The rows of a query, fetched some at a time: a long table needs no more memory than a short
     one.
     """
-    result = connection.execute(statement, execution_options={"yield_per": CHUNK})
-    for some in result.partitions():
-        yield from some
+    options = {"yield_per": at_once or CHUNK}
+    with connection.execute(statement, execution_options=options) as result:
+        for some in result.partitions():
+            yield from some

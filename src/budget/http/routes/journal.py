@@ -15,6 +15,6 @@ JOURNAL: Final[tuple[Route, ...]] = (
     Route("GET", f"{V1}/events", "read", act(Jobs.events, handlers.event_page),
           answer=shapes.PageShape, query={"after": text, "limit": count, "kind": text}),
     Route("GET", f"{V1}/verify", "audit", verify,
-          answer=shapes.VerificationShape),
+          answer=shapes.VerificationShape, query={"anchor": text}),
     Route("POST", f"{V1}/verify", "audit", verify, answer=shapes.VerificationShape),
 )  # fmt: skip

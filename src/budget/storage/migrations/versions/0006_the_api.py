@@ -132,6 +132,7 @@ def _channels() -> None:
         _whole("created_us"),
         _whole("done_us", null=True),
         _words("answer", null=True),
+        _words("digest_id", null=True),
         sa.CheckConstraint(
             "status IN ('pending', 'delivered', 'dead', 'skipped')",
             name=op.f("ck_deliveries_status_known"),
@@ -149,6 +150,9 @@ def _channels() -> None:
         "ix_deliveries_due", "deliveries", ["due_us", "delivery_id"],
         sqlite_where=_PENDING, postgresql_where=_PENDING,
     )  # fmt: skip
+    op.create_index(
+        "ix_deliveries_created", "deliveries", ["channel_id", "created_us", "delivery_id"]
+    )
 
 
 def _requests_and_settings() -> None:
@@ -204,7 +208,7 @@ def _seals() -> None:
         _whole("first_entry_id"),
         _whole("last_entry_id"),
         _whole("entries"),
-        _words("entries_hash"),
+        sa.Column("digests", sa.LargeBinary(), nullable=False),
         _words("former_hash"),
         _words("block_hash"),
         _whole("sealed_us"),
@@ -214,3 +218,14 @@ def _seals() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_blocks")),
         sqlite_strict=True,
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE TRIGGER blocks_never_edited BEFORE UPDATE OR DELETE OR TRUNCATE ON blocks "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_edit()"
+        )
+        return
+    for act in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER blocks_no_{act.lower()} BEFORE {act} ON blocks "
+            "BEGIN SELECT RAISE(ABORT, 'blocks are never changed'); END"
+        )

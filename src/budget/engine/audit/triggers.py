@@ -1,4 +1,4 @@
-"""Seals: the triggers that keep entries and usage records from being changed (I14)."""
+"""Triggers: that entries, usage records and blocks cannot be changed (I14)."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from budget.engine.audit.findings import Findings
 
-SEALED: Final = ("entries", "usage")
+GUARDED: Final = ("entries", "usage", "blocks")
 
 _SQLITE: Final = text("SELECT tbl_name, sql FROM sqlite_master WHERE type = 'trigger'")
 _POSTGRES: Final = text(
@@ -21,13 +21,13 @@ _POSTGRES_BITS: Final = {"DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
 _BEFORE: Final = 2
 
 
-def check_seals(connection: Connection, findings: Findings) -> None:
+def check_triggers(connection: Connection, findings: Findings) -> None:
     """A trigger refuses each way to change what is booked."""
     if connection.dialect.name == "postgresql":
         wanted, found = tuple(_POSTGRES_BITS), _on_postgres(connection)
     else:
         wanted, found = ("UPDATE", "DELETE"), _on_sqlite(connection)
-    for table in SEALED:
+    for table in GUARDED:
         for act in wanted:
             if (table, act) not in found:
                 findings.add("I14", table, f"no trigger refuses {act}")
