@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from budget.domain.attributes import parse_key, parse_value, partition_of, put_once
-from budget.domain.budgets import Policy, TopUp, amount_to_json, parse_limit
+from budget.domain.budgets import Budget, Policy, TopUp, amount_to_json, parse_limit
 from budget.domain.errors import InvalidInput
 from budget.domain.windows import MAX_US, parse_rfc3339, to_rfc3339
 from budget.engine import catalogue_rows
@@ -25,36 +25,20 @@ def topping_up(policy_id: str, ask: Mapping[str, Any], caller: Caller) -> Callab
     until_us = None if ask.get("until") is None else parse_rfc3339(ask["until"], "until")
     if ask.get("amount") is None:
         raise InvalidInput("amount", "is required.")
-    partition = _parse_partition(ask.get("partition"))
+    partition = parse_partition(ask.get("partition"))
     top_up_id = new_id("top")
     request = requested("top_up", ask, caller, policy_id)
 
     def top_up(batch: Batch) -> tuple[TopUp, str]:
         budget, policy = live_policy(batch, policy_id)
         now_us = batch.now_us
-        amount = parse_limit(ask["amount"], policy.unit, "amount")
-        if not amount:
-            raise InvalidInput("amount", "must be above 0.")
-        named = _partition_named(partition, policy)
+        amount = parse_amount(ask["amount"], policy)
+        named = partition_named(partition, policy)
         made = TopUp(
             top_up_id, policy_id, named, amount, now_us,
-            _until(until_us, policy, named, now_us), request.actor, reason,
+            ending_us(until_us, policy, named, now_us), request.actor, reason,
         )  # fmt: skip
-        budget = with_policies(
-            budget, [replace(policy, top_ups=(*policy.top_ups, made))], budget.updated_us
-        )
-        catalogue_rows.add_top_up(batch.unit, made)
-        batch.catalogue = batch.catalogue.with_budget(budget)
-        detail = {
-            "top_up_id": top_up_id, "partition": made.partition, "unit": policy.unit,
-            "amount": amount_to_json(amount, policy.unit),
-            "until": None if made.until_us >= MAX_US else to_rfc3339(made.until_us),
-            "reason": reason,
-        }  # fmt: skip
-        batch.enter(
-            "topped_up", request.actor, [], detail,
-            budget_id=budget.budget_id, policy_id=policy_id,
-        )  # fmt: skip
+        add(batch, budget, policy, made)
         return made, top_up_id
 
     def present(batch: Batch, ref: str) -> TopUp:
@@ -63,7 +47,38 @@ def topping_up(policy_id: str, ask: Mapping[str, Any], caller: Caller) -> Callab
     return once(request, top_up, present)
 
 
-def _until(until_us: int | None, policy: Policy, partition: str | None, now_us: int) -> int:
+def add(
+    batch: Batch, budget: Budget, policy: Policy, made: TopUp, *, request_id: str | None = None
+) -> None:
+    """Store a top-up and enter it, within a change of the catalogue; `request_id`: who asked."""
+    topped = replace(policy, top_ups=(*policy.top_ups, made))
+    catalogue_rows.add_top_up(batch.unit, made)
+    batch.catalogue = batch.catalogue.with_budget(
+        with_policies(budget, [topped], budget.updated_us)
+    )
+    detail = {
+        "top_up_id": made.top_up_id, "partition": made.partition, "unit": policy.unit,
+        "amount": amount_to_json(made.amount, policy.unit),
+        "until": None if made.until_us >= MAX_US else to_rfc3339(made.until_us),
+        "reason": made.reason,
+    }  # fmt: skip
+    if request_id is not None:
+        detail["request_id"] = request_id
+    batch.enter(
+        "topped_up", made.actor, [], detail,
+        budget_id=budget.budget_id, policy_id=policy.policy_id,
+    )  # fmt: skip
+
+
+def parse_amount(given: object, policy: Policy) -> int:
+    """How much a top-up raises the limit by, in the policy's unit."""
+    amount = parse_limit(given, policy.unit, "amount")
+    if not amount:
+        raise InvalidInput("amount", "must be above 0.")
+    return amount
+
+
+def ending_us(until_us: int | None, policy: Policy, partition: str | None, now_us: int) -> int:
     """Until when a top-up counts; without a date to the end of the current window.
 
     Of sessions, which do not end, and the calls without one, which have the day, the day decides.
@@ -84,7 +99,8 @@ def _kinds_of_partition(policy: Policy) -> list[str]:
     return [partition_of(policy.partition_by, attributes) for attributes in (named, {})]
 
 
-def _parse_partition(given: object) -> dict[str, str | None] | None:
+def parse_partition(given: object) -> dict[str, str | None] | None:
+    """The attributes that name a partition, as written; None for all of them."""
     if given is None:
         return None
     if not isinstance(given, Mapping):
@@ -97,7 +113,7 @@ def _parse_partition(given: object) -> dict[str, str | None] | None:
     return parsed
 
 
-def _partition_named(given: Mapping[str, str | None] | None, policy: Policy) -> str | None:
+def partition_named(given: Mapping[str, str | None] | None, policy: Policy) -> str | None:
     """The canonical name of a partition of the policy, each of whose attributes must be given."""
     if given is None:
         return None
