@@ -11,9 +11,10 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from budget.engine.asks import LOCAL, Caller
+from budget.engine.commands import Command
 from budget.engine.jobs import Books, Job, Jobs
 from budget.engine.ledger import Ticket
 from budget.prices.book import PriceBook
@@ -66,8 +67,13 @@ class Budget:
             job = job.prepare()
         if job.read is not None:
             return job.read()
-        answer: T = self.books.ledger.do(lambda waiter: Ticket(waiter, job.command, job.change))
-        return answer if job.finish is None else job.finish(answer)
+        ledger = self.books.ledger
+        if job.commands is not None:
+            answer: Any = ledger.do_all(job.commands)
+        else:
+            answer = ledger.do(lambda waiter: Ticket(waiter, job.command, job.change))
+        told: T = answer if job.finish is None else job.finish(answer)
+        return told
 
     @staticmethod
     def _waits(
@@ -86,6 +92,7 @@ class Budget:
     release = _waits(Jobs.release)
     extend = _waits(Jobs.extend)
     record_usage = _waits(Jobs.record_usage)
+    record_bulk = _waits(Jobs.record_bulk)
     correct = _waits(Jobs.correct)
     sweep = _waits(Jobs.sweep)
     calculate = _waits(Jobs.calculate)
@@ -108,6 +115,7 @@ class Budget:
     usage_records = _waits(Jobs.usage_records)
     events = _waits(Jobs.events)
     status = _waits(Jobs.status)
+    audit = _waits(Jobs.audit)
     verify = _waits(Jobs.verify)
     seal = _waits(Jobs.seal)
     prices = _waits(Jobs.prices)
@@ -203,11 +211,25 @@ class AsyncBudget:
         loop = asyncio.get_running_loop()
         if self._waiter is None:
             self._waiter = _LoopWaiter(loop)
-        ticket = Ticket(self._waiter, job.command, job.change)
-        ticket.future = loop.create_future()
-        self.books.ledger.submit(ticket)
-        answer: T = await ticket.future
-        return answer if job.finish is None else job.finish(answer)
+        if job.commands is not None:
+            answer: Any = await self._all(job.commands, self._waiter, loop)
+        else:
+            ticket = Ticket(self._waiter, job.command, job.change)
+            ticket.future = loop.create_future()
+            self.books.ledger.submit(ticket)
+            answer = await ticket.future
+        told: T = answer if job.finish is None else job.finish(answer)
+        return told
+
+    async def _all(
+        self, commands: Sequence[Command], waiter: _LoopWaiter, loop: asyncio.AbstractEventLoop
+    ) -> list[Any]:
+        """Each command's answer or error."""
+        tickets = [Ticket(waiter, command) for command in commands]
+        for ticket in tickets:
+            ticket.future = loop.create_future()
+        self.books.ledger.submit_all(tickets)
+        return await asyncio.gather(*(one.future for one in tickets), return_exceptions=True)
 
     @staticmethod
     def _awaits(
@@ -226,6 +248,7 @@ class AsyncBudget:
     release = _awaits(Jobs.release)
     extend = _awaits(Jobs.extend)
     record_usage = _awaits(Jobs.record_usage)
+    record_bulk = _awaits(Jobs.record_bulk)
     correct = _awaits(Jobs.correct)
     sweep = _awaits(Jobs.sweep)
     calculate = _awaits(Jobs.calculate)
@@ -248,6 +271,7 @@ class AsyncBudget:
     usage_records = _awaits(Jobs.usage_records)
     events = _awaits(Jobs.events)
     status = _awaits(Jobs.status)
+    audit = _awaits(Jobs.audit)
     verify = _awaits(Jobs.verify)
     seal = _awaits(Jobs.seal)
     prices = _awaits(Jobs.prices)

@@ -52,6 +52,7 @@ from budget.engine.asks import (
     WhatIfAsk,
     require_unbound,
 )
+from budget.engine.audit_log import AuditJobs
 from budget.engine.books import Books
 from budget.engine.budgets import BudgetAsk
 from budget.engine.job import Job
@@ -65,7 +66,7 @@ from budget.prices.book import PriceBook
 __all__ = ["Books", "Job", "Jobs"]
 
 
-class Jobs(PriceJobs):
+class Jobs(PriceJobs, AuditJobs):
     """The methods. Raise InvalidInput at once for bad input, so that nothing is queued."""
 
     # --- Spending --------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Final
 from budget.domain.budgets import POLICY_FIELDS
 from budget.domain.usage import UNITS, Usage
 from budget.http.route import Route
+from budget.http.routes.audit import AUDIT
 from budget.http.routes.budgets import BUDGETS
 from budget.http.routes.journal import JOURNAL
 from budget.http.routes.prices import PRICE_ROUTES
@@ -25,4 +26,4 @@ NESTED: Final[Mapping[str, frozenset[str]]] = {
 """Objects within a body whose fields are named by us; in other objects the caller names them."""
 
 # The paths that calls wait for come first: they are tried in this order.
-ROUTES: Final[tuple[Route, ...]] = (*SPENDING, *BUDGETS, *PRICE_ROUTES, *JOURNAL, *SERVICE)
+ROUTES: Final[tuple[Route, ...]] = (*SPENDING, *BUDGETS, *PRICE_ROUTES, *JOURNAL, *AUDIT, *SERVICE)

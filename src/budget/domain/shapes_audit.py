@@ -1,0 +1,26 @@
+"""Shapes of the audit log in JSON."""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+
+class ChangeShape(TypedDict):
+    """A field's value before and after."""
+
+    old: Any
+    new: Any
+
+
+class AuditRecordShape(TypedDict):
+    """Who changed what, when; `changes` has the fields that were changed, `detail` the rest."""
+
+    cursor: str
+    at: str
+    kind: str
+    actor: str
+    actor_name: str | None
+    usage_id: str | None
+    budget_id: str | None
+    policy_id: str | None
+    changes: Mapping[str, ChangeShape]
+    detail: Mapping[str, Any]

@@ -1,0 +1,31 @@
+"""The audit log in JSON."""
+
+import json
+from typing import Any
+
+from budget.domain.answers_audit import AuditRecord
+from budget.domain.shapes_audit import AuditRecordShape
+from budget.domain.windows import to_rfc3339
+
+
+def audit_record(answer: AuditRecord, cursor: str) -> AuditRecordShape:
+    """One change; `cursor` is its place in the journal as readers write it."""
+    detail: dict[str, Any] = json.loads(answer.detail)
+    listed = detail.pop("changes", {})
+    changes = {**{name: one for name, one in detail.items() if _is_change(one)}, **listed}
+    return {
+        "cursor": cursor,
+        "at": to_rfc3339(answer.at_us),
+        "kind": answer.kind,
+        "actor": answer.actor,
+        "actor_name": answer.actor_name,
+        "usage_id": answer.usage_id,
+        "budget_id": answer.budget_id,
+        "policy_id": answer.policy_id,
+        "changes": changes,
+        "detail": {name: one for name, one in detail.items() if name not in changes},
+    }
+
+
+def _is_change(value: object) -> bool:
+    return isinstance(value, dict) and value.keys() == {"old", "new"}
