@@ -114,6 +114,8 @@ class _Place:
         query = _query(route, scope["query_string"])
         ask = {} if method in _BODILESS else await _ask(route, headers, receive)
         answered = await route.handle(Call(self._service, caller, ids, ask, query))
+        if isinstance(answered, Reply):
+            return answered
         return Reply(
             route.status,
             bodies.encode(answered.body),

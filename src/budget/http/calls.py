@@ -15,6 +15,7 @@ from budget.domain.errors import BudgetRefused, InvalidInput
 from budget.engine.asks import Caller
 from budget.engine.budget import AsyncBudget
 from budget.engine.jobs import Job, Jobs
+from budget.http.problems import Reply
 
 T = TypeVar("T")
 
@@ -92,7 +93,8 @@ class Answered(NamedTuple):
     replayed: bool = False
 
 
-Handler = Callable[[Call], Awaitable[Answered]]
+Handler = Callable[[Call], Awaitable[Answered | Reply]]
+"""A handler whose answer is not JSON, or whose status or headers are its own, makes the reply."""
 
 
 def act(method: Callable[..., Job[Any]], shape: Callable[[Any], Any]) -> Handler:
