@@ -10,6 +10,7 @@ from typing import NamedTuple
 from budget.domain.allocations import Held
 from budget.domain.budgets import Policy
 from budget.domain.costs import Cost
+from budget.domain.errors import BudgetError
 from budget.domain.usage import Usage
 from budget.domain.windows import Window
 
@@ -123,6 +124,22 @@ class Receipt(NamedTuple):
     expires_us: int | None = None
     remaining: Held | None = None
     replayed: bool = False
+
+
+class Bulk(NamedTuple):
+    """What became of many usage records, in their order: what was booked, or why it was not."""
+
+    results: tuple[Receipt | BudgetError, ...]
+
+    @property
+    def accepted(self) -> int:
+        """How many are booked, now or before."""
+        return sum(isinstance(result, Receipt) for result in self.results)
+
+    @property
+    def replayed(self) -> bool:
+        """Whether all of it was booked before."""
+        return all(isinstance(result, Receipt) and result.replayed for result in self.results)
 
 
 class UsageRecord(NamedTuple):

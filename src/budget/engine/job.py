@@ -3,8 +3,8 @@
 Not here: which there are (`jobs`), and how they run (`budget`).
 """
 
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 from budget.engine.asks import LOCAL, Caller
 from budget.engine.books import Books
@@ -15,27 +15,30 @@ T = TypeVar("T")
 
 
 class Job(Generic[T]):
-    """One thing to do: a command for the ledger, a change of the catalogue, or a read.
+    """One thing to do: a command for the ledger or many, a change of the catalogue, or a read.
 
-    `finish` completes the answer in the caller's hands, so that the writer need not. `prepare`
-    makes the job itself, where that takes too long for an event loop.
+    Many `commands` are answered by a list, each with its answer or its error. `finish` completes
+    the answer in the caller's hands, so that the writer need not. `prepare` makes the job itself,
+    where that takes too long for an event loop.
     """
 
-    __slots__ = ("change", "command", "finish", "prepare", "read")
+    __slots__ = ("change", "command", "commands", "finish", "prepare", "read")
 
     def __init__(
         self,
         command: Command | None = None,
         change: CatalogueChange | None = None,
         read: Callable[[], T] | None = None,
-        finish: Callable[[T], T] | None = None,
+        finish: Callable[[Any], T] | None = None,
         prepare: "Callable[[], Job[T]] | None" = None,
+        commands: Sequence[Command] | None = None,
     ) -> None:
         self.command = command
         self.change = change
         self.read = read
         self.finish = finish
         self.prepare = prepare
+        self.commands = commands
 
 
 class Maker:

@@ -5,13 +5,14 @@ it. So a method, its types and its docstring are written once. Not here: those a
 (`price_book.jobs`), and how jobs run (`engine.budget`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Unpack
 
 from budget.domain.answers import (
     Allocation,
     BalanceView,
+    Bulk,
     Calculation,
     Check,
     Correction,
@@ -23,9 +24,11 @@ from budget.domain.answers import (
 from budget.domain.answers_estimates import Estimate, FamilyFactor, Learning
 from budget.domain.answers_rating import Coverage, Rerating, WhatIf
 from budget.domain.budgets import Budget, Policy, TopUp
+from budget.domain.errors import InvalidInput
 from budget.domain.usage import ZERO
 from budget.engine import (
     budgets,
+    bulk,
     calibrating,
     costing,
     coverage,
@@ -55,6 +58,9 @@ from budget.engine.asks import (
 from budget.engine.audit_log import AuditJobs
 from budget.engine.books import Books
 from budget.engine.budgets import BudgetAsk
+from budget.engine.bulk import BulkRecordAsk
+from budget.engine.commands import Command
+from budget.engine.fields import chosen_id
 from budget.engine.job import Job
 from budget.engine.past import Progress
 from budget.engine.policies import PolicyAsk
@@ -120,6 +126,28 @@ class Jobs(PriceJobs, AuditJobs):
         """Book usage that nobody reserved. It is a fact: never refused, always flagged."""
         now_us = self.books.database.now_us()
         return Job(intake.reporting(ask, self.caller, self.books.prices, now_us))
+
+    def record_bulk(
+        self, *, records: Sequence[BulkRecordAsk], idempotency_key: str | None = None
+    ) -> Job[Bulk]:
+        """Book up to 1,000 usage records, each by itself: one that fails keeps no other from being
+        booked. One with an `allocation_id` is usage of that, final only if it says so.
+        """
+        return Job(prepare=lambda: bulk.booking(records, idempotency_key, self._bulk_command))
+
+    def _bulk_command(self, record: dict[str, Any]) -> Command:
+        allocation_id = record.pop("allocation_id", None)
+        if allocation_id is None:
+            if record.pop("final", None) is not None:
+                raise InvalidInput("final", "needs an allocation_id.")
+            job = self.record_usage(**record)
+        else:
+            checked = chosen_id({"allocation_id": allocation_id}, "allocation_id")
+            assert checked is not None
+            record["final"] = False if record.get("final") is None else record["final"]
+            job = self._recording(checked, record)
+        assert job.command is not None
+        return job.command
 
     def correct(
         self,

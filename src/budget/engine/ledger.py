@@ -82,6 +82,27 @@ class ThreadWaiter:
         self._done.acquire()
 
 
+class ManyWaiter:
+    """A thread that waits for many tickets, which several batches may answer."""
+
+    __slots__ = ("_done", "_left")
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._done = threading.Condition()
+
+    def wake(self, tickets: Sequence[Ticket]) -> None:
+        with self._done:
+            self._left -= len(tickets)
+            if self._left <= 0:
+                self._done.notify()
+
+    def wait(self) -> None:
+        """Block until all tickets are done."""
+        with self._done:
+            self._done.wait_for(lambda: self._left <= 0)
+
+
 class Ledger:
     """Open for as long as the process answers; `close` answers what is queued, then stops.
 
@@ -123,14 +144,21 @@ class Ledger:
 
     def submit(self, ticket: Ticket) -> None:
         """Queue a ticket; Unavailable when the queue is full or the ledger closed."""
-        ticket.queued_at = time.monotonic()
+        self.submit_all((ticket,))
+
+    def submit_all(self, tickets: Sequence[Ticket]) -> None:
+        """Queue tickets one behind the other; Unavailable, and none of them is, without room."""
+        now = time.monotonic()
+        for ticket in tickets:
+            ticket.queued_at = now
         with self._changed:
             if self._closing:
                 raise Unavailable("Budget is shutting down; ask again.")
-            if len(self._queue) >= MAX_QUEUED:
+            waiting = len(self._queue)
+            if waiting + len(tickets) > MAX_QUEUED:
                 raise Unavailable("Too many commands are waiting; ask again.", code="queue_full")
-            self._queue.append(ticket)
-            if len(self._queue) == 1:
+            self._queue.extend(tickets)
+            if not waiting:
                 self._changed.notify()
 
     def do(self, ticket_of: Callable[[Waiter], Ticket]) -> Any:
@@ -140,6 +168,15 @@ class Ledger:
         self.submit(ticket)
         waiter.wait()
         return ticket.result()
+
+    def do_all(self, commands: Sequence[Command]) -> list[Any]:
+        """Submit commands together and block until all are answered: each its answer or error."""
+        waiter = ManyWaiter(len(commands))
+        tickets = [Ticket(waiter, command) for command in commands]
+        if tickets:
+            self.submit_all(tickets)
+            waiter.wait()
+        return [ticket.answer if ticket.error is None else ticket.error for ticket in tickets]
 
     @property
     def catalogue(self) -> Catalogue:
