@@ -11,6 +11,7 @@ import httpx2
 from sqlalchemy import func, select
 
 from budget.engine import keys
+from budget.engine.door_settings import DoorSettings
 from budget.engine.jobs import Books
 from budget.engine.price_book.settings import PriceSettings
 from budget.engine.snapshots import snapshot
@@ -20,6 +21,9 @@ from budget.storage import schema
 from budget.storage.database import open_database
 
 Json = dict[str, Any]
+
+PATIENT = DoorSettings(failures=1_000_000)
+"""A door at which tests may be wrong as often as they like."""
 
 PRICED = {"input": "2.50", "output": "10.00"}
 """USD per million tokens: 2,500 and 10,000 nanos a token."""
@@ -91,6 +95,7 @@ def running(
     refusal_status: int | None = None,
     prices: PriceBook | None = None,
     price_settings: PriceSettings | None = None,
+    door: DoorSettings = PATIENT,
 ) -> Iterator[Running]:
     """The service over a database. Without `prices` no model has a price but what a budget says.
 
@@ -104,7 +109,10 @@ def running(
     keys.add_key(books, key, name="test", scopes="admin")
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    app = make_app(books, port=port, instance="test", hosts=hosts, refusal_status=refusal_status)
+    app = make_app(
+        books, port=port, instance="test", hosts=hosts, refusal_status=refusal_status,
+        url=door.public_url or url_of("127.0.0.1", port), door=door,
+    )  # fmt: skip
     server = make_server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from budget.domain.errors import InvalidInput
+from budget.engine.door_settings import DEFAULT_DOOR, DoorSettings
 from budget.engine.price_book.settings import PriceSettings
 
 DEFAULT_HOST: Final = "127.0.0.1"
@@ -39,6 +40,7 @@ class Settings:
     refusal_status: int | None = None
     prices: Path | None = None
     price_settings: PriceSettings = field(default_factory=PriceSettings)
+    door: DoorSettings = DEFAULT_DOOR
 
     @classmethod
     def read(
@@ -53,7 +55,7 @@ class Settings:
     ) -> Self:
         """Settings from flags, where given, else BUDGET_TARGET, BUDGET_HOST, BUDGET_PORT,
         BUDGET_CONFIG_DIR, BUDGET_REFUSAL_STATUS and BUDGET_PRICES, else the defaults; and those of
-        `PriceSettings`. An empty variable is an absent one.
+        `PriceSettings` and `DoorSettings`. An empty variable is an absent one.
         """
         env = os.environ if environ is None else environ
         asked_port = port if port is not None else env.get("BUDGET_PORT") or DEFAULT_PORT
@@ -67,6 +69,7 @@ class Settings:
             refusal_status=_refusal_status(env.get("BUDGET_REFUSAL_STATUS") or "auto"),
             prices=own_prices,
             price_settings=PriceSettings.read(env, own_prices),
+            door=DoorSettings.read(env),
         )
 
 

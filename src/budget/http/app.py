@@ -15,11 +15,10 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from budget.domain.errors import BudgetError, Forbidden, InvalidInput, NotFound
-from budget.engine.asks import LOCAL, Caller
-from budget.engine.keys import Keyring
+from budget.engine.asks import LOCAL
 from budget.http import bodies, problems
-from budget.http.auth import Gate
-from budget.http.calls import Call, Service
+from budget.http.calls import Call, Carried, Service
+from budget.http.door.door import Client
 from budget.http.problems import Reply
 from budget.http.queries import parse_attributes, parse_query
 from budget.http.route import Route, check_routes
@@ -44,16 +43,13 @@ _REPLAYED: Final = (b"idempotency-replayed", b"true")
 class App:
     """The application. Open for as long as its books are; it does not close them."""
 
-    def __init__(
-        self, service: Service, keyring: Keyring, routes: Sequence[Route] = ROUTES
-    ) -> None:
+    def __init__(self, service: Service, routes: Sequence[Route] = ROUTES) -> None:
         check_routes(tuple(routes))
         by_path: dict[str, dict[str, Route]] = defaultdict(dict)
         for route in routes:
             by_path[route.path][route.method] = route
-        gate = Gate(keyring)
         self._router = Router(
-            [Path(path, _Place(service, gate, taken)) for path, taken in by_path.items()],
+            [Path(path, _Place(service, taken)) for path, taken in by_path.items()],
             redirect_slashes=False,
             default=_nowhere,
         )
@@ -75,9 +71,8 @@ class App:
 class _Place:
     """One path: its routes by method."""
 
-    def __init__(self, service: Service, gate: Gate, routes: dict[str, Route]) -> None:
+    def __init__(self, service: Service, routes: dict[str, Route]) -> None:
         self._service = service
-        self._gate = gate
         self._routes = dict(routes)
         if "GET" in routes:
             self._routes["HEAD"] = routes["GET"]
@@ -109,27 +104,31 @@ class _Place:
         if route is None:
             raise problems.MethodNotAllowed(method, self._allowed)
         headers: Headers = dict(scope["headers"])
-        caller = await self._admit(route, headers)
+        carried = await self._admitted(route, method, headers, scope["client"])
         ids = tuple(_checked_id(name, text) for name, text in scope["path_params"].items())
         query = _query(route, scope["query_string"])
         ask = {} if method in _BODILESS else await _ask(route, headers, receive)
-        answered = await route.handle(Call(self._service, caller, ids, ask, query))
+        visitor = carried.visitor
+        caller = LOCAL if visitor is None else visitor.key.caller
+        answered = await route.handle(Call(self._service, caller, ids, ask, query, carried))
         if isinstance(answered, Reply):
             return answered
         return Reply(
             route.status,
             bodies.encode(answered.body),
-            headers=(_REPLAYED,) if answered.replayed else (),
+            headers=(*answered.headers, _REPLAYED) if answered.replayed else answered.headers,
         )
 
-    async def _admit(self, route: Route, headers: Headers) -> Caller:
-        """Who calls; Unauthorized or Forbidden unless the route is open to all."""
+    async def _admitted(
+        self, route: Route, method: str, headers: Headers, client: Client
+    ) -> Carried:
+        """Who calls; Unauthorized, TooMany or Forbidden unless the route is open to all."""
         if route.scope == "open":
-            return LOCAL
-        key = await self._gate.key_of(headers)
-        if not key.allows(route.scope):
+            return Carried(headers, client)
+        visitor = await self._service.door.admit(method, headers, client)
+        if not visitor.key.allows(route.scope):
             raise Forbidden(f"This key lacks the right `{route.scope}`.")
-        return key.caller
+        return Carried(headers, client, visitor)
 
 
 def _query(route: Route, query: bytes) -> dict[str, Any]:
@@ -147,7 +146,7 @@ def _checked_id(name: str, text: str) -> str:
 async def _ask(route: Route, headers: Headers, receive: Receive) -> dict[str, Any]:
     """The fields of the body in our spelling, and the idempotency key of the header among them."""
     fields = route.fields
-    ask = bodies.in_snake_case(await _parsed(headers, receive, "request" in fields), fields)
+    ask = bodies.in_snake_case(await _parsed(headers, receive, fields), fields)
     for name, value in ask.items():
         if name not in fields:
             raise InvalidInput(name[:80], "is not a field here.", sorted(fields))
@@ -161,18 +160,23 @@ async def _ask(route: Route, headers: Headers, receive: Receive) -> dict[str, An
     return ask
 
 
-async def _parsed(headers: Headers, receive: Receive, may_carry: bool) -> dict[str, Any]:
-    """The body as an object. One that may carry a request to a model may be longer and deeper."""
-    most = bodies.MAX_REQUEST_BYTES if may_carry else bodies.MAX_BODY_BYTES
+async def _parsed(headers: Headers, receive: Receive, fields: frozenset[str]) -> dict[str, Any]:
+    """The body as an object. One that may carry a request to a model may be longer and deeper, one
+    of many records longer.
+    """
+    may_carry = "request" in fields
+    long = may_carry or "records" in fields
+    most = bodies.MAX_REQUEST_BYTES if long else bodies.MAX_BODY_BYTES
     body = await bodies.read_body(receive, headers, most)
     if body:
         bodies.check_media_type(headers)
-    if not may_carry:
-        return bodies.parse_object(body)
+    depth = bodies.MAX_REQUEST_DEPTH if may_carry else bodies.MAX_DEPTH
     if len(body) <= _QUICKLY_PARSED_BYTES:
-        ask = bodies.parse_object(body, bodies.MAX_REQUEST_DEPTH)
+        ask = bodies.parse_object(body, depth)
     else:
-        ask = await asyncio.to_thread(bodies.parse_object, body, bodies.MAX_REQUEST_DEPTH)
+        ask = await asyncio.to_thread(bodies.parse_object, body, depth)
+    if not may_carry:
+        return ask
     if len(body) > bodies.MAX_BODY_BYTES and "request" not in ask:
         raise bodies.too_large(bodies.MAX_BODY_BYTES)
     for name, value in ask.items():
@@ -182,17 +186,22 @@ async def _parsed(headers: Headers, receive: Receive, may_carry: bool) -> dict[s
 
 
 def _nested(name: str, value: Any) -> Any:
-    """Objects within the body whose field names are ours, in our spelling."""
-    if isinstance(value, dict):
-        return bodies.in_snake_case(value, NESTED[name], f"{name}.")
+    """Objects within the body whose field names are ours, and within those, in our spelling."""
+    return _spelled(NESTED[name], name, value)
+
+
+def _spelled(fields: frozenset[str], path: str, value: Any) -> Any:
     if isinstance(value, list):
         return [
-            bodies.in_snake_case(one, NESTED[name], f"{name}[{at}].")
-            if isinstance(one, dict)
-            else one
+            _spelled(fields, f"{path}[{at}]", one) if isinstance(one, dict) else one
             for at, one in enumerate(value)
         ]
-    return value
+    if not isinstance(value, dict):
+        return value
+    ours = bodies.in_snake_case(value, fields, f"{path}.")
+    for name in ours.keys() & NESTED.keys() & fields:
+        ours[name] = _spelled(NESTED[name], f"{path}.{name}", ours[name])
+    return ours
 
 
 def _unfit(scope: Scope, hosts: frozenset[str] | None) -> BudgetError | None:

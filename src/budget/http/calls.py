@@ -15,7 +15,8 @@ from budget.domain.errors import BudgetRefused, InvalidInput
 from budget.engine.asks import Caller
 from budget.engine.budget import AsyncBudget
 from budget.engine.jobs import Job, Jobs
-from budget.http.problems import Reply
+from budget.http.door.door import Door, Visitor
+from budget.http.problems import Header, Reply
 
 T = TypeVar("T")
 
@@ -28,17 +29,19 @@ PULSE_SECONDS: Final = 2.0
 class Service:
     """What a running service is: its books, what it is called, and since when it runs.
 
-    `instance` tells this run from any other. `hosts` are the names it may be called by; None: any.
-    `refusal_status` is that of every refusal; None: by the limit that refuses. Who reads sources of
-    prices holds `updating`.
+    `instance` tells this run from any other. Whoever comes in comes by the `door`. `hosts` are the
+    names it may be called by; None: any. `refusal_status` is that of every refusal; None: by the
+    limit that refuses. Browsers find it at `url`. Who reads sources of prices holds `updating`.
     """
 
     budget: AsyncBudget
     pulse: "Pulse"
     instance: str
+    door: Door
     port: int | None = None
     hosts: frozenset[str] | None = None
     refusal_status: int | None = None
+    url: str = ""
     started: float = field(default_factory=time.monotonic)
     updating: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -64,6 +67,17 @@ class Pulse:
         await self._budget.budgets(limit=1)
 
 
+class Carried(NamedTuple):
+    """What a request carries beside what it asks; logging in and out looks at it.
+
+    `client` is who is at the other end of the connection; `visitor` None: the route is open.
+    """
+
+    headers: Mapping[bytes, bytes] = {}
+    client: tuple[str, int] | None = None
+    visitor: Visitor | None = None
+
+
 class Call(NamedTuple):
     """A request: who makes it, the ids in its path, the fields of its body, its query."""
 
@@ -72,6 +86,7 @@ class Call(NamedTuple):
     ids: tuple[str, ...]
     ask: Ask
     query: Mapping[str, Any]
+    carried: Carried = Carried()
 
     @property
     def jobs(self) -> Jobs:
@@ -87,10 +102,11 @@ class Call(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """The JSON of an answer, and whether it was given before."""
+    """The JSON of an answer, whether it was given before, and headers beside the usual ones."""
 
     body: Any
     replayed: bool = False
+    headers: tuple[Header, ...] = ()
 
 
 Handler = Callable[[Call], Awaitable[Answered | Reply]]

@@ -68,6 +68,16 @@ class HostNotAllowed(BudgetError):
     code = "host_not_allowed"
 
 
+class TooMany(BudgetError):
+    """Too many in too short a time: failed attempts, or requests of one key."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, detail: str, retry_after_seconds: int, *, code: str | None = None) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(detail, code=code)
+
+
 class HeadersTooLarge(BudgetError):
     """More bytes of headers than a request may have."""
 
@@ -89,6 +99,7 @@ STATUSES: Final[Mapping[type[BudgetError], int]] = {
     UnsupportedMediaType: 415,
     HostNotAllowed: 421,
     HeadersTooLarge: 431,
+    TooMany: TOO_MANY_REQUESTS,
 }
 """The status of each class of errors; a subclass has that of its nearest base."""
 
@@ -125,7 +136,7 @@ def reply_to(error: BudgetError, refusal_status: int | None = None) -> Reply:
         headers.append((b"allow", ", ".join(error.allowed).encode()))
     elif isinstance(error, Unauthorized):
         headers.append((b"www-authenticate", b'Bearer realm="budget"'))
-    elif isinstance(error, Unavailable):
+    elif isinstance(error, Unavailable | TooMany):
         more = {"retry_after_seconds": error.retry_after_seconds}
         headers.append(_retry_after(error.retry_after_seconds))
     elif isinstance(error, BodyTooLarge | BodyTooSlow):

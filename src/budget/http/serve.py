@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from budget.domain.errors import InvalidInput, Unavailable
+from budget.engine.door_settings import DEFAULT_DOOR, DoorSettings
 from budget.engine.settings import Settings
 from budget.http.address import remove_address, service_address, write_address
 
@@ -112,6 +113,9 @@ def _serve_on(
             instance=instance,
             hosts=None if behind_proxy else _hosts(settings.host),
             refusal_status=settings.refusal_status,
+            url=settings.door.public_url or url,
+            door=settings.door,
+            proxied=behind_proxy,
         )
 
         def announce() -> None:
@@ -136,16 +140,24 @@ def make_app(
     instance: str = "",
     hosts: frozenset[str] | None = None,
     refusal_status: int | None = None,
+    url: str = "",
+    door: DoorSettings = DEFAULT_DOOR,
+    proxied: bool = False,
 ) -> "App":
-    """The application over open books."""
+    """The application over open books. `proxied`: the last proxy says who is at the other end."""
     from budget.engine.budget import AsyncBudget
     from budget.engine.keys import Keyring
     from budget.http.app import App
+    from budget.http.auth import Gate
     from budget.http.calls import Pulse, Service
+    from budget.http.door.door import Door
+    from budget.http.door.visits import Visits
 
     budget = AsyncBudget(books)
-    service = Service(budget, Pulse(budget), instance, port, hosts, refusal_status)
-    return App(service, Keyring.of(books.database))
+    gate = Gate(Keyring.of(books.database))
+    entrance = Door(gate, Visits.of(books.database), door, proxied=proxied)
+    service = Service(budget, Pulse(budget), instance, entrance, port, hosts, refusal_status, url)
+    return App(service)
 
 
 def make_server(app: "App", on_start: Callable[[], None] | None = None) -> "Server":
