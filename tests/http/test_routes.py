@@ -25,6 +25,12 @@ def concrete(path: str) -> str:
     return path
 
 
+SAFE = {
+    "sqlite": {"journal_mode": "wal", "synchronous": "full"},
+    "postgresql": {"synchronous_commit": "on", "fsync": "on", "full_page_writes": "on"},
+}
+"""What a database is told about disks."""
+
 METHODS: dict[str, set[str]] = {}
 for route in ROUTES:
     METHODS.setdefault(route.path, set()).add(route.method)
@@ -130,6 +136,12 @@ def test_health_says_what_runs_and_on_what(service: Running) -> None:
     assert f":{told['port']}" in service.url
     assert told["database"]["engine"] == service.books.database.dialect
     assert told["database"]["library"]
+    assert told["database"]["reachable"] is True
+    assert told["database"]["durable"] is True
+    assert told["database"]["settings"] == SAFE[service.books.database.dialect]
+    assert told["writer"] == {
+        "alive": True, "writing": True, "queue_depth": 0, "expiry_paused": False,
+    }  # fmt: skip
     assert told["queue_depth"] == 0
     assert told["uptime_seconds"] >= 0
     assert service.client.get("/ready").json()["ready"] is True

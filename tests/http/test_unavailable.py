@@ -59,7 +59,10 @@ def test_while_another_process_holds_the_file_calls_are_503(fresh: Running) -> N
         check_unavailable(fresh, "call-1")
         # Reading goes on, and the service says that it lives.
         assert fresh.get("/status")["balances"]
-        assert fresh.client.get("/health").json()["status"] == "healthy"
+        health = fresh.client.get("/health").json()
+        assert (health["status"], health["database"]["reachable"]) == ("degraded", True)
+        assert health["writer"]["writing"] is False
+        assert fresh.client.get("/ready").status_code == 503
     finally:
         os.close(lock)
     check_recovered(fresh, ["call-1", "call-2"])
@@ -89,6 +92,7 @@ def test_while_postgresql_is_gone_everything_is_503_and_then_goes_on(
             answer = service.client.get(path)
             assert (answer.status_code, "retry-after" in answer.headers) == (503, True), path
         health = service.client.get("/health")
-        assert (health.status_code, health.json()["status"]) == (200, "healthy")
+        assert (health.status_code, health.json()["status"]) == (200, "degraded")
+        assert health.json()["database"]["reachable"] is False
         postgres_cluster.start()
         check_recovered(service, ["before", "call-1", "call-2"])

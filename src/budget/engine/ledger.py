@@ -18,6 +18,8 @@ from budget.engine.batch import Batch, SetAside
 from budget.engine.catalogue import Catalogue
 from budget.engine.commands import Command, Sweep
 from budget.engine.housekeeping import ClockGuard, Refusals, prune_keys
+from budget.engine.meter import Meter
+from budget.storage.durability import Durability
 from budget.storage.errors import Broken, CommitUnknown, StorageError, Transient, Unreachable
 from budget.storage.unit import Row, Unit
 
@@ -134,6 +136,9 @@ class Ledger:
         self._sweep_now = False
         self.clock_guard = ClockGuard()
         self.refusals = Refusals()
+        self.meter = Meter()
+        self.durability: Durability | None = None
+        """What the writer's connection has been told about disks, once it was asked."""
         self._writer = threading.Thread(target=self._run, name="budget-writer", daemon=True)
         self._watch = threading.Thread(target=self._expire_queue, name="budget-watch", daemon=True)
         self._writer.start()
@@ -281,9 +286,11 @@ class Ledger:
                 time.sleep(0.002 * 2**attempt)
                 continue
             except Unreachable as error:
+                self.meter.writing = False
                 self._fail(tickets, Unavailable(f"The database is not available: {error}"))
                 return []
             except CommitUnknown:
+                self.meter.writing = False
                 self._fail(
                     tickets,
                     OutcomeUnknown(
@@ -325,6 +332,7 @@ class Ledger:
 
     def _run_batch(self, unit: Unit, tickets: list[Ticket]) -> list[Ticket]:
         sweeping, self._sweep_now = self._sweep_now, False
+        began = time.monotonic()
         try:
             begun = unit.begin()
             now_us = self._clock() if begun.now_us is None else begun.now_us
@@ -350,10 +358,13 @@ class Ledger:
         for ticket in aside:  # only now: what was rolled back may be set aside again
             ticket.retried = True
         self.refusals.settle(batch, untold)
+        self.meter.committed(len(commands), time.monotonic() - began)
         self._sweep_now = bool(aside) or more_due
         return aside
 
     def _catalogue_of(self, unit: Unit, version: int) -> Catalogue:
+        if self.durability is None:
+            self.durability = unit.durability()
         if self._catalogue.version != version:
             self._catalogue = self._load_catalogue(unit, version)
             if self._noticed is not None:
@@ -394,6 +405,7 @@ class Ledger:
             break
         else:
             ticket.error = Unavailable("The database is too contended; ask again.")
+        self.meter.answered([ticket], time.monotonic())
         ticket.waiter.wake([ticket])
 
     def _flush_refusals(self, unit: Unit, *, all_of_them: bool = False) -> None:
@@ -421,7 +433,12 @@ class Ledger:
         self._deliver(tickets)
 
     def _deliver(self, tickets: list[Ticket]) -> None:
-        """Wake whoever waits: each event loop once, each thread by itself."""
+        """Count what is answered, and wake whoever waits."""
+        self.meter.answered(tickets, time.monotonic())
+        self._wake(tickets)
+
+    def _wake(self, tickets: list[Ticket]) -> None:
+        """Wake each event loop once, each thread by itself."""
         by_waiter: dict[int, list[Ticket]] = {}
         for ticket in tickets:
             by_waiter.setdefault(id(ticket.waiter), []).append(ticket)
@@ -436,10 +453,10 @@ class Ledger:
             with self._changed:
                 while self._queue and self._queue[0].queued_at < latest:
                     late.append(self._queue.popleft())
-            if late:
-                self._fail(
-                    late, Unavailable("The database is slow; nothing was booked. Ask again.")
-                )
+            for ticket in late:
+                ticket.error = Unavailable("The database is slow; nothing was booked. Ask again.")
+            self.meter.late += len(late)
+            self._wake(late)
 
 
 def load(batch: Batch, commands: Sequence[Command]) -> list[Row]:

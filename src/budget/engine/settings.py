@@ -22,6 +22,8 @@ APPLICATION: Final = "budget"
 REFUSAL_STATUSES: Final[Mapping[str, int | None]] = {"auto": None, "402": 402, "429": 429}
 """What may be set; `auto` is 402, and 429 where the limit resets within the hour."""
 
+SWITCHES: Final[Mapping[str, bool]] = {"on": True, "off": False}
+
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 
 
@@ -30,7 +32,8 @@ class Settings:
     """What a process is told at its start.
 
     Port 0 takes any that is free. `refusal_status` is that of every refusal on HTTP; None: by the
-    limit that refuses. `prices` is the operator's own price file.
+    limit that refuses. `prices` is the operator's own price file. With `access_log` every request
+    is logged, with `traces` each makes a span of OpenTelemetry.
     """
 
     target: str
@@ -41,6 +44,8 @@ class Settings:
     prices: Path | None = None
     price_settings: PriceSettings = field(default_factory=PriceSettings)
     door: DoorSettings = DEFAULT_DOOR
+    access_log: bool = False
+    traces: bool = False
 
     @classmethod
     def read(
@@ -54,8 +59,9 @@ class Settings:
         prices: str | None = None,
     ) -> Self:
         """Settings from flags, where given, else BUDGET_TARGET, BUDGET_HOST, BUDGET_PORT,
-        BUDGET_CONFIG_DIR, BUDGET_REFUSAL_STATUS and BUDGET_PRICES, else the defaults; and those of
-        `PriceSettings` and `DoorSettings`. An empty variable is an absent one.
+        BUDGET_CONFIG_DIR, BUDGET_REFUSAL_STATUS, BUDGET_PRICES, BUDGET_ACCESS_LOG and
+        BUDGET_TRACES, else the defaults; and those of `PriceSettings` and `DoorSettings`. An empty
+        variable is an absent one.
         """
         env = os.environ if environ is None else environ
         asked_port = port if port is not None else env.get("BUDGET_PORT") or DEFAULT_PORT
@@ -70,6 +76,8 @@ class Settings:
             prices=own_prices,
             price_settings=PriceSettings.read(env, own_prices),
             door=DoorSettings.read(env),
+            access_log=_switch(env, "BUDGET_ACCESS_LOG"),
+            traces=_switch(env, "BUDGET_TRACES"),
         )
 
 
@@ -79,6 +87,14 @@ def parse_port(value: object, field: str) -> int:
     if _PORT.fullmatch(text) and int(text) <= MAX_PORT:
         return int(text)
     raise InvalidInput(field, f"{text[:80]!r} is not a port from 0 to 65535.")
+
+
+def _switch(env: Mapping[str, str], name: str) -> bool:
+    """A setting that is on or off; off unless it is said."""
+    text = env.get(name) or "off"
+    if text in SWITCHES:
+        return SWITCHES[text]
+    raise InvalidInput(name, f"{text[:80]!r} is neither on nor off.", tuple(SWITCHES))
 
 
 def _refusal_status(text: str) -> int | None:

@@ -49,7 +49,7 @@ class App:
         for route in routes:
             by_path[route.path][route.method] = route
         self._router = Router(
-            [Path(path, _Place(service, taken)) for path, taken in by_path.items()],
+            [Path(path, _Place(service, path, taken)) for path, taken in by_path.items()],
             redirect_slashes=False,
             default=_nowhere,
         )
@@ -71,8 +71,9 @@ class App:
 class _Place:
     """One path: its routes by method."""
 
-    def __init__(self, service: Service, routes: dict[str, Route]) -> None:
+    def __init__(self, service: Service, path: str, routes: dict[str, Route]) -> None:
         self._service = service
+        self._path = path
         self._routes = dict(routes)
         if "GET" in routes:
             self._routes["HEAD"] = routes["GET"]
@@ -84,13 +85,20 @@ class _Place:
                 send, Reply(204, b"", headers=((b"allow", ", ".join(self._allowed).encode()),))
             )
             return
+        observer = self._service.observer
+        seen = observer.begin(scope, self._path)
         try:
             reply = await self._told(scope, receive)
         except bodies.ClientGone:
             return
         except Exception as error:  # noqa: BLE001 - the last stop: nobody is shown a traceback
             reply = problems.reply_to_unforeseen(error)
-        await _send(send, reply, bodiless=scope["method"] == "HEAD")
+        observer.end(seen, scope, self._path, reply)
+        await _send(
+            send,
+            reply._replace(headers=(*reply.headers, seen.header)),
+            bodiless=scope["method"] == "HEAD",
+        )
 
     async def _told(self, scope: Scope, receive: Receive) -> Reply:
         try:
@@ -104,12 +112,13 @@ class _Place:
         if route is None:
             raise problems.MethodNotAllowed(method, self._allowed)
         headers: Headers = dict(scope["headers"])
-        carried = await self._admitted(route, method, headers, scope["client"])
+        carried = await self._admitted(route, method, headers, scope.get("client"))
         ids = tuple(_checked_id(name, text) for name, text in scope["path_params"].items())
         query = _query(route, scope["query_string"])
         ask = {} if method in _BODILESS else await _ask(route, headers, receive)
         visitor = carried.visitor
         caller = LOCAL if visitor is None else visitor.key.caller
+        scope["budget.actor"] = caller.actor
         answered = await route.handle(Call(self._service, caller, ids, ask, query, carried))
         if isinstance(answered, Reply):
             return answered

@@ -16,7 +16,9 @@ from budget.engine.asks import Caller
 from budget.engine.budget import AsyncBudget
 from budget.engine.jobs import Job, Jobs
 from budget.http.door.door import Door, Visitor
+from budget.http.observing import Observer
 from budget.http.problems import Header, Reply
+from budget.http.watched import Watched
 
 T = TypeVar("T")
 
@@ -29,21 +31,24 @@ PULSE_SECONDS: Final = 2.0
 class Service:
     """What a running service is: its books, what it is called, and since when it runs.
 
-    `instance` tells this run from any other. Whoever comes in comes by the `door`. `hosts` are the
-    names it may be called by; None: any. `refusal_status` is that of every refusal; None: by the
-    limit that refuses. Browsers find it at `url`. Who reads sources of prices holds `updating`.
+    `instance` tells this run from any other. Whoever comes in comes by the `door`; the `observer`
+    sees requests come and go. `hosts` are the names it may be called by; None: any.
+    `refusal_status` is that of every refusal; None: by the limit that refuses. Browsers find it at
+    `url`. Who reads sources of prices holds `updating`; what is `watched` is read once in a while.
     """
 
     budget: AsyncBudget
     pulse: "Pulse"
     instance: str
     door: Door
+    observer: Observer
     port: int | None = None
     hosts: frozenset[str] | None = None
     refusal_status: int | None = None
     url: str = ""
     started: float = field(default_factory=time.monotonic)
     updating: asyncio.Lock = field(default_factory=asyncio.Lock)
+    watched: Watched = field(default_factory=Watched)
 
 
 class Pulse:

@@ -1,23 +1,18 @@
-"""Handlers that are more than one act: usage, top-ups, policies, status, and how the service is.
+"""Handlers that are more than one act: usage, top-ups, policies, and status.
 
 Not here: handlers that only pass on to a method of `Jobs` (`calls.act`).
 """
 
 import asyncio
-import time
-from typing import Any, Final
+from typing import Any
 
-from budget import __version__
 from budget.domain import wire
 from budget.domain.answers import Event
-from budget.domain.errors import InvalidInput, Unavailable
+from budget.domain.errors import InvalidInput
 from budget.domain.windows import to_rfc3339
 from budget.engine.pages import Page
 from budget.http.calls import Answered, Call, with_key
 from budget.storage import cursors
-
-COMPONENT: Final = "budget"
-DESCRIPTION: Final = "The spending authority for systems built on language models."
 
 
 def page_of(shape: Any) -> Any:
@@ -82,50 +77,3 @@ async def status(call: Call) -> Answered:
             "balances": [wire.balance(view) for view in balances],
         }
     )
-
-
-# --- The service itself --------------------------------------------------------------------------
-
-
-async def root(call: Call) -> Answered:
-    """What this is."""
-    del call
-    return Answered(
-        {
-            "component": COMPONENT,
-            "description": DESCRIPTION,
-            "version": __version__,
-            "status": "running",
-        }
-    )
-
-
-async def health(call: Call) -> Answered:
-    """That the process lives, and what it runs on. Needs no key and asks no database."""
-    service = call.service
-    books = service.budget.books
-    described = books.database.describe()
-    return Answered(
-        {
-            "status": "healthy" if books.ledger.alive else "unhealthy",
-            "component": COMPONENT,
-            "version": __version__,
-            "timestamp": to_rfc3339(time.time_ns() // 1000),
-            "port": service.port,
-            "instance": service.instance,
-            "database": {"engine": described["engine"], "library": described["version"]},
-            "queue_depth": books.ledger.queued,
-            "uptime_seconds": int(time.monotonic() - service.started),
-        }
-    )
-
-
-async def ready(call: Call) -> Answered:
-    """Whether calls would be answered: the writer runs and the database is there. Else 503."""
-    if not call.service.budget.books.ledger.alive:
-        raise Unavailable("The ledger's writer has stopped; restart the service.", code="not_ready")
-    try:
-        await call.service.pulse.feel()
-    except TimeoutError:
-        raise Unavailable("The database is slow to answer.", code="not_ready") from None
-    return Answered({"ready": True, "component": COMPONENT, "version": __version__})

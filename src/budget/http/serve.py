@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from budget.engine.jobs import Books
     from budget.http.app import App
+    from budget.http.observing import Observer
 
 __all__ = ["Started", "serve", "service_address"]
 
@@ -90,6 +92,8 @@ def _serve_on(
     from budget.engine.price_book.refresh import PriceRefresh
     from budget.engine.sealing import Sealer
     from budget.http import logs
+    from budget.http.observing import Observer
+    from budget.http.tracing import exporting_tracer
 
     logs.configure()
     # The writer's thread waits for the interpreter's lock whenever it comes back from the database;
@@ -98,11 +102,16 @@ def _serve_on(
     port = listener.getsockname()[1]
     url = url_of(settings.host, port)
     instance = secrets.token_hex(8)
-    books = Books.open(settings.target, price_settings=settings.price_settings)
-    refresh = PriceRefresh(books)
-    learner = Learner(books)
-    sealer = Sealer(books)
-    try:
+    tracer = exporting_tracer() if settings.traces else None
+    with ExitStack() as opened:  # what is opened last is closed first
+        books = opened.enter_context(
+            closing(Books.open(settings.target, price_settings=settings.price_settings))
+        )
+        observer = Observer(instance, access=settings.access_log, tracer=tracer)
+        opened.enter_context(closing(observer))
+        refresh = opened.enter_context(closing(PriceRefresh(books)))
+        opened.enter_context(closing(Learner(books)))
+        opened.enter_context(closing(Sealer(books)))
         refresh.start()
         key_path = ensure_admin_key(books, settings.config_dir, settings.target, anew=new_admin_key)
         if key_path is not None:
@@ -116,21 +125,15 @@ def _serve_on(
             url=settings.door.public_url or url,
             door=settings.door,
             proxied=behind_proxy,
+            observer=observer,
         )
 
         def announce() -> None:
             write_address(settings.target, url, instance)
             on_start(Started(url, settings.target, key_path, _curl(url, key_path)))
 
-        try:
-            make_server(app, announce).run(sockets=[listener])
-        finally:
-            remove_address(settings.target, instance)
-    finally:
-        sealer.close()
-        learner.close()
-        refresh.close()
-        books.close()
+        opened.callback(remove_address, settings.target, instance)
+        make_server(app, announce).run(sockets=[listener])
 
 
 def make_app(
@@ -143,6 +146,7 @@ def make_app(
     url: str = "",
     door: DoorSettings = DEFAULT_DOOR,
     proxied: bool = False,
+    observer: "Observer | None" = None,
 ) -> "App":
     """The application over open books. `proxied`: the last proxy says who is at the other end."""
     from budget.engine.budget import AsyncBudget
@@ -151,12 +155,19 @@ def make_app(
     from budget.http.auth import Gate
     from budget.http.calls import Pulse, Service
     from budget.http.door.door import Door
+    from budget.http.door.issuer import Issuer
     from budget.http.door.visits import Visits
+    from budget.http.observing import Observer
 
     budget = AsyncBudget(books)
     gate = Gate(Keyring.of(books.database))
-    entrance = Door(gate, Visits.of(books.database), door, proxied=proxied)
-    service = Service(budget, Pulse(budget), instance, entrance, port, hosts, refusal_status, url)
+    visits = Visits.of(books.database)
+    issuer = None if door.oidc is None else Issuer(door.oidc, f"{url}/login/oidc/callback")
+    entrance = Door(gate, visits, door, issuer=issuer, proxied=proxied)
+    service = Service(
+        budget, Pulse(budget), instance, entrance, observer or Observer(instance), port, hosts,
+        refusal_status, url,
+    )  # fmt: skip
     return App(service)
 
 
@@ -189,8 +200,8 @@ def make_server(app: "App", on_start: Callable[[], None] | None = None) -> "Serv
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             """Let nobody in, read what was on its way, tell callers to connect anew; stop."""
             await asyncio.sleep(LAST_CALLERS_SECONDS)
-            for closing in (*self.servers, *(sockets or ())):
-                closing.close()
+            for listening in (*self.servers, *(sockets or ())):
+                listening.close()
             state = self.server_state
             state.default_headers = [*state.default_headers, (b"connection", b"close")]
             await asyncio.sleep(LAST_CALLS_SECONDS)

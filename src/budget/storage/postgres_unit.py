@@ -10,10 +10,13 @@ from typing import Any, Final
 import psycopg
 
 from budget.storage import postgres_sql as sql
+from budget.storage.durability import Durability
 from budget.storage.errors import Broken, CommitUnknown, StorageError, Transient, Unreachable
 from budget.storage.postgres_wire import Call, Failed, Statement, Wire, driver_error
 from budget.storage.unit import Begun, Changes, Row
 
+_SYNCED: Final = frozenset({"on", "remote_apply", "remote_write", "local"})
+"""Values of synchronous_commit with which a commit waits for this server's disk."""
 _SQLALCHEMY_SCHEME: Final = "postgresql+psycopg://"
 
 
@@ -279,6 +282,15 @@ class PostgresUnit:
         if rows:
             self._wrote = True
             self._queued.append(_rows(statement, rows, len(rows)))
+
+    def durability(self) -> Durability:
+        """What this connection and its server have been told about disks."""
+        from sqlalchemy import func, select
+
+        names = ("synchronous_commit", "fsync", "full_page_writes")
+        ((commit, fsync, pages),) = self.execute(select(*map(func.current_setting, names)))
+        told = {"synchronous_commit": commit, "fsync": fsync, "full_page_writes": pages}
+        return Durability(told, commit in _SYNCED and fsync == "on" and pages == "on")
 
     def execute(self, statement: Any, parameters: Any = None) -> list[Row]:
         """Run one SQLAlchemy Core statement inside the transaction."""

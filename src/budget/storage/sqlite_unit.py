@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from budget.storage import sqlite_sql as sql
+from budget.storage.durability import Durability
 from budget.storage.errors import Broken, CommitUnknown, StorageError, Unreachable
 from budget.storage.sqlite_file import (
     FOLD_PAGES,
@@ -28,6 +29,9 @@ from budget.storage.unit import NEW_HEAD, Begun, Changes, Row
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_SYNCHRONOUS: Final = {0: "off", 1: "normal", 2: "full", 3: "extra"}
+_FULL: Final = 2
 
 _REOPEN: Final = frozenset(
     {
@@ -381,6 +385,14 @@ class SqliteUnit:
         return met
 
     @_raising_storage_errors
+    def durability(self) -> Durability:
+        """What this connection has been told about disks: a log that is synced at each commit."""
+        connection = self._begun()
+        ((mode,),) = connection.execute("PRAGMA journal_mode").fetchall()
+        ((level,),) = connection.execute("PRAGMA synchronous").fetchall()
+        told = {"journal_mode": str(mode), "synchronous": _SYNCHRONOUS.get(level, str(level))}
+        return Durability(told, mode == "wal" and level >= _FULL)
+
     def execute(self, statement: Any, parameters: Any = None) -> list[Row]:
         """Run one SQLAlchemy Core statement inside the transaction."""
         connection = self._begun()

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
+from budget.storage.durability import Durability
+
 Row = tuple[Any, ...]
 
 ALLOCATION_COLUMNS: Final = (
@@ -169,6 +171,9 @@ class Unit(Protocol):
 
     def execute(self, statement: Any, parameters: Any = None) -> list[Row]:
         """Run one SQLAlchemy Core statement inside the transaction (changes of the catalogue)."""
+
+    def durability(self) -> Durability:
+        """What this connection has been told about disks. Within a transaction."""
 
     def commit(self) -> None:
         """Make it durable. CommitUnknown: it may be. Any other error: nothing was written."""

@@ -1,12 +1,14 @@
-"""Routes of the service itself: what it is, and how it is. They need no key."""
+"""Routes of the service itself: what it is, how it is, and its figures."""
 
 from typing import Final
 
-from budget.http import handlers
+from budget.http import health
+from budget.http.metrics import metrics
 from budget.http.route import Route
 
 SERVICE: Final[tuple[Route, ...]] = (
-    Route("GET", "/health", "open", handlers.health),
-    Route("GET", "/ready", "open", handlers.ready),
-    Route("GET", "/", "open", handlers.root),
+    Route("GET", "/health", "open", health.health),
+    Route("GET", "/ready", "open", health.ready),
+    Route("GET", "/metrics", "read", metrics),
+    Route("GET", "/", "open", health.root),
 )  # fmt: skip
