@@ -132,6 +132,10 @@ class Budget:
     rerate = _waits(Jobs.rerate)
     what_if = _waits(Jobs.what_if)
     coverage = _waits(Jobs.coverage)
+    login_link = _waits(Jobs.login_link)
+    sessions = _waits(Jobs.sessions)
+    session = _waits(Jobs.session)
+    end_session = _waits(Jobs.end_session)
 
 
 class _LoopWaiter:
@@ -288,3 +292,7 @@ class AsyncBudget:
     rerate = _awaits(Jobs.rerate)
     what_if = _awaits(Jobs.what_if)
     coverage = _awaits(Jobs.coverage)
+    login_link = _awaits(Jobs.login_link)
+    sessions = _awaits(Jobs.sessions)
+    session = _awaits(Jobs.session)
+    end_session = _awaits(Jobs.end_session)

@@ -66,13 +66,14 @@ from budget.engine.past import Progress
 from budget.engine.policies import PolicyAsk
 from budget.engine.price_book.jobs import PriceJobs
 from budget.engine.reports import Page
+from budget.engine.session_jobs import SessionJobs
 from budget.engine.verify import Verification
 from budget.prices.book import PriceBook
 
 __all__ = ["Books", "Job", "Jobs"]
 
 
-class Jobs(PriceJobs, AuditJobs):
+class Jobs(PriceJobs, AuditJobs, SessionJobs):
     """The methods. Raise InvalidInput at once for bad input, so that nothing is queued."""
 
     # --- Spending --------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from budget.engine.asks import LOCAL
 from budget.http import bodies, problems
 from budget.http.calls import Call, Carried, Service
 from budget.http.door.door import Client
+from budget.http.door.protection import protection_of
 from budget.http.problems import Reply
 from budget.http.queries import parse_attributes, parse_query
 from budget.http.route import Route, check_routes
@@ -33,10 +34,7 @@ Headers = dict[bytes, bytes]
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,512}")
 _BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
-_COMMON: Final = (
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-)
+NO_CONTENT: Final = 204
 _REPLAYED: Final = (b"idempotency-replayed", b"true")
 
 
@@ -215,15 +213,17 @@ def _spelled(fields: frozenset[str], path: str, value: Any) -> Any:
 
 def _unfit(scope: Scope, hosts: frozenset[str] | None) -> BudgetError | None:
     """What is wrong with a request before anybody looks at what it wants."""
-    total_bytes = 0
+    total_bytes = len(scope["path"]) + len(scope["query_string"])
     host = b""
+    named = 0
     for name, value in scope["headers"]:
         total_bytes += len(name) + len(value)
         if name == b"host":
             host = value
+            named += 1
     if total_bytes > MAX_HEADER_BYTES:
         return problems.HeadersTooLarge(f"Headers may have at most {MAX_HEADER_BYTES} bytes.")
-    if hosts is not None and _host_name(host) not in hosts:
+    if named > 1 or (hosts is not None and _host_name(host) not in hosts):
         return problems.HostNotAllowed("The Host header does not name this service.")
     return None
 
@@ -243,9 +243,10 @@ async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _send(send: Send, reply: Reply, *, bodiless: bool = False) -> None:
-    headers = [*_COMMON, *reply.headers]
+    headers = [*protection_of(reply), *reply.headers]
     if reply.body:
         headers.append((b"content-type", reply.media_type))
+    if reply.status != NO_CONTENT:
         headers.append((b"content-length", str(len(reply.body)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if bodiless else reply.body})

@@ -20,6 +20,10 @@ Parameter = Callable[[str, str], Any]
 """Reads (value, name) of a parameter, or raises InvalidInput."""
 
 
+class Lenient(dict[str, Parameter]):
+    """Parameters beside which others may come, and are left away: we do not write the address."""
+
+
 def text(value: str, name: str) -> str:
     """A text without control characters."""
     if not 0 < len(value) <= MAX_VALUE_CHARS or _CONTROL.search(value):
@@ -48,6 +52,8 @@ def parse_query(query: bytes, parameters: Mapping[str, Parameter]) -> dict[str, 
     read: dict[str, Any] = {}
     for name, value in in_snake_case(dict(_pairs(query)), frozenset(parameters)).items():
         if name not in parameters:
+            if isinstance(parameters, Lenient):
+                continue
             raise InvalidInput(name[:80], "is not a parameter here.", sorted(parameters))
         read[name] = parameters[name](value, name)
     return read

@@ -18,6 +18,7 @@ from budget.engine.sessions import key_of
 from budget.http.auth import BEARER, Gate, carried_key
 from budget.http.door import cookies
 from budget.http.door.attempts import Attempts, address_of, too_many
+from budget.http.door.issuer import Issuer
 from budget.http.door.rates import Rates
 from budget.http.door.visits import Visits, csrf_token
 
@@ -40,10 +41,17 @@ class Door:
     """Lets visitors in; remembers who was wrong how often, and who calls how fast."""
 
     def __init__(
-        self, gate: Gate, visits: Visits, settings: DoorSettings, *, proxied: bool = False
+        self,
+        gate: Gate,
+        visits: Visits,
+        settings: DoorSettings,
+        *,
+        issuer: Issuer | None = None,
+        proxied: bool = False,
     ) -> None:
         self.settings = settings
         self.visits = visits
+        self.issuer = issuer
         self._gate = gate
         self._proxied = proxied
         self._of_address = Attempts(settings.failures)
