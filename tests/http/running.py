@@ -1,5 +1,6 @@
 """A running service and what tests ask of it."""
 
+import asyncio
 import contextlib
 import threading
 import time
@@ -15,6 +16,7 @@ from budget.engine.door_settings import DoorSettings
 from budget.engine.jobs import Books
 from budget.engine.price_book.settings import PriceSettings
 from budget.engine.snapshots import snapshot
+from budget.http.observing import Observer
 from budget.http.serve import listen, make_app, make_server, url_of
 from budget.prices.book import PriceBook
 from budget.storage import schema
@@ -96,6 +98,9 @@ def running(
     prices: PriceBook | None = None,
     price_settings: PriceSettings | None = None,
     door: DoorSettings = PATIENT,
+    observer: Observer | None = None,
+    http: type[asyncio.Protocol] | None = None,
+    proxied: bool = False,
 ) -> Iterator[Running]:
     """The service over a database. Without `prices` no model has a price but what a budget says.
 
@@ -112,8 +117,9 @@ def running(
     app = make_app(
         books, port=port, instance="test", hosts=hosts, refusal_status=refusal_status,
         url=door.public_url or url_of("127.0.0.1", port), door=door,
+        observer=observer, proxied=proxied,
     )  # fmt: skip
-    server = make_server(app)
+    server = make_server(app, tls=door.tls, http=http)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     url = url_of("127.0.0.1", port)

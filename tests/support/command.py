@@ -34,12 +34,15 @@ class Served:
     process: subprocess.Popen[str]
 
 
-def start_service(folder: Path, *words: str) -> Served:
-    """`budget serve`, as a person would start it, on a fresh SQLite file and any free port."""
+def start_service(folder: Path, *words: str, **variables: str) -> Served:
+    """`budget serve`, as a person would start it, on a fresh SQLite file and any free port.
+
+    What it logs is in `service.log` in the folder. `variables` are those of its environment.
+    """
     home = folder / "home"
     home.mkdir(exist_ok=True)
     target = f"sqlite:///{folder / 'budget.db'}"
-    environ = clean_environ(home)
+    environ = clean_environ(home) | variables
     log = (folder / "service.log").open("w")
     process = subprocess.Popen(
         [*COMMAND, "serve", "--json", "--port", "0", "--target", target, *words],

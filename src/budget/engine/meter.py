@@ -57,10 +57,11 @@ class Meter:
         """Commands that waited too long in the queue (counted by the ledger's watch)."""
 
     def committed(self, size: int, seconds: float) -> None:
-        """A batch of so many commands was committed."""
+        """A batch of so many commands was committed; one of none only shows that it could be."""
         self.writing = True
-        self.batch_sizes.add(size)
-        self.batch_seconds.add(seconds)
+        if size:
+            self.batch_sizes.add(size)
+            self.batch_seconds.add(seconds)
 
     def answered(self, tickets: Iterable[Any], now: float) -> None:
         """These tickets of the ledger are answered at `now`, on the clock they were queued by."""
