@@ -77,7 +77,7 @@ def test_it_tells_alerts_that_nobody_has_seen_to_and_how_much_has_a_price(servic
 def test_a_command_that_is_sent_again_counts_as_replayed(fresh: Running) -> None:
     fresh.budget()
     for _ in range(3):
-        fresh.post("/allocations", {"usd": "1"}, **{"Idempotency-Key": "again"})
+        fresh.post("/allocations", {"usd": "1", "idempotency_key": "again"})
     told = scraped(fresh)["budget_decisions_total"]
     assert value(told, act="allocate", result="accepted") == 1
     assert value(told, act="allocate", result="replayed") == 2

@@ -30,7 +30,7 @@ def test_an_id_that_the_caller_has_given_is_kept(shared: Running) -> None:
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 65, 'q"', "{}", "é"])
 def test_one_that_is_not_fit_for_a_log_is_not(shared: Running, given: str) -> None:
-    answer = shared.client.get("/health", headers={"X-Request-Id": given.encode()})
+    answer = shared.client.get("/health", headers={b"X-Request-Id": given.encode()})
     assert answer.headers["x-request-id"].startswith("req_")
 
 
