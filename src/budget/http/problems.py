@@ -78,10 +78,22 @@ class TooMany(BudgetError):
         super().__init__(detail, code=code)
 
 
+class Malformed(BudgetError):
+    """It is no HTTP request."""
+
+    code = "malformed_request"
+
+
 class HeadersTooLarge(BudgetError):
     """More bytes of headers than a request may have."""
 
     code = "headers_too_large"
+
+
+class HeadersTooSlow(BudgetError):
+    """The head of a request did not arrive in time."""
+
+    code = "headers_too_slow"
 
 
 STATUSES: Final[Mapping[type[BudgetError], int]] = {
@@ -92,9 +104,11 @@ STATUSES: Final[Mapping[type[BudgetError], int]] = {
     Unauthorized: 401,
     Forbidden: 403,
     Unavailable: 503,
+    Malformed: 400,
     NoRoute: 404,
     MethodNotAllowed: 405,
     BodyTooSlow: 408,
+    HeadersTooSlow: 408,
     BodyTooLarge: 413,
     UnsupportedMediaType: 415,
     HostNotAllowed: 421,

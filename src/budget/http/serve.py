@@ -24,6 +24,7 @@ from budget.engine.settings import Settings
 from budget.http.address import remove_address, service_address, write_address
 
 if TYPE_CHECKING:
+    from asyncio import Protocol
     from types import FrameType
 
     from uvicorn import Server
@@ -87,6 +88,7 @@ def _serve_on(
 ) -> None:
     from budget.engine import key_file
     from budget.engine.calibrating import Learner
+    from budget.engine.channels.notifier import Notifier
     from budget.engine.jobs import Books
     from budget.engine.keys import ensure_admin_key
     from budget.engine.price_book.refresh import PriceRefresh
@@ -105,14 +107,22 @@ def _serve_on(
     tracer = exporting_tracer() if settings.traces else None
     with ExitStack() as opened:  # what is opened last is closed first
         books = opened.enter_context(
-            closing(Books.open(settings.target, price_settings=settings.price_settings))
+            closing(
+                Books.open(
+                    settings.target,
+                    price_settings=settings.price_settings,
+                    channel_settings=settings.channels,
+                )
+            )
         )
         observer = Observer(instance, access=settings.access_log, tracer=tracer)
         opened.enter_context(closing(observer))
         refresh = opened.enter_context(closing(PriceRefresh(books)))
         opened.enter_context(closing(Learner(books)))
         opened.enter_context(closing(Sealer(books)))
+        notifier = opened.enter_context(closing(Notifier(books)))
         refresh.start()
+        notifier.start()
         key_path = ensure_admin_key(books, settings.config_dir, settings.target, anew=new_admin_key)
         if key_path is not None:
             key_file.note_url(settings.config_dir, settings.target, url)
@@ -133,7 +143,7 @@ def _serve_on(
             on_start(Started(url, settings.target, key_path, _curl(url, key_path)))
 
         opened.callback(remove_address, settings.target, instance)
-        make_server(app, announce).run(sockets=[listener])
+        make_server(app, announce, tls=settings.door.tls).run(sockets=[listener])
 
 
 def make_app(
@@ -171,15 +181,25 @@ def make_app(
     return App(service)
 
 
-def make_server(app: "App", on_start: Callable[[], None] | None = None) -> "Server":
+def make_server(
+    app: "App",
+    on_start: Callable[[], None] | None = None,
+    *,
+    tls: bool = False,
+    http: "type[Protocol] | None" = None,
+) -> "Server":
     """The server for an application; `should_exit` stops it, in whichever thread it runs.
 
-    `on_start` is called once it answers, and signals are heard.
+    `on_start` is called once it answers, and signals are heard. `tls`: with a proxy before it that
+    speaks TLS. `http` is a connection, in place of the usual one.
     """
     import asyncio
     import gc
 
     import uvicorn
+
+    from budget.http.door.patience import PatientProtocol
+    from budget.http.door.protection import HSTS
 
     class Draining(uvicorn.Server):
         """Ends with success when a signal asks it to; a second Ctrl-C does not wait for callers."""
@@ -210,7 +230,8 @@ def make_server(app: "App", on_start: Callable[[], None] | None = None) -> "Serv
     config = uvicorn.Config(
         app,
         loop="auto",
-        http="httptools",
+        http=http or PatientProtocol,
+        headers=[HSTS] if tls else [],
         ws="none",
         lifespan="off",
         log_config=None,
