@@ -65,9 +65,10 @@ def test_each_request_makes_a_span_under_that_of_its_caller(
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     with running(sqlite_url(tmp_path / "budget.db"), observer=observer) as service:
         service.budget({"unit": "usd", "period": "daily", "limit": "1"})
-        service.post(
-            "/allocations", {"usd": "1"}, **{"traceparent": parent, "X-Request-Id": "mine"}
-        )
+        service.client.post(
+            "/api/v1/allocations", json={"usd": "1"},
+            headers={"traceparent": parent, "X-Request-Id": "mine"},
+        )  # fmt: skip
         service.post("/allocations", {"usd": "1"}, status=402)
         service.client.get("/api/v1/allocations/alloc_secret")
     observer.close()
