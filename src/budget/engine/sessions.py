@@ -117,6 +117,8 @@ def beginning(person: Person) -> Callable[[Batch], LoggedIn]:
 
 def ending(session_id: str, caller: Caller, *, of_all: bool) -> Callable[[Batch], Session]:
     """The change of `end_session`; `of_all`: also one of another's."""
+    if not is_storable(session_id):
+        raise NotFound("session", session_id)
 
     def end(batch: Batch) -> Session:
         wanted = select(*_COLUMNS).where(sessions.c.session_id == session_id)
