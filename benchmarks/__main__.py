@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from benchmarks import ledger, prices, service
+from benchmarks import ledger, prices, sealing, service
 from benchmarks.figures import Figure, machine, show
 
 
@@ -21,6 +21,7 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "sqlite": ledger.on_sqlite,
     "catalogue": ledger.large_catalogue,
     "postgres": _postgres,
+    "sealing": sealing.sealing,
     "http": service.over_http,
 }
 

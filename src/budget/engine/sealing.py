@@ -11,13 +11,12 @@ with this), and what an entry means (`reports`).
 """
 
 import hashlib
-import json
 import logging
 import struct
 import threading
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import insert, select
 
 from budget.domain.errors import BudgetError
@@ -42,6 +41,9 @@ GENESIS: Final = "0" * 64
 """The hash before the first block."""
 DIGEST_BYTES: Final = 16
 
+_id: Final = struct.Struct(">q").pack
+_rendered: Final = msgspec.json.Encoder().encode
+
 log = logging.getLogger("budget.sealing")
 
 
@@ -58,10 +60,9 @@ class Block(NamedTuple):
     sealed_us: int
 
 
-def digest(entry: Sequence[Any]) -> bytes:
+def digest(entry: tuple[Any, ...]) -> bytes:
     """An entry's id, in 8 bytes, and the digest of all its columns, in the order of the schema."""
-    written = json.dumps(list(entry), ensure_ascii=False, separators=(",", ":")).encode()
-    return struct.pack(">q", entry[0]) + hashlib.sha256(written).digest()[:DIGEST_BYTES]
+    return _id(entry[0]) + hashlib.sha256(_rendered(entry)).digest()[:DIGEST_BYTES]
 
 
 def hash_of(number: int, last_entry_id: int, sealed_us: int, former: str, digests: bytes) -> str:
@@ -90,7 +91,7 @@ def next_block(database: "Database", *, now: bool = False) -> Block | None:
     now_us = database.now_us()
     if not found or not (now or len(found) >= FULL or found[0].at_us <= now_us - WAIT_US):
         return None
-    digests = b"".join(map(digest, found))
+    digests = b"".join([digest(tuple(row)) for row in found])
     last_id = found[-1].id
     sealed = hash_of(number + 1, last_id, now_us, former, digests)
     return Block(

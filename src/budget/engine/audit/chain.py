@@ -5,13 +5,13 @@ with what made them (`engine.sealing`, which says how). Not here: what entries a
 """
 
 import hashlib
+import json
 import struct
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Connection, select
 
 from budget.engine.audit.findings import Findings, stream
@@ -21,7 +21,6 @@ _ROW: Final = struct.Struct(">q16s")
 _FIRST: Final = "0" * 64
 _BLOCKS_AT_ONCE: Final = 8
 """Each has a quarter of a megabyte at most."""
-_rendered: Final = msgspec.json.Encoder().encode
 
 _BLOCKS: Final = select(schema.blocks).order_by(schema.blocks.c.number)
 _ENTRIES: Final = select(schema.entries).order_by(schema.entries.c.id)
@@ -123,4 +122,9 @@ class _Rows:
         while self._next is not None and self._next[0] <= last_id:
             row = self._next
             self._next = next(self._rows, None)
-            yield row[0], hashlib.sha256(_rendered(list(row))).digest()[:16]
+            yield row[0], _digest(list(row))
+
+
+def _digest(row: list[Any]) -> bytes:
+    written = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(written.encode()).digest()[:16]
