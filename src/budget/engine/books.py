@@ -5,6 +5,7 @@ from typing import Self
 
 from budget.domain.errors import Conflict
 from budget.engine.catalogue_rows import load_catalogue
+from budget.engine.channels.settings import DEFAULT_CHANNELS, ChannelSettings
 from budget.engine.factors import Factors
 from budget.engine.ledger import Ledger
 from budget.engine.price_book.settings import PriceSettings
@@ -26,11 +27,13 @@ class Books:
         ledger: Ledger,
         prices: PriceBook | None = None,
         shelf: PriceShelf | None = None,
+        channel_settings: ChannelSettings = DEFAULT_CHANNELS,
     ) -> None:
         assert (prices is None) != (shelf is None), "prices come from one place"
         self.database = database
         self.ledger = ledger
         self.factors = Factors(database)
+        self.channel_settings = channel_settings
         self._prices = prices
         self._shelf = shelf
 
@@ -42,6 +45,7 @@ class Books:
         clock: Callable[[], int] | None = None,
         prices: PriceBook | None = None,
         price_settings: PriceSettings | None = None,
+        channel_settings: ChannelSettings = DEFAULT_CHANNELS,
         sweep: bool = True,
     ) -> Self:
         """Open the books at `sqlite:///file.db` or `postgresql://…`, created or migrated as needed.
@@ -49,7 +53,8 @@ class Books:
         `clock` gives microseconds since 1970 and stands in for the database's time. With `prices`
         calls are priced by that book alone; without, by the database's price book, to which
         `price_settings` may add the operator's own file. With `sweep` False holds only expire when
-        a refusal asks for it. InvalidInput for any other URL, and for a mistake in the file.
+        a refusal asks for it. `channel_settings` tell what channels may reach. InvalidInput for
+        any other URL, and for a mistake in the file.
         """
         settings = price_settings or PriceSettings()
         # A mistake in the file is told before there is a database.
@@ -58,7 +63,7 @@ class Books:
         database.migrate()
         if prices is not None:
             ledger = Ledger(database.unit, load_catalogue, clock=clock, sweep=sweep)
-            return cls(database, ledger, prices)
+            return cls(database, ledger, prices, channel_settings=channel_settings)
         from budget.engine.price_book.acts import keep_bundled
 
         shelf = PriceShelf(database, settings, own)
@@ -66,7 +71,7 @@ class Books:
             database.unit, load_catalogue, clock=clock, sweep=sweep, noticed=shelf.notice
         )
         shelf.start(lambda: keep_bundled(database, ledger, shelf))
-        return cls(database, ledger, shelf=shelf)
+        return cls(database, ledger, shelf=shelf, channel_settings=channel_settings)
 
     @property
     def prices(self) -> PriceBook:

@@ -59,6 +59,7 @@ from budget.engine.audit_log import AuditJobs
 from budget.engine.books import Books
 from budget.engine.budgets import BudgetAsk
 from budget.engine.bulk import BulkRecordAsk
+from budget.engine.channels.jobs import ChannelJobs
 from budget.engine.commands import Command
 from budget.engine.fields import chosen_id
 from budget.engine.job import Job
@@ -73,7 +74,7 @@ from budget.prices.book import PriceBook
 __all__ = ["Books", "Job", "Jobs"]
 
 
-class Jobs(PriceJobs, AuditJobs, SessionJobs):
+class Jobs(PriceJobs, AuditJobs, SessionJobs, ChannelJobs):
     """The methods. Raise InvalidInput at once for bad input, so that nothing is queued."""
 
     # --- Spending --------------------------------------------------------------------------------

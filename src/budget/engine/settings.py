@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from budget.domain.errors import InvalidInput
+from budget.engine.channels.settings import DEFAULT_CHANNELS, ChannelSettings
 from budget.engine.door_settings import DEFAULT_DOOR, DoorSettings
 from budget.engine.price_book.settings import PriceSettings
 
@@ -44,6 +45,7 @@ class Settings:
     prices: Path | None = None
     price_settings: PriceSettings = field(default_factory=PriceSettings)
     door: DoorSettings = DEFAULT_DOOR
+    channels: ChannelSettings = DEFAULT_CHANNELS
     access_log: bool = False
     traces: bool = False
 
@@ -60,8 +62,8 @@ class Settings:
     ) -> Self:
         """Settings from flags, where given, else BUDGET_TARGET, BUDGET_HOST, BUDGET_PORT,
         BUDGET_CONFIG_DIR, BUDGET_REFUSAL_STATUS, BUDGET_PRICES, BUDGET_ACCESS_LOG and
-        BUDGET_TRACES, else the defaults; and those of `PriceSettings` and `DoorSettings`. An empty
-        variable is an absent one.
+        BUDGET_TRACES, else the defaults; and those of `PriceSettings`, `DoorSettings` and
+        `ChannelSettings`. An empty variable is an absent one.
         """
         env = os.environ if environ is None else environ
         asked_port = port if port is not None else env.get("BUDGET_PORT") or DEFAULT_PORT
@@ -76,6 +78,7 @@ class Settings:
             prices=own_prices,
             price_settings=PriceSettings.read(env, own_prices),
             door=DoorSettings.read(env),
+            channels=ChannelSettings.read(env),
             access_log=_switch(env, "BUDGET_ACCESS_LOG"),
             traces=_switch(env, "BUDGET_TRACES"),
         )

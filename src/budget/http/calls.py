@@ -34,7 +34,8 @@ class Service:
     `instance` tells this run from any other. Whoever comes in comes by the `door`; the `observer`
     sees requests come and go. `hosts` are the names it may be called by; None: any.
     `refusal_status` is that of every refusal; None: by the limit that refuses. Browsers find it at
-    `url`. Who reads sources of prices holds `updating`; what is `watched` is read once in a while.
+    `url`. Who reads sources of prices holds `updating`, who tries a channel out `testing`; what is
+    `watched` is read once in a while.
     """
 
     budget: AsyncBudget
@@ -48,6 +49,7 @@ class Service:
     url: str = ""
     started: float = field(default_factory=time.monotonic)
     updating: asyncio.Lock = field(default_factory=asyncio.Lock)
+    testing: asyncio.Lock = field(default_factory=asyncio.Lock)
     watched: Watched = field(default_factory=Watched)
 
 

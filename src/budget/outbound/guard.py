@@ -69,12 +69,14 @@ class Allow:
 
     `hosts`: these names alone, if given. `ports`: these. `origins`, such as
     `http://mirror.lan:8080`: exempt from all of this, and may stand on a private network, though
-    never where clouds keep their metadata unless that very address is written.
+    never where clouds keep their metadata unless that very address is written. `setting` is where
+    the operator names them.
     """
 
     hosts: frozenset[str] | None = None
     ports: frozenset[int] = frozenset({443})
     origins: frozenset[str] = frozenset()
+    setting: str = "BUDGET_PRICE_ORIGINS"
 
     def __post_init__(self) -> None:
         sites = [read_url(origin, "origins") for origin in self.origins]
@@ -170,13 +172,10 @@ def allowed_addresses(
     InvalidInput, field `url`, if the site or any of its addresses is not allowed. Unavailable if
     the name has none, or the look-up takes longer than `within_seconds`.
     """
-    named = site.origin in allow.origins
-    if not named:
-        _refuse_origin(site, allow)
+    check_site(site, allow)
     if site.literal is not None:
-        if not named and not is_public(site.literal):
-            raise _not_public(site.host)
         return [str(site.literal)]
+    named = site.origin in allow.origins
     found = _looked_up(site, resolve, within_seconds)
     # All of them, or a name with one good address and one bad would be a matter of luck.
     if not all(_may_be_named(address) if named else is_public(address) for address in found):
@@ -184,12 +183,21 @@ def allowed_addresses(
     return [str(address) for address in found]
 
 
+def check_site(site: Site, allow: Allow) -> None:
+    """InvalidInput, field `url`, for what may not be asked wherever its name leads."""
+    if site.origin in allow.origins:
+        return
+    _refuse_origin(site, allow)
+    if site.literal is not None and not is_public(site.literal):
+        raise _not_public(site.host)
+
+
 def _refuse_origin(site: Site, allow: Allow) -> None:
     if site.scheme != "https":
         raise InvalidInput(
             "url",
             "Only https, but for origins that the operator has named, as in "
-            "BUDGET_PRICE_ORIGINS=http://mirror.lan:8080.",
+            f"{allow.setting}=http://mirror.lan:8080.",
         )
     if site.port not in allow.ports:
         ports = [str(port) for port in sorted(allow.ports)]

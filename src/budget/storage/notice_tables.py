@@ -73,7 +73,7 @@ deliveries = table(
     one_of("status", "pending", "delivered", "dead", "skipped"),
     between("attempts", 0, 1000),
     UniqueConstraint("channel_id", "entry_id"),
-    Index("ix_deliveries_due", "due_us", "delivery_id",
+    Index("ix_deliveries_due", "due_us", "entry_id",
           sqlite_where=text("status = 'pending'"), postgresql_where=text("status = 'pending'")),
     Index("ix_deliveries_created", "channel_id", "created_us", "delivery_id"),
 )  # fmt: skip

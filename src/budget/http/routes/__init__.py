@@ -7,23 +7,42 @@ from collections.abc import Mapping
 from typing import Final
 
 from budget.domain.budgets import POLICY_FIELDS
+from budget.domain.quiet import FIELDS as QUIET_FIELDS
 from budget.domain.usage import UNITS, Usage
+from budget.engine.bulk import BulkRecordAsk
+from budget.engine.channels.asks import WANTED
 from budget.http.route import Route
 from budget.http.routes.audit import AUDIT
 from budget.http.routes.budgets import BUDGETS
+from budget.http.routes.bulk import BULK
+from budget.http.routes.channels import CHANNELS
 from budget.http.routes.journal import JOURNAL
 from budget.http.routes.prices import PRICE_ROUTES
 from budget.http.routes.service import SERVICE
+from budget.http.routes.sessions import SESSIONS
 from budget.http.routes.spending import SPENDING
 from budget.prices.schedules import CONTEXT_NAMES
 
 NESTED: Final[Mapping[str, frozenset[str]]] = {
     "policies": frozenset(POLICY_FIELDS),
+    "records": frozenset(BulkRecordAsk.__annotations__),
     "replacement": frozenset({*Usage._fields, "cost"}),
     "units": frozenset(UNITS),
     "price_context": frozenset(CONTEXT_NAMES),
+    "wanted": WANTED,
+    "quiet": frozenset(QUIET_FIELDS),
 }
 """Objects within a body whose fields are named by us; in other objects the caller names them."""
 
 # The paths that calls wait for come first: they are tried in this order.
-ROUTES: Final[tuple[Route, ...]] = (*SPENDING, *BUDGETS, *PRICE_ROUTES, *JOURNAL, *AUDIT, *SERVICE)
+ROUTES: Final[tuple[Route, ...]] = (
+    *BULK,
+    *SPENDING,
+    *BUDGETS,
+    *PRICE_ROUTES,
+    *JOURNAL,
+    *CHANNELS,
+    *AUDIT,
+    *SESSIONS,
+    *SERVICE,
+)

@@ -147,7 +147,7 @@ def _channels() -> None:
         sqlite_strict=True,
     )
     op.create_index(
-        "ix_deliveries_due", "deliveries", ["due_us", "delivery_id"],
+        "ix_deliveries_due", "deliveries", ["due_us", "entry_id"],
         sqlite_where=_PENDING, postgresql_where=_PENDING,
     )  # fmt: skip
     op.create_index(

@@ -1,0 +1,1 @@
+"""Channels: what people and programs are told of the journal, by webhook, e-mail and chat."""

@@ -1,0 +1,177 @@
+"""Subjects: whose and what an entry of the journal is about, and whether a channel hears of it.
+
+An entry of a call has the call's attributes, and the balances that its legs lie on; one of a
+budget, a policy or an alert has that budget, and perhaps one partition. Not here: when what is
+wanted is sent (`outbox`).
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, select
+
+from budget.domain.answers import Event
+from budget.domain.answers_channels import Channel, Wanted
+from budget.domain.budgets import Budget
+from budget.domain.rights import Bound, covers, sees_budget, sees_partition
+from budget.engine.catalogue_rows import budget_from_row
+from budget.engine.rows import to_json
+from budget.storage.schema import allocations, budgets, heads, policies, usage
+
+ALERTS: Final = "alert_"
+"""How the kinds of entries about alerts begin."""
+
+
+class Place(NamedTuple):
+    """A budget that an entry is about, and the partition, if it is about one alone."""
+
+    budget: Budget
+    partition: str | None = None
+
+
+class Subject(NamedTuple):
+    """What an entry is about: a call with attributes, or places, or neither where it is global."""
+
+    attributes: Mapping[str, str] | None
+    places: tuple[Place, ...]
+    severity: str
+
+
+def subjects_of(connection: Connection, events: Sequence[Event]) -> dict[int, Subject]:
+    """What each of some entries is about, by its id; all of it read as it is now."""
+    attributes = _attributes_by_id(
+        connection, allocations, {e.allocation_id for e in events if e.allocation_id}
+    ) | _attributes_by_id(connection, usage, {e.usage_id for e in events if e.usage_id})
+    named = {event.cursor: _named(event) for event in events}
+    legs = {event.cursor: [leg[0] for leg in json.loads(event.legs)] for event in events}
+    met = _heads(connection, {head_id for ids in legs.values() for head_id in ids})
+    policy_ids = {policy_id for policy_id, _ in met.values()}
+    policy_ids |= {name.policy_id for name in named.values() if name.policy_id}
+    of_policy = _budget_ids(connection, policy_ids)
+    budget_ids = {*of_policy.values(), *(n.budget_id for n in named.values() if n.budget_id)}
+    found = _budgets(connection, budget_ids)
+
+    def places(event: Event) -> Iterable[Place]:
+        for head_id in legs[event.cursor]:
+            policy_id, partition = met[head_id]
+            yield Place(found[of_policy[policy_id]], partition)
+        name = named[event.cursor]
+        budget = found.get(of_policy.get(name.policy_id or "", name.budget_id or ""))
+        if budget is not None:
+            yield Place(budget, name.partition)
+
+    return {
+        event.cursor: Subject(
+            attributes.get(event.allocation_id or "") or attributes.get(event.usage_id or ""),
+            tuple(places(event)),
+            severity_of(event),
+        )
+        for event in events
+    }
+
+
+def severity_of(event: Event) -> str:
+    """How severe it is: of alerts as they say, of all else not at all."""
+    if not event.kind.startswith(ALERTS):
+        return "info"
+    told = json.loads(event.detail).get("severity")
+    return told if told in ("info", "warning", "error") else "info"
+
+
+def wants(channel: Channel, kinds: frozenset[str], event: Event, subject: Subject) -> bool:
+    """Whether a channel is told of an entry; `kinds` are those of its topics too."""
+    wanted = channel.wanted
+    return (
+        event.kind in kinds
+        and (not wanted.severities or subject.severity in wanted.severities)
+        and _meets(wanted, subject)
+        and sees(channel.bound, subject)
+    )
+
+
+def _meets(wanted: Wanted, subject: Subject) -> bool:
+    about = [place.budget for place in subject.places]
+    return (
+        (wanted.budget_id is None or any(b.budget_id == wanted.budget_id for b in about))
+        and (wanted.owner is None or any(b.owner == wanted.owner for b in about))
+        and sees(wanted.attributes, subject)
+    )
+
+
+def sees(bound: Bound, subject: Subject) -> bool:
+    """Whether who is bound to attributes may know of an entry: all that it is about must be theirs.
+
+    What is about nothing in particular, such as a change of prices, is for those who see all.
+    """
+    if not bound:
+        return True
+    if subject.attributes is not None:
+        return covers(bound, subject.attributes)
+    return bool(subject.places) and all(
+        sees_budget(bound, place.budget)
+        if place.partition is None
+        else sees_partition(bound, place.budget, place.partition)
+        for place in subject.places
+    )
+
+
+def _attributes_by_id(
+    connection: Connection, table: Any, ids: Iterable[str]
+) -> dict[str, Mapping[str, str]]:
+    wanted = sorted(ids)
+    if not wanted:
+        return {}
+    found = connection.execute(select(table.c.id, table.c.attributes).where(table.c.id.in_(wanted)))
+    return {id: json.loads(attributes) for id, attributes in found}
+
+
+def _heads(connection: Connection, ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    wanted = sorted(ids)
+    if not wanted:
+        return {}
+    of = heads.c
+    found = connection.execute(select(of.id, of.policy_id, of.partition).where(of.id.in_(wanted)))
+    return {id: (policy_id, partition) for id, policy_id, partition in found}
+
+
+def _budget_ids(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """The budgets of policies."""
+    wanted = sorted(ids)
+    if not wanted:
+        return {}
+    of = policies.c
+    found = connection.execute(select(of.policy_id, of.budget_id).where(of.policy_id.in_(wanted)))
+    return dict(map(tuple, found))
+
+
+def _budgets(connection: Connection, ids: Iterable[str]) -> dict[str, Budget]:
+    """Budgets, without their policies."""
+    wanted = sorted(ids)
+    if not wanted:
+        return {}
+    found = connection.execute(select(budgets).where(budgets.c.budget_id.in_(wanted)))
+    return {row.budget_id: budget_from_row(tuple(row), ()) for row in found}
+
+
+class _Named(NamedTuple):
+    """What an entry says itself that it is about."""
+
+    policy_id: str | None
+    budget_id: str | None
+    partition: str | None
+
+
+def _named(event: Event) -> _Named:
+    detail = json.loads(event.detail)
+    partition = detail.get("partition")
+    if isinstance(partition, Mapping):
+        partition = to_json(partition)
+    elif not isinstance(partition, str) or not partition.startswith("{"):
+        # Who was refused is somebody in particular, though the entry may not say who: nobody's.
+        partition = "{}" if event.kind == "refused" else None
+    return _Named(
+        event.policy_id or detail.get("policy_id") or None,
+        event.budget_id or detail.get("budget_id") or None,
+        partition,
+    )
