@@ -104,11 +104,12 @@ def test_what_no_record_can_be_is_told_for_each_and_books_nothing(fresh: Running
         used("u", attributes={"team": 7}), used("u", metadata="x"), used("u", units=[]),
         used("u", units={"nanos": 1}), used("u", cost="NaN"), used("u", cost=-1),
         used("u", allocation_id=""), used("u", allocation_id=7), used("u", allocation_id="none"),
-        used("u", final=True), used("u", tokens=1), used("u\x00"), used("u", 10**13),
+        used("u", final=True), used("u", colour=1), used("u\x00"), used("u", 10**13),
         used("u", price_context=[]), used("u", occurred_at="now"), used("u", self=1),
         used("u", idempotency_key=""), used("u", model=""),
     ]  # fmt: skip
     told = fresh.post("/usage/batch", {"records": wrong}, status=200)
+    assert [wrong[at] for at, one in enumerate(told["results"]) if one["status"] < 400] == []
     assert (told["accepted"], told["failed"]) == (0, len(wrong))
     assert {result["status"] for result in told["results"]} == {404, 422}
     assert fresh.written() == before
