@@ -13,6 +13,8 @@ from budget.http.problems import TooMany
 
 MAX_NAMES: Final = 10_000
 
+_ROUNDING_SECONDS: Final = 1e-6
+
 
 class Rates:
     """A bucket for each name: full at first, emptied by requests, filled by time."""
@@ -35,7 +37,7 @@ class Rates:
         elif full_at < now:
             full_at = now
         full_at += self._each_seconds
-        if full_at - now > self._burst_seconds:
+        if full_at - now > self._burst_seconds + _ROUNDING_SECONDS:
             wait = math.ceil(full_at - now - self._burst_seconds)
             raise TooMany(
                 f"This key may make {self._rate.per_second} requests a second, "
