@@ -9,12 +9,13 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
-from budget.domain.errors import BudgetError, InvalidInput, Unauthorized
+from budget.domain.errors import BudgetError, InvalidInput, Unauthorized, Unavailable
 from budget.domain.people import Rule
 from budget.engine.door_settings import OidcSettings
 from budget.outbound.connecting import DEFAULT_LIMITS, asked
@@ -137,10 +138,13 @@ class Issuer:
 
     def _posted(self, url: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
         sent = {**headers, "Content-Length": str(len(body))}
-        with asked(
-            "POST", read_url(url), sent, body, limits=DEFAULT_LIMITS, allow=self._allow,
-            resolve=system_addresses, tls=None,
-        ) as answer:  # fmt: skip
+        with (
+            _only_where_allowed(),
+            asked(
+                "POST", read_url(url), sent, body, limits=DEFAULT_LIMITS, allow=self._allow,
+                resolve=system_addresses, tls=None,
+            ) as answer,
+        ):  # fmt: skip
             if answer.status != 200:
                 raise NotBelieved(f"the issuer answered {answer.status} to the code")
             told = bytearray()
@@ -199,7 +203,17 @@ class Issuer:
             return keys
 
     def _json(self, url: str) -> dict[str, Any]:
-        return _object(fetch(url, allow=self._allow).body)
+        with _only_where_allowed():
+            return _object(fetch(url, allow=self._allow).body)
+
+
+@contextmanager
+def _only_where_allowed() -> Iterator[None]:
+    """What the guard refuses is the operator's to mend, not a mistake of who logs in."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise Unavailable(f"The issuer may not be asked. {error.detail}") from error
 
 
 def _object(body: bytes) -> dict[str, Any]:
