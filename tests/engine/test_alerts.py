@@ -1,10 +1,11 @@
 """Alerts: each tells of the window it is about, once, and of a limit that came down to meet it."""
 
+import json
 from typing import Any
 
 from budget.engine import reports
 from budget.engine.budget import Budget as Books
-from tests.engine.opened import DAY, MILLI, USD, Clock, allocated, us
+from tests.engine.opened import DAY, MILLI, USD, Clock, allocated, open_books, us
 
 
 def a_policy(books: Books, **given: Any) -> str:
@@ -63,3 +64,49 @@ def test_a_limit_that_begins_to_warn_alerts_of_what_is_spent_already(books: Book
     assert raised(books) == {}
     books.change_policy(policy_id, enforcement="warn")
     assert raised(books).keys() == {"warning"}
+
+
+# --- An alert is an event ------------------------------------------------------------------------
+
+
+def told(books: Books) -> list[tuple[str, str | None, str | None]]:
+    """The alerts that the journal tells: their kind, policy and budget, in order."""
+    events = books.events(kind="alert_raised", limit=1000).items
+    return [(json.loads(e.detail)["alert"], e.policy_id, e.budget_id) for e in events]
+
+
+def test_each_alert_that_is_raised_is_an_entry_of_its_transaction_and_no_other(
+    books: Books,
+) -> None:
+    policy_id = a_policy(books)
+    held = allocated(books, usd="1", model="m").allocation_id
+    for tokens in (900, 50, 100):  # 90%, 95%, 105% of the limit
+        books.record(held, input_tokens=tokens)
+    books.record(held, input_tokens=1)  # nothing new is passed
+    budget_id = books.budgets().items[0].budget_id
+    kinds = ("warning", "action", "limit", "overrun")
+    assert told(books) == [(kind, policy_id, budget_id) for kind in kinds]
+    rows = {alert.alert_id for alert in reports.alerts(books.books.database).items}
+    events = books.events(kind="alert_raised").items
+    assert {json.loads(event.detail)["alert_id"] for event in events} == rows
+    causes = {e.cursor >> 13: e for e in books.events(limit=1000).items if e.kind == "recorded"}
+    assert all(event.cursor >> 13 in causes for event in events), "the transaction is the same"
+
+
+def test_of_two_processes_that_raise_the_same_alert_one_tells(
+    books: Books, books_url: str, clock: Clock
+) -> None:
+    a_policy(books, unit="requests", limit=1, enforcement="warn")
+    with open_books(books_url, clock) as other:
+        for one in (books, other, books, other):
+            one.record_usage(attributes={"team": "x"}, model="m", input_tokens=1)
+    assert sorted(kind for kind, _, _ in told(books)) == ["action", "limit", "warning"]
+
+
+def test_an_alert_about_no_policy_is_an_entry_too(books: Books) -> None:
+    books.create_budget(
+        name="B", unpriced="allow", policies=[{"unit": "usd", "period": "daily", "limit": "1"}]
+    )
+    books.record_usage(model="unheard-of", input_tokens=5)
+    books.record_usage(model="unheard-of", input_tokens=5)
+    assert told(books).count(("unpriced", None, None)) == 1

@@ -187,5 +187,6 @@ def alert(id_: str, **named: Any) -> Row:
         "window_us": NOW_US,
         "at_us": NOW_US,
         "detail": "{}",
+        "entry_id": None,
     }
     return _row(ALERT_COLUMNS, values, named)

@@ -5,7 +5,7 @@ nothing outlives the transaction. Not here: queueing, retries and answering (`le
 (`domain`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -102,6 +102,8 @@ class Batch:
         self._due: bool | None = None
         self._matched: dict[int, list[Balance]] = {}
         self._matches: list[Match] = []
+        self._alerted: set[tuple[str, str, int, str]] = set()
+        self._alert_entries: list[tuple[str | None, str | None, str]] = []
         self._keys_taken: set[tuple[str, str, str]] = set()
 
     # --- Loading ---------------------------------------------------------------------------------
@@ -250,26 +252,54 @@ class Batch:
         elif cell_us is not None and cell_us != window_us:
             cell = shown = balance.cells[cell_us]
             window_us, limit = cell_us, balance.limit_of(cell_us, cell)
-        detail = rows.to_json(
-            {
-                "unit": policy.unit, "limit": limit, "spent": shown.spent,
-                "reserved": shown.reserved, "assumed": shown.assumed, "overrun": shown.overrun,
-            }
-        )  # fmt: skip
-        self.changes.alerts.append(
-            (
-                new_id("alert"), kind, SEVERITIES.get(kind, "error"), policy.policy_id,
-                balance.partition, window_us, self.now_us, detail,
-            )
-        )  # fmt: skip
+        figures = {
+            "unit": policy.unit, "limit": limit, "spent": shown.spent,
+            "reserved": shown.reserved, "assumed": shown.assumed, "overrun": shown.overrun,
+        }  # fmt: skip
+        subject = (policy.policy_id, balance.partition, window_us, kind)
+        self._raise(subject, SEVERITIES.get(kind, "error"), figures, policy.budget_id)
 
-    def alert_subject(self, kind: str, subject: str, detail: object) -> None:
+    def alert_subject(self, kind: str, subject: str, detail: Mapping[str, object]) -> None:
         """Raise an alert that is about no policy, once for each subject, kind and UTC day."""
         day_us = self.now_us - self.now_us % rows.DAY_US
+        self._raise(("", subject, day_us, kind), "warning", detail, None)
+
+    def _raise(
+        self,
+        subject: tuple[str, str, int, str],
+        severity: str,
+        detail: Mapping[str, object],
+        budget_id: str | None,
+    ) -> None:
+        """Raise an alert unless this batch has; its entry is written if nobody has before."""
+        if subject in self._alerted:
+            return
+        self._alerted.add(subject)
+        policy_id, partition, window_us, kind = subject
+        alert_id, told = new_id("alert"), rows.to_json(detail)
         self.changes.alerts.append(
-            (new_id("alert"), kind, "warning", "", subject, day_us, self.now_us,
-             rows.to_json(detail))
-        )  # fmt: skip
+            (alert_id, kind, severity, policy_id, partition, window_us, self.now_us, told)
+        )
+        shown = {
+            "alert_id": alert_id, "alert": kind, "severity": severity, "partition": partition,
+            "window_us": window_us, **detail,
+        }  # fmt: skip
+        self._alert_entries.append((budget_id, policy_id or None, rows.to_json(shown)))
+
+    def _tell_alerts(self) -> None:
+        """Number the alerts' entries, which stand behind all others of the batch."""
+        changes = self.changes
+        for at, (alert, entry) in enumerate(zip(changes.alerts, self._alert_entries, strict=True)):
+            number = len(changes.entries) + at
+            if number >= MAX_ENTRIES_PER_BATCH:
+                raise Broken("the batch has more entries than one transaction can number")
+            entry_id = self._first_entry_id + number
+            budget_id, policy_id, detail = entry
+            changes.alerts[at] = (*alert, entry_id)
+            changes.alert_entries.append(
+                (entry_id, self.now_us, "alert_raised", "budget", None, None, budget_id, policy_id,
+                 "[]", detail, alert[0])
+            )  # fmt: skip
 
     def add_holding(self, holding: Holding) -> None:
         """Take a new holding into the working set."""
@@ -386,6 +416,7 @@ class Batch:
         )
         changes.series.extend(self._series.values())
         changes.rollups.extend(self._rollup_rows())
+        self._tell_alerts()
         something = bool(changes.entries or changes.heads_unused or changes.keys_unused)
         if something or changes.alerts:
             self.unit.write(changes)

@@ -108,7 +108,8 @@ def alerts(
 ) -> Page[Alert]:
     """Alerts, newest first."""
     table = schema.alerts
-    wanted = _where(select(table), {table.c.policy_id: policy_id, table.c.kind: kind})
+    columns = [table.c[name] for name in Alert._fields[1:]]
+    wanted = _where(select(table.c.id, *columns), {table.c.policy_id: policy_id, table.c.kind: kind})
     with snapshot(database) as connection:
         found, after = read_page(
             connection, wanted, [table.c.at_us, table.c.id], limit=limit, cursor=cursor

@@ -298,6 +298,15 @@ ADD_ALERTS: Final = _insert(
     'ORDER BY policy_id COLLATE "C", "partition" COLLATE "C", window_us, kind COLLATE "C" '
     'ON CONFLICT (policy_id, "partition", window_us, kind) DO NOTHING',
 )
+_TOLD: Final = _kinds("entries", unit.ENTRY_COLUMNS) + "t"
+TELL_ALERTS: Final = _statement(
+    "tell_alerts",
+    "INSERT INTO entries (<columns>) SELECT <columns> FROM <rows> "
+    'WHERE EXISTS (SELECT 1 FROM alerts WHERE alerts.id = "alert_id")',
+    _TOLD,
+    columns=_quoted(unit.ENTRY_COLUMNS),
+    rows=_unnest(_TOLD, "new", unit.ALERT_ENTRY_COLUMNS),
+)
 
 ALL: Final = tuple(value for value in list(globals().values()) if isinstance(value, Statement))
 """What a connection prepares."""

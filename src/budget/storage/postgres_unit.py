@@ -259,6 +259,7 @@ class PostgresUnit:
         self._queue(sql.ADD_SERIES, changes.series)
         self._queue(sql.ADD_ROLLUPS, _summed(changes.rollups))
         self._queue(sql.ADD_ALERTS, changes.alerts)
+        self._queue(sql.TELL_ALERTS, changes.alert_entries)
         self._clear(changes)
 
     def _clear(self, changes: Changes) -> None:

@@ -173,3 +173,12 @@ ADD_ALERTS: Final = _insert(
     unit.ALERT_COLUMNS,
     'ON CONFLICT (policy_id, "partition", window_us, kind) DO NOTHING',
 )
+TELL_ALERTS: Final = {
+    1: _filled(
+        "INSERT INTO entries (<columns>) SELECT <row> "
+        "WHERE EXISTS (SELECT 1 FROM alerts WHERE id = ?)",
+        columns=_quoted(unit.ENTRY_COLUMNS),
+        row=", ".join("?" * len(unit.ENTRY_COLUMNS)),
+    )
+}
+"""Takes ALERT_ENTRY_COLUMNS."""

@@ -324,6 +324,7 @@ class SqliteUnit:
         self._insert(sql.ADD_SERIES, changes.series)
         self._insert(sql.ADD_ROLLUPS, changes.rollups)
         self._insert(sql.ADD_ALERTS, changes.alerts)
+        self._insert(sql.TELL_ALERTS, changes.alert_entries)
         if connection.total_changes != done and not self._counted:
             self._change("state", {1: sql.COUNT_UP}, [(self._xid, self._xid - 1)])
             self._counted = True
@@ -393,6 +394,7 @@ class SqliteUnit:
         told = {"journal_mode": str(mode), "synchronous": _SYNCHRONOUS.get(level, str(level))}
         return Durability(told, mode == "wal" and level >= _FULL)
 
+    @_raising_storage_errors
     def execute(self, statement: Any, parameters: Any = None) -> list[Row]:
         """Run one SQLAlchemy Core statement inside the transaction."""
         connection = self._begun()

@@ -77,8 +77,12 @@ ROLLUP_COLUMNS: Final = (
 """`grain` is "hour" or "day"; the row holds what to add. `records` counts reversals as -1."""
 
 ALERT_COLUMNS: Final = (
-    "id", "kind", "severity", "policy_id", "partition", "window_us", "at_us", "detail",
+    "id", "kind", "severity", "policy_id", "partition", "window_us", "at_us", "detail", "entry_id",
 )  # fmt: skip
+"""One that was raised before is left as it is."""
+
+ALERT_ENTRY_COLUMNS: Final = (*ENTRY_COLUMNS, "alert_id")
+"""The entry of an alert, which is written only if the alert was."""
 
 
 class Begun(NamedTuple):
@@ -106,6 +110,7 @@ class Changes:
     series: list[Row] = field(default_factory=list)
     rollups: list[Row] = field(default_factory=list)
     alerts: list[Row] = field(default_factory=list)
+    alert_entries: list[Row] = field(default_factory=list)
     heads_unused: list[int] = field(default_factory=list)
 
 
