@@ -114,7 +114,7 @@ def presented(text: str) -> keys.Presented:
 def test_the_right_secret_is_believed_with_what_its_scopes_allow() -> None:
     key = make_key()
     admin = keys.believe(presented(key.text), KeyRow(key.secret_hash, "admin", None))
-    assert admin.caller == Caller(key.key_id)
+    assert admin.caller == Caller(key.key_id, admin=True)
     assert admin.allows("spend")
     spender = keys.believe(presented(key.text), KeyRow(key.secret_hash, "read spend", None))
     assert spender.caller == Caller(key.key_id, manage=False, max_priority=5)

@@ -14,16 +14,18 @@ from budget.domain.rights import UNBOUND, Bound
 class Caller(NamedTuple):
     """Who acts: the id of an API key (or `local`), and whether it may do what `manage` keys may.
 
-    One that is `bound` spends with these attributes and sees nothing of others (`domain.rights`).
+    `admin`: whether it has every right. One that is `bound` spends with these attributes and sees
+    nothing of others (`domain.rights`).
     """
 
     actor: str
     manage: bool = True
     max_priority: int = 10
     bound: Bound = UNBOUND
+    admin: bool = False
 
 
-LOCAL: Final = Caller("local")
+LOCAL: Final = Caller("local", admin=True)
 """The caller of the in-process library."""
 
 

@@ -124,8 +124,11 @@ def believe(presented: Presented, row: KeyRow | None) -> Key:
     if row is None or not matches or row.revoked_us is not None:
         raise unauthorized()
     scopes = frozenset(row.scopes.split())
-    manages = ADMIN in scopes or "manage" in scopes
-    return Key(Caller(presented.key_id, manage=manages, max_priority=10 if manages else 5), scopes)
+    admin = ADMIN in scopes
+    manages = admin or "manage" in scopes
+    priority = 10 if manages else 5
+    caller = Caller(presented.key_id, manage=manages, max_priority=priority, admin=admin)
+    return Key(caller, scopes)
 
 
 def unauthorized() -> Unauthorized:

@@ -52,7 +52,8 @@ def key_of(session: Session) -> Key:
     """What a session may do, as a key says it."""
     scopes = frozenset(session.scopes)
     manages = ADMIN in scopes or "manage" in scopes
-    return Key(Caller(session.actor, manages, session.max_priority, session.bound), scopes)
+    caller = Caller(session.actor, manages, session.max_priority, session.bound, ADMIN in scopes)
+    return Key(caller, scopes)
 
 
 # --- Logging in and out --------------------------------------------------------------------------
@@ -115,8 +116,8 @@ def beginning(person: Person) -> Callable[[Batch], LoggedIn]:
     return lambda batch: _begin(batch, actor, person, None)
 
 
-def ending(session_id: str, caller: Caller, *, of_all: bool) -> Callable[[Batch], Session]:
-    """The change of `end_session`; `of_all`: also one of another's."""
+def ending(session_id: str, caller: Caller) -> Callable[[Batch], Session]:
+    """The change of `end_session`."""
     if not is_storable(session_id):
         raise NotFound("session", session_id)
 
@@ -124,7 +125,7 @@ def ending(session_id: str, caller: Caller, *, of_all: bool) -> Callable[[Batch]
         wanted = select(*_COLUMNS).where(sessions.c.session_id == session_id)
         rows = (dict(zip(_NAMES, row, strict=True)) for row in batch.unit.execute(wanted))
         found = [_session(row) for row in rows]
-        if not found or not _sees(caller, found[0], of_all):
+        if not found or not _sees(caller, found[0]):
             raise NotFound("session", session_id)
         session = found[0]
         if session.ended_us is not None:
@@ -223,12 +224,12 @@ def read_session(database: Database, hashed: str) -> Session | None:
 
 
 def list_sessions(
-    database: Database, caller: Caller, *, of_all: bool, ended: bool, limit: int, cursor: str | None
+    database: Database, caller: Caller, *, ended: bool, limit: int, cursor: str | None
 ) -> Page[Session]:
-    """Sessions, newest first: the caller's own, or all that it may see; `ended` ones too."""
+    """Sessions, newest first: the caller's own, an admin's are those of all; `ended` ones too."""
     joined = sessions.outerjoin(api_keys, api_keys.c.key_id == sessions.c.key_id)
     wanted = select(*_COLUMNS).select_from(joined)
-    if not of_all:
+    if not caller.admin:
         wanted = wanted.where(sessions.c.actor == caller.actor)
     if caller.bound:
         dialect = database.engine.dialect.name
@@ -241,13 +242,13 @@ def list_sessions(
     return Page([_session(row) for row in found], after)
 
 
-def one_session(database: Database, session_id: str, caller: Caller, *, of_all: bool) -> Session:
+def one_session(database: Database, session_id: str, caller: Caller) -> Session:
     """One session, ended ones too; NotFound."""
     if is_storable(session_id):
         wanted = select(*_COLUMNS).where(sessions.c.session_id == session_id)
         with snapshot(database) as connection:
             found = connection.execute(wanted).mappings().first()
-        if found is not None and _sees(caller, session := _session(found), of_all):
+        if found is not None and _sees(caller, session := _session(found)):
             return session
     raise NotFound("session", session_id)
 
@@ -258,8 +259,8 @@ def _open(now_us: int) -> ColumnElement[bool]:
     return and_(sessions.c.ended_us.is_(None), sessions.c.expires_us > now_us, of_live_key)
 
 
-def _sees(caller: Caller, session: Session, of_all: bool) -> bool:
-    own = of_all or session.actor == caller.actor
+def _sees(caller: Caller, session: Session) -> bool:
+    own = caller.admin or session.actor == caller.actor
     return own and covers(caller.bound, session.bound)
 
 
