@@ -33,6 +33,7 @@ Headers = dict[bytes, bytes]
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,512}")
+_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 _BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 NO_CONTENT: Final = 204
 _REPLAYED: Final = (b"idempotency-replayed", b"true")
@@ -229,10 +230,9 @@ def _unfit(scope: Scope, hosts: frozenset[str] | None) -> BudgetError | None:
 
 
 def _host_name(host: bytes) -> str:
-    text = host.decode("latin-1").lower()
-    if text.startswith("["):
-        return text.partition("]")[0] + "]"
-    return text.partition(":")[0]
+    """The name in a Host header, in lower case and without the port; empty if it is none."""
+    matched = _HOST.fullmatch(host.decode("latin-1").lower())
+    return "" if matched is None else matched[1]
 
 
 async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
