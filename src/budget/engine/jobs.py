@@ -67,6 +67,7 @@ from budget.engine.past import Progress
 from budget.engine.policies import PolicyAsk
 from budget.engine.price_book.jobs import PriceJobs
 from budget.engine.reports import Page
+from budget.engine.requests.jobs import RequestJobs
 from budget.engine.session_jobs import SessionJobs
 from budget.engine.verify import Verification
 from budget.prices.book import PriceBook
@@ -74,7 +75,7 @@ from budget.prices.book import PriceBook
 __all__ = ["Books", "Job", "Jobs"]
 
 
-class Jobs(PriceJobs, AuditJobs, SessionJobs, ChannelJobs):
+class Jobs(PriceJobs, RequestJobs, AuditJobs, SessionJobs, ChannelJobs):
     """The methods. Raise InvalidInput at once for bad input, so that nothing is queued."""
 
     # --- Spending --------------------------------------------------------------------------------

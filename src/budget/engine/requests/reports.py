@@ -1,0 +1,104 @@
+"""Request reports: one request for a top-up, and lists of them.
+
+Not here: who may decide (`acts`).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, false, or_
+
+from budget.domain.answers_requests import STATUSES, TopUpRequest
+from budget.domain.attributes import compared
+from budget.domain.budgets import Budget
+from budget.domain.errors import InvalidInput, NotFound
+from budget.domain.rights import Bound, pins, sees_budget
+from budget.engine import reports
+from budget.engine.pages import Page, is_storable, read_page
+from budget.engine.requests import rows
+from budget.engine.requests.acts import sees_request
+from budget.engine.snapshots import snapshot
+from budget.storage.attribute_columns import has_attributes
+
+if TYPE_CHECKING:
+    from budget.engine.books import Books
+
+
+def request(books: "Books", request_id: str, bound: Bound) -> TopUpRequest:
+    """One request; NotFound."""
+    if is_storable(request_id):
+        with snapshot(books.database) as connection:
+            of = rows.table.c.request_id == request_id
+            row = connection.execute(rows.REQUESTS.where(of)).one_or_none()
+        if row is not None:
+            found = rows.from_row(row, books.database.now_us())
+            budget = reports.budget(books.database, found.budget_id) if bound else None
+            if budget is None or sees_request(bound, budget, found.partition):
+                return found
+    raise NotFound("request", request_id)
+
+
+def requests_of(
+    books: "Books", budget_id: str, status: str | None, limit: int, cursor: str | None, bound: Bound
+) -> Page[TopUpRequest]:
+    """The requests on a budget, newest first; NotFound."""
+    if not sees_budget(bound, reports.budget(books.database, budget_id)):
+        raise NotFound("budget", budget_id)
+    return requests(books, {"budget_id": budget_id}, status, limit, cursor, bound)
+
+
+def requests(
+    books: "Books",
+    equal: dict[str, str | None],
+    status: str | None,
+    limit: int,
+    cursor: str | None,
+    bound: Bound,
+) -> Page[TopUpRequest]:
+    """Requests, newest first; `equal` are columns and what they must be."""
+    table, now_us = rows.table, books.database.now_us()
+    wanted = rows.REQUESTS
+    for name, value in equal.items():
+        if value is not None:
+            if not is_storable(value):
+                raise InvalidInput(name, "must be a text without NUL or lone surrogates.")
+            wanted = wanted.where(table.c[name] == value)
+    if status is not None:
+        wanted = wanted.where(_has_status(status, now_us))
+    if bound:
+        every = books.ledger.catalogue.budgets.values()
+        wanted = wanted.where(_seen(every, bound, books.database.dialect))
+    keys = [table.c.created_us, table.c.request_id]
+    with snapshot(books.database) as connection:
+        found, after = read_page(connection, wanted, keys, limit=limit, cursor=cursor)
+    return Page([rows.from_row(tuple(row.values()), now_us) for row in found], after)
+
+
+def _has_status(status: str, now_us: int) -> ColumnElement[bool]:
+    table = rows.table.c
+    if status not in STATUSES:
+        raise InvalidInput("status", "is not a status of a request.", STATUSES)
+    if status == "pending":
+        return (table.status == "pending") & (table.expires_us > now_us)
+    if status == "expired":
+        return (table.status == "pending") & (table.expires_us <= now_us)
+    return table.status == status
+
+
+def _seen(budgets: Iterable[Budget], bound: Bound, dialect: str) -> ColumnElement[bool]:
+    """That a request is on a budget of the caller alone, or on its partition of a shared one."""
+    table = rows.table.c
+    own: list[str] = []
+    shared: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for budget in budgets:
+        if not sees_budget(bound, budget):
+            continue
+        split = tuple(k for k, value in bound.items() if not pins({k: value}, budget.scope))
+        (shared[split] if split else own).append(budget.budget_id)
+    parts = [
+        table.budget_id.in_(ids)
+        & has_attributes(table.partition, {k: compared(k, bound[k]) for k in split}, dialect)
+        for split, ids in shared.items()
+    ]
+    return or_(false(), table.budget_id.in_(own), *parts)
