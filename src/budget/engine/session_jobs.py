@@ -7,7 +7,7 @@ from budget.engine.pages import Page
 
 
 class SessionJobs(Maker):
-    """The methods about sessions. `of_all`: not those of the caller alone, but all it may see."""
+    """The methods about sessions. A caller sees and ends its own, an admin those of all."""
 
     def login_link(self) -> Job[LoginLink]:
         """Make a link that logs in to the dashboard once, within 5 minutes, with the caller's
@@ -16,22 +16,21 @@ class SessionJobs(Maker):
         return Job(change=sessions.linking(self.caller))
 
     def sessions(
-        self, *, of_all: bool = True, ended: bool = False, limit: int = 100,
-        cursor: str | None = None,
-    ) -> Job[Page[Session]]:  # fmt: skip
+        self, *, ended: bool = False, limit: int = 100, cursor: str | None = None
+    ) -> Job[Page[Session]]:
         """Who is logged in, newest first; those whose session has ended only when asked for."""
         database, caller = self.books.database, self.caller
         return Job(
             read=lambda: sessions.list_sessions(
-                database, caller, of_all=of_all, ended=ended, limit=limit, cursor=cursor
+                database, caller, ended=ended, limit=limit, cursor=cursor
             )
         )
 
-    def session(self, session_id: str, *, of_all: bool = True) -> Job[Session]:
+    def session(self, session_id: str) -> Job[Session]:
         """One session."""
         database, caller = self.books.database, self.caller
-        return Job(read=lambda: sessions.one_session(database, session_id, caller, of_all=of_all))
+        return Job(read=lambda: sessions.one_session(database, session_id, caller))
 
-    def end_session(self, session_id: str, *, of_all: bool = True) -> Job[Session]:
+    def end_session(self, session_id: str) -> Job[Session]:
         """Log somebody out, within a second."""
-        return Job(change=sessions.ending(session_id, self.caller, of_all=of_all))
+        return Job(change=sessions.ending(session_id, self.caller))

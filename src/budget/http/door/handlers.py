@@ -6,14 +6,12 @@ Not here: logging in with OpenID Connect (`oidc`).
 import asyncio
 from typing import Final
 
-from budget.domain import wire
 from budget.domain.answers_sessions import LoggedIn, Session
 from budget.domain.errors import Conflict, Forbidden, Unauthorized
 from budget.domain.windows import to_rfc3339
 from budget.domain.wire.sessions import session as session_shape
 from budget.engine import sessions
 from budget.engine.job import Job
-from budget.engine.keys import ADMIN
 from budget.http.calls import Answered, Call
 from budget.http.door import cookies, pages
 from budget.http.door.door import Visitor
@@ -78,11 +76,6 @@ async def log_in(call: Call) -> Reply:
 # --- Sessions ------------------------------------------------------------------------------------
 
 
-def _of_all(call: Call) -> bool:
-    """Whether a caller may see the sessions of others."""
-    return visitor_of(call).key.allows(ADMIN)
-
-
 async def current(call: Call) -> Answered:
     """Say who asks, and, to a browser, what it sends along with changes as X-CSRF-Token."""
     visitor = visitor_of(call)
@@ -98,31 +91,13 @@ async def current(call: Call) -> Answered:
     )
 
 
-async def list_sessions(call: Call) -> Answered:
-    """Who is logged in, newest first: one's own sessions; an admin sees those of all."""
-    page = await call.run(call.jobs.sessions(of_all=_of_all(call), **call.query))
-    return Answered(wire.page(page.items, page.next_cursor, session_shape))
-
-
-async def one_session(call: Call) -> Answered:
-    """One session: one's own; an admin sees any."""
-    session = await call.run(call.jobs.session(*call.ids, of_all=_of_all(call)))
-    return Answered(session_shape(session))
-
-
-async def end_session(call: Call) -> Answered:
-    """End a session, within a second: one's own; an admin may end any."""
-    ended = await call.run(call.jobs.end_session(*call.ids, of_all=_of_all(call)))
-    return Answered(session_shape(ended))
-
-
 async def log_out(call: Call) -> Answered:
     """End the session that makes this request, and let the browser forget it."""
     visitor, door = visitor_of(call), call.service.door
     if visitor.session is None:
         raise Conflict("This request comes with a key, not by a session.", code="no_session")
     session_id = visitor.session.session_id
-    ended = await call.run(call.jobs.end_session(session_id, of_all=False))
+    ended = await call.run(call.jobs.end_session(session_id))
     door.visits.forget(visitor.token)
     forget = cookies.forget(cookies.SESSION, door.settings.tls)
     return Answered(session_shape(ended), headers=(forget,))
