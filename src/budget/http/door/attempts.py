@@ -8,6 +8,7 @@ import ipaddress
 import math
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from budget.http.problems import TooMany
@@ -27,12 +28,14 @@ class Attempts:
         self._clock = clock
         # When all failures of a name will be forgotten; the newest failure comes last.
         self._forgotten_at: dict[str, float] = {}
-        self._until = clock()
+        self._until = 0.0
 
     @property
     def anybody(self) -> bool:
         """Whether anybody was wrong within the last minute."""
-        return self._clock() < self._until
+        if self._until and self._clock() >= self._until:
+            self._until = 0.0
+        return self._until > 0
 
     def wait_seconds(self, name: str) -> int:
         """How long until a name may fail again; 0 if it may now."""
@@ -76,6 +79,11 @@ def address_of(
     if proxied:
         said = headers.get(b"x-forwarded-for", b"")[-MAX_FORWARDED_CHARS:].decode("latin-1")
         text = said.rpartition(",")[2].strip().strip("[]") or text
+    return _network_of(text)
+
+
+@lru_cache(maxsize=1024)
+def _network_of(text: str) -> str:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

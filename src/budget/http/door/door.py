@@ -68,14 +68,18 @@ class Door:
         token = None
         if b"cookie" in headers and not _says_key(headers):
             token = cookies.session_token(headers, self.settings.tls)
-        if token is None:
-            visitor = Visitor(await self._key(headers, client))
-        else:
+        if token is not None:
             visitor = await self._visit(token, method, headers, client)
-        key = visitor.key
-        if self._rates is not None and ADMIN not in key.scopes:
-            self._rates.spend(key.caller.actor)
-        return visitor
+            self._spend(visitor.key)
+            return visitor
+        if self._of_address.anybody:  # nearly always nobody was wrong lately
+            self._check_key(headers, client)
+        try:
+            key = await self._gate.key_of(headers)
+        except Unauthorized:
+            raise self._failed(headers, client) from None
+        self._spend(key)
+        return Visitor(key)
 
     def check_attempts(self, headers: Headers, client: Client) -> None:
         """TooMany for an address that was wrong too often."""
@@ -87,25 +91,25 @@ class Door:
         """Note that somebody was wrong."""
         self._of_address.fail(self._address(headers, client))
 
-    async def _key(self, headers: Headers, client: Client) -> Key:
-        # Nearly always nobody was wrong lately, and then nothing is looked at here.
-        if self._of_address.anybody and _says_key(headers):
-            wait = self._of_address.wait_seconds(self._address(headers, client))
-            if wait and not self._may_be_good(headers):
-                raise too_many(wait)
-        try:
-            key = await self._gate.key_of(headers)
-        except Unauthorized:
-            raise self._failed(headers, client) from None
-        if key.caller.actor not in self._known:
+    def _spend(self, key: Key) -> None:
+        """Remember that a key is good, and count its request; TooMany if it calls too fast."""
+        actor = key.caller.actor
+        if actor not in self._known:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            self._known[key.caller.actor] = None
-        return key
+            self._known[actor] = None
+        if self._rates is not None and ADMIN not in key.scopes:
+            self._rates.spend(actor)
 
-    def _may_be_good(self, headers: Headers) -> bool:
-        presented = read_key(carried_key(headers))
-        return presented is not None and presented.key_id in self._known
+    def _check_key(self, headers: Headers, client: Client) -> None:
+        """TooMany for a key from an address that was wrong too often, unless it was good before."""
+        if not _says_key(headers):
+            return
+        wait = self._of_address.wait_seconds(self._address(headers, client))
+        if wait:
+            presented = read_key(carried_key(headers))
+            if presented is None or presented.key_id not in self._known:
+                raise too_many(wait)
 
     def _failed(self, headers: Headers, client: Client) -> Exception:
         if not _says_key(headers):  # who brings nothing has not tried anything
