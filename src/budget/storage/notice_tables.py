@@ -75,7 +75,7 @@ deliveries = table(
     UniqueConstraint("channel_id", "entry_id"),
     Index("ix_deliveries_due", "due_us", "entry_id",
           sqlite_where=text("status = 'pending'"), postgresql_where=text("status = 'pending'")),
-    Index("ix_deliveries_created", "channel_id", "created_us", "delivery_id"),
+    Index("ix_deliveries_created", "channel_id", "created_us", "entry_id"),
 )  # fmt: skip
 """The outbox: what each channel is still to be told, was told, and could not be told.
 

@@ -20,7 +20,7 @@ from budget.engine.asks import Caller
 from budget.engine.batch import Batch
 from budget.engine.changes import Request, differences, once
 from budget.engine.channels import webhook
-from budget.engine.channels.asks import check_fields, parse_changed, parse_new
+from budget.engine.channels.asks import check_kind, parse_changed, parse_new
 from budget.engine.channels.rows import COLUMNS, SELECT_DELIVERIES, channel_of, delivery_of, row_of
 from budget.engine.channels.settings import ChannelSettings
 from budget.engine.fields import only_fields, parse_idempotency_key, request_hash
@@ -93,12 +93,13 @@ def changing(
     """The change of `change_channel`: the fields given. One that is switched on again hears of what
     comes from then on.
     """
-    check_fields(ask)
+    fields = parse_changed(ask, settings)
     request = requested("change_channel", ask, caller, channel_id)
 
     def change(batch: Batch) -> tuple[Channel, str]:
         old = live(batch, channel_id, caller.bound).channel
-        new = replace(old, **parse_changed(ask, old.kind, settings))
+        check_kind(ask, old.kind)
+        new = replace(old, **fields)
         if new == old:
             return old, channel_id
         if new.enabled and not old.enabled:

@@ -71,27 +71,29 @@ def parse_new(ask: Mapping[str, Any], settings: ChannelSettings) -> Terms:
         raise InvalidInput(
             "kind", "email needs BUDGET_SMTP_URL and BUDGET_SMTP_FROM, which the operator sets."
         )
+    check_kind(ask, kind)
     fields = _parsed(ask, kind, settings)
     return Terms(kind, {"wanted": Wanted(kinds=DEFAULT_KINDS), **fields})
 
 
-def parse_changed(ask: Mapping[str, Any], kind: str, settings: ChannelSettings) -> dict[str, Any]:
-    """What is to change of a channel of a kind, which stays."""
+def parse_changed(ask: Mapping[str, Any], settings: ChannelSettings) -> dict[str, Any]:
+    """What is to change of a channel; `check_kind` says whether it is of that kind."""
+    only_fields(ask, _FIELDS)
+    targets = [kind for kind, target in _TARGETS.items() if ask.get(target) is not None]
+    return _parsed(ask, targets[0] if targets else KINDS[0], settings)
+
+
+def check_kind(ask: Mapping[str, Any], kind: str) -> None:
+    """InvalidInput for another kind than the channel has, and for what is of another's alone."""
     if ask.get("kind") not in (None, kind):
         raise InvalidInput("kind", "does not change; make another channel.")
-    return _parsed(ask, kind, settings)
-
-
-def check_fields(ask: Mapping[str, Any]) -> None:
-    """InvalidInput for a field that no channel has."""
-    only_fields(ask, _FIELDS)
+    for other, target in _TARGETS.items():
+        if other != kind and ask.get(target) is not None:
+            raise InvalidInput(target, f"is of channels of the kind {other}; this one is {kind}.")
 
 
 def _parsed(ask: Mapping[str, Any], kind: str, settings: ChannelSettings) -> dict[str, Any]:
     given = {name: value for name, value in ask.items() if value is not None}
-    for other, target in _TARGETS.items():
-        if other != kind and target in given:
-            raise InvalidInput(target, f"is of channels of the kind {other}; this one is {kind}.")
     fields: dict[str, Any] = {}
     target = _TARGETS[kind]
     if target in given:

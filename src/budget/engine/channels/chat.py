@@ -27,7 +27,9 @@ OPTIONS: Final = frozenset({"pa", "route", "ver", "image", "footer", "priority",
 """What may stand after the question mark. Others could name files or other hosts."""
 TEAMS_HOSTS: Final = (".logic.azure.com", ".api.powerplatform.com")
 
-_URL: Final = re.compile(r"(?P<scheme>[a-z]+)://(?P<rest>[A-Za-z0-9\-._~:/@#%+=,]+)(?:\?(.*))?")
+_URL: Final = re.compile(
+    r"(?P<scheme>[a-z]+)://(?P<rest>[A-Za-z0-9\-._~:/@#%+=]+)(?:\?([A-Za-z0-9\-._~%+=&]*))?"
+)
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]+(?::443)?")
 
 
@@ -79,6 +81,8 @@ def _opened(url: str) -> "Apprise":
         )
     )
     service.add(url)
+    # With a comma in it a URL would be several; none gets here.
+    assert len(service) <= 1
     return service
 
 

@@ -4,10 +4,12 @@ All of them need the right to manage. Who is bound to attributes makes channels 
 no others.
 """
 
-from typing import Unpack
+from collections.abc import Callable, Mapping
+from typing import Any, Unpack
 
 from budget.domain.answers_channels import Channel, Delivery, Replay, Tested
 from budget.domain.errors import Conflict, NotFound
+from budget.engine.batch import Batch
 from budget.engine.channels import acts, reading, sending
 from budget.engine.channels.asks import ChannelAsk
 from budget.engine.job import Job, Maker
@@ -23,12 +25,22 @@ class ChannelJobs(Maker):
 
         A webhook's `secret` is in this answer and in no other.
         """
-        return Job(change=acts.creating(ask, self.caller, self.books.channel_settings))
+        return self._changing(
+            ask, lambda: acts.creating(ask, self.caller, self.books.channel_settings)
+        )
 
     def change_channel(self, channel_id: str, **ask: Unpack[ChannelAsk]) -> Job[Channel]:
         """Change the fields given. One that is switched on again hears of what comes from then."""
         settings = self.books.channel_settings
-        return Job(change=acts.changing(channel_id, ask, self.caller, settings))
+        return self._changing(ask, lambda: acts.changing(channel_id, ask, self.caller, settings))
+
+    def _changing(
+        self, ask: Mapping[str, Any], change: Callable[[], Callable[[Batch], Channel]]
+    ) -> Job[Channel]:
+        """The job of a change. Apprise, which reads the URLs of chats, takes long to load."""
+        if ask.get("apprise_url") is None:
+            return Job(change=change())
+        return Job(prepare=lambda: Job(change=change()))
 
     def archive_channel(self, channel_id: str) -> Job[Channel]:
         """Take a channel out of force; what waits is not sent."""

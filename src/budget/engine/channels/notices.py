@@ -69,7 +69,7 @@ def _notice(delivery: Delivery, event: Event, subject: Subject) -> Notice:
 def _title(event: Event, budgets: Sequence[str], detail: Mapping[str, Any], severity: str) -> str:
     what = event.kind.replace("_", " ").capitalize()
     if event.kind.startswith(ALERTS):
-        what = detail.get("message") or f"{what}: {str(detail.get('kind', '')).replace('_', ' ')}"
+        what = detail.get("message") or f"{what}: {str(detail.get('alert', '')).replace('_', ' ')}"
         what = f"[{severity}] {what}"
         if "message" in detail:
             return what

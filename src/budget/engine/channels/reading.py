@@ -75,7 +75,7 @@ def list_deliveries(
     with snapshot(database) as connection:
         _found(connection, channel_id, bound)
         found, after = read_page(
-            connection, wanted, [deliveries.c.created_us, deliveries.c.delivery_id],
+            connection, wanted, [deliveries.c.created_us, deliveries.c.entry_id],
             limit=limit, cursor=cursor,
         )  # fmt: skip
         return Page([delivery_of(row) for row in found], after)

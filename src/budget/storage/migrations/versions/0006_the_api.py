@@ -151,7 +151,7 @@ def _channels() -> None:
         sqlite_where=_PENDING, postgresql_where=_PENDING,
     )  # fmt: skip
     op.create_index(
-        "ix_deliveries_created", "deliveries", ["channel_id", "created_us", "delivery_id"]
+        "ix_deliveries_created", "deliveries", ["channel_id", "created_us", "entry_id"]
     )
 
 
