@@ -1,8 +1,10 @@
 """People log in with OpenID Connect, against a real issuer; whoever is not vouched for does not."""
 
+import asyncio
 import base64
 import hmac
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 from sqlalchemy import func, select
 
-from budget.domain.errors import BudgetError
+from budget.domain.errors import BudgetError, Unavailable
 from budget.engine.door_settings import DoorSettings
 from budget.engine.snapshots import snapshot
 from budget.http.door import issuer as issuers
@@ -367,6 +369,33 @@ def test_an_issuer_on_a_private_network_is_asked_only_if_its_origin_is_named(
         assert answer.status_code == 503
         assert "location" not in answer.headers
     assert at.asked == []
+
+
+def test_an_issuer_that_does_not_answer_is_not_asked_again_at_once(at: Issuing) -> None:
+    clock = Clock()
+    settings = replace(at.settings(), issuer=f"{at.url}/nowhere")
+    issuer = Issuer(settings, "http://x/login/oidc/callback", clock)
+    with pytest.raises(Unavailable, match="status 404"):
+        issuer.metadata()
+    with pytest.raises(Unavailable, match="did not answer"):
+        issuer.metadata()
+    clock.now += issuers.FAILURE_SECONDS
+    with pytest.raises(Unavailable, match="status 404"):
+        issuer.metadata()
+
+
+@pytest.mark.anyio
+async def test_when_many_wait_for_an_issuer_that_hangs_nobody_else_does(at: Issuing) -> None:
+    issuer = Issuer(at.settings(), "http://x/login/oidc/callback")
+    hanging = threading.Event()
+    asked = [asyncio.create_task(issuer.ask(hanging.wait, 30)) for _ in range(issuers.MAX_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="Too many people"):
+        await issuer.ask(hanging.wait, 30)
+    assert await asyncio.to_thread(lambda: "at once") == "at once"
+    hanging.set()
+    assert await asyncio.gather(*asked) == [True] * issuers.MAX_WAITING
+    assert await issuer.ask(hanging.wait, 30)
 
 
 def test_without_the_extra_the_service_says_so_when_it_starts(

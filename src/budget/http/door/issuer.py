@@ -1,18 +1,22 @@
 """The issuer: where people log in by OpenID Connect, asked in three requests and believed in one.
 
 Its metadata and keys are remembered for an hour; its keys are read again when a token is signed by
-one that is not among them. All that is asked of it goes through the address guard. Functions block:
-they belong in a thread. Not here: cookies and pages (`oidc`), and who gets in (`domain.people`).
+one that is not among them. All that is asked of it goes through the address guard, in two threads
+of its own: one that hangs keeps nobody waiting but who logs in. Not here: cookies and pages
+(`oidc`), and who gets in (`domain.people`).
 """
 
+import asyncio
 import base64
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 from urllib.parse import quote, urlencode
 
 from budget.domain.errors import BudgetError, InvalidInput, Unauthorized, Unavailable
@@ -22,11 +26,17 @@ from budget.outbound.connecting import DEFAULT_LIMITS, asked
 from budget.outbound.fetching import fetch
 from budget.outbound.guard import Allow, read_url, system_addresses
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 ALGORITHMS: Final = ("RS256", "PS256", "ES256", "RS384", "PS384", "ES384", "RS512", "PS512")
 """Signatures that are believed: none by a shared secret, and never none."""
 REMEMBERED_SECONDS: Final = 3600
 MIN_AGE_SECONDS: Final = 60
 """How old keys are before they are read again for a token of an unknown one."""
+FAILURE_SECONDS: Final = 5
+"""How long an issuer that did not answer is not asked for its metadata again."""
+MAX_WAITING: Final = 20
 LEEWAY_SECONDS: Final = 60
 MAX_TOKEN_CHARS: Final = 64 * 1024
 SCOPE: Final = "openid profile email"
@@ -65,6 +75,9 @@ class Issuer:
         self._allow = Allow(origins=settings.origins)
         self._clock = clock
         self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="issuer")
+        self._waiting = 0
+        self._failed_at: float | None = None
         self._metadata: tuple[float, Metadata] | None = None
         self._keys: tuple[float, Any] | None = None
 
@@ -77,6 +90,17 @@ class Issuer:
     def rules(self) -> tuple[Rule, ...]:
         """Who gets in."""
         return self._settings.rules
+
+    async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run one of the functions below, which block; Unavailable if too many people wait."""
+        if self._waiting >= MAX_WAITING:
+            raise Unavailable("Too many people log in at once.", retry_after_seconds=10)
+        self._waiting += 1
+        try:
+            asking = partial(function, *args, **kwargs)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, asking)
+        finally:
+            self._waiting -= 1
 
     def login_url(self, challenge: Challenge) -> str:
         """Where to send somebody who wants to log in."""
@@ -105,9 +129,16 @@ class Issuer:
             remembered = self._metadata
             if remembered is not None and self._clock() - remembered[0] < REMEMBERED_SECONDS:
                 return remembered[1]
+            failed_at = self._failed_at
+            if failed_at is not None and self._clock() - failed_at < FAILURE_SECONDS:
+                raise Unavailable("The issuer did not answer.", retry_after_seconds=FAILURE_SECONDS)
             issuer = self._settings.issuer
-            told = self._json(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-            read = _metadata(told, issuer)
+            try:
+                told = self._json(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+                read = _metadata(told, issuer)
+            except BudgetError:
+                self._failed_at = self._clock()
+                raise
             self._metadata = (self._clock(), read)
             return read
 

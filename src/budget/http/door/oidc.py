@@ -4,7 +4,6 @@ What was sent along with somebody lies in a cookie of their browser until they c
 what is asked of the issuer and why it is believed (`issuer`), and who gets in (`domain.people`).
 """
 
-import asyncio
 import hmac
 import re
 import secrets
@@ -36,7 +35,7 @@ async def go(call: Call) -> Reply:
     challenge = Challenge(*(secrets.token_urlsafe(32) for _ in range(3)))
     try:
         call.service.door.check_attempts(call.carried.headers, call.carried.client)
-        url = await asyncio.to_thread(issuer.login_url, challenge)
+        url = await issuer.ask(issuer.login_url, challenge)
     except (TooMany, Unavailable, NotBelieved) as error:
         return _failed(call, error)
     kept = cookies.set_login(".".join(challenge), call.service.door.settings.tls)
@@ -51,7 +50,7 @@ async def come_back(call: Call) -> Reply:
         door.check_attempts(carried.headers, carried.client)
         challenge = _challenge(call)
         code = _code(call.query, challenge, issuer)
-        person = _person(await asyncio.to_thread(issuer.claims, code, challenge), issuer)
+        person = _person(await issuer.ask(issuer.claims, code, challenge), issuer)
     except (TooMany, Unavailable, Unauthorized, Forbidden) as error:
         return _failed(call, error)
     begun = await call.run(Job[LoggedIn](change=sessions.beginning(person)))
