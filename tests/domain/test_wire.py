@@ -291,6 +291,7 @@ def test_a_refusal_has_every_field_and_carries_the_line_that_resets_last() -> No
         "parent_id": None,
         "cheaper": ["gpt-4o-mini"],
         "how_to_raise": "Top it up by at least 0.50 USD: POST /api/v1/policies/pol_1/top-ups; or "
+        "ask for that: POST /api/v1/budgets/bud_1/requests; or "
         "raise its limit: PATCH /api/v1/policies/pol_1. 1 more refuse; see refused_by.",
         "refused_by": [
             line,

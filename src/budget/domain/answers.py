@@ -104,6 +104,8 @@ class Refusal:
     """What a refused call asked to hold."""
     cheaper: tuple[str, ...] = ()
     """Priced models of the same provider that would have fitted, dearest first."""
+    advice: str = ""
+    """What the operator tells whoever is refused, such as whom to ask."""
 
     @property
     def resets_us(self) -> int | None:

@@ -1,12 +1,14 @@
-"""Advice: what a refusal adds, the cheaper models that would have fitted, or the names meant.
+"""Advice: what a refusal adds, the cheaper models that would have fitted, or the names meant, and
+what the operator tells.
 
 It is given in the caller's hands, so that the writer need not look at prices. Not here: whether a
 call is refused (`domain.decide`), which models are cheaper (`prices.cheaper`), and what names mean
 (`prices.resolving`).
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from budget.domain.answers import Refusal
 from budget.engine.commands import Place
@@ -51,6 +53,14 @@ def advised(answer: T, command: Place, prices: PriceBook) -> T:
     else:
         return answer  # its money was stated, and is the same with any model
     return replace(answer, cheaper=cheaper)
+
+
+def worded(answer: T, settings: Mapping[str, Any]) -> T:
+    """The answer; a refusal with the words that the operator has set for whoever is refused."""
+    words = settings.get("how_to_raise")
+    if words is None or not isinstance(answer, Refusal):
+        return answer
+    return replace(answer, advice=words)
 
 
 def _why(command: Place, prices: PriceBook, at_us: int) -> str:

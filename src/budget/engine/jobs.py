@@ -7,7 +7,7 @@ it. So a method, its types and its docstring are written once. Not here: those a
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 from budget.domain.answers import (
     Allocation,
@@ -43,7 +43,7 @@ from budget.engine import (
     verify,
     whatif,
 )
-from budget.engine.advice import advised
+from budget.engine.advice import advised, worded
 from budget.engine.asks import (
     AllocationAsk,
     CostAsk,
@@ -69,13 +69,16 @@ from budget.engine.price_book.jobs import PriceJobs
 from budget.engine.reports import Page
 from budget.engine.requests.jobs import RequestJobs
 from budget.engine.session_jobs import SessionJobs
+from budget.engine.setting_jobs import SettingJobs
 from budget.engine.verify import Verification
 from budget.prices.book import PriceBook
 
 __all__ = ["Books", "Job", "Jobs"]
 
+T = TypeVar("T")
 
-class Jobs(PriceJobs, RequestJobs, AuditJobs, SessionJobs, ChannelJobs):
+
+class Jobs(PriceJobs, RequestJobs, SettingJobs, AuditJobs, SessionJobs, ChannelJobs):
     """The methods. Raise InvalidInput at once for bad input, so that nothing is queued."""
 
     # --- Spending --------------------------------------------------------------------------------
@@ -99,7 +102,12 @@ class Jobs(PriceJobs, RequestJobs, AuditJobs, SessionJobs, ChannelJobs):
     def _placed(self, ask: Mapping[str, Any], dry: bool) -> Job[Any]:
         books, now_us = self.books, self.books.database.now_us()
         command = intake.placing(ask, self.caller, books.prices, now_us, books.factors, dry=dry)
-        return Job(command, finish=lambda answer: advised(answer, command, books.prices))
+        return Job(
+            command, finish=lambda answer: self._worded(advised(answer, command, books.prices))
+        )
+
+    def _worded(self, answer: T) -> T:
+        return worded(answer, self.books.ledger.catalogue.settings)
 
     def record(
         self, allocation_id: str, *, final: bool = False, **ask: Unpack[UsageAsk]
@@ -123,7 +131,7 @@ class Jobs(PriceJobs, RequestJobs, AuditJobs, SessionJobs, ChannelJobs):
 
     def extend(self, allocation_id: str, **ask: Unpack[ExtendAsk]) -> Job[Allocation | Refusal]:
         """Give an open allocation more time, money or output tokens, or say why not."""
-        return Job(intake.extending(allocation_id, ask, self.caller))
+        return Job(intake.extending(allocation_id, ask, self.caller), finish=self._worded)
 
     def record_usage(self, **ask: Unpack[ReportAsk]) -> Job[Receipt]:
         """Book usage that nobody reserved. It is a fact: never refused, always flagged."""

@@ -3,7 +3,7 @@
 The ledger has them in its catalogue (`catalogue.settings`): of the same version as the budgets, and
 at no cost to calls. Whoever reads beside the ledger calls `read`, which believes the books for a
 second. A name that is not there was never set: its default counts. Not here: what a process is told
-at its start (`settings`), and which settings there are and what they may be (`settings_list`).
+at its start (`settings`), and which settings there are and what they may be (`setting_jobs`).
 """
 
 import json

@@ -22,7 +22,7 @@ def refusal(answer: Refusal) -> RefusalShape:
         "model": answer.model,
         "parent_id": answer.parent_id,
         "cheaper": list(answer.cheaper),
-        "how_to_raise": _how_to_raise(answer),
+        "how_to_raise": f"{_how_to_raise(answer)} {answer.advice}".rstrip(),
         "refused_by": lines,
     }
 
@@ -99,6 +99,7 @@ def _how_to_raise(answer: Refusal) -> str:
     more = f" {others} more refuse; see refused_by." if others else ""
     return (
         f"Top it up by at least {amount_text(shortfall, view.policy.unit)}: "
-        f"POST /api/v1/policies/{policy_id}/top-ups; or raise its limit: "
+        f"POST /api/v1/policies/{policy_id}/top-ups; or ask for that: "
+        f"POST /api/v1/budgets/{view.policy.budget_id}/requests; or raise its limit: "
         f"PATCH /api/v1/policies/{policy_id}.{more}"
     )
