@@ -34,7 +34,8 @@ class Settings:
 
     Port 0 takes any that is free. `refusal_status` is that of every refusal on HTTP; None: by the
     limit that refuses. `prices` is the operator's own price file. With `access_log` every request
-    is logged, with `traces` each makes a span of OpenTelemetry.
+    is logged, with `traces` each makes a span of OpenTelemetry. `docs`: whether `/docs` shows the
+    API; None: unless the service is behind a proxy.
     """
 
     target: str
@@ -48,6 +49,7 @@ class Settings:
     channels: ChannelSettings = DEFAULT_CHANNELS
     access_log: bool = False
     traces: bool = False
+    docs: bool | None = None
 
     @classmethod
     def read(
@@ -61,9 +63,9 @@ class Settings:
         prices: str | None = None,
     ) -> Self:
         """Settings from flags, where given, else BUDGET_TARGET, BUDGET_HOST, BUDGET_PORT,
-        BUDGET_CONFIG_DIR, BUDGET_REFUSAL_STATUS, BUDGET_PRICES, BUDGET_ACCESS_LOG and
-        BUDGET_TRACES, else the defaults; and those of `PriceSettings`, `DoorSettings` and
-        `ChannelSettings`. An empty variable is an absent one.
+        BUDGET_CONFIG_DIR, BUDGET_REFUSAL_STATUS, BUDGET_PRICES, BUDGET_ACCESS_LOG,
+        BUDGET_TRACES and BUDGET_DOCS, else the defaults; and those of `PriceSettings`,
+        `DoorSettings` and `ChannelSettings`. An empty variable is an absent one.
         """
         env = os.environ if environ is None else environ
         asked_port = port if port is not None else env.get("BUDGET_PORT") or DEFAULT_PORT
@@ -81,6 +83,7 @@ class Settings:
             channels=ChannelSettings.read(env),
             access_log=_switch(env, "BUDGET_ACCESS_LOG"),
             traces=_switch(env, "BUDGET_TRACES"),
+            docs=_switch(env, "BUDGET_DOCS") if env.get("BUDGET_DOCS") else None,
         )
 
 

@@ -34,8 +34,8 @@ class Service:
     `instance` tells this run from any other. Whoever comes in comes by the `door`; the `observer`
     sees requests come and go. `hosts` are the names it may be called by; None: any.
     `refusal_status` is that of every refusal; None: by the limit that refuses. Browsers find it at
-    `url`. Who reads sources of prices holds `updating`, who tries a channel out `testing`; what is
-    `watched` is read once in a while.
+    `url`, and the page of the API if `docs` are on. Who reads sources of prices holds `updating`,
+    who tries a channel out `testing`; what is `watched` is read once in a while.
     """
 
     budget: AsyncBudget
@@ -47,6 +47,7 @@ class Service:
     hosts: frozenset[str] | None = None
     refusal_status: int | None = None
     url: str = ""
+    docs: bool = True
     started: float = field(default_factory=time.monotonic)
     updating: asyncio.Lock = field(default_factory=asyncio.Lock)
     testing: asyncio.Lock = field(default_factory=asyncio.Lock)

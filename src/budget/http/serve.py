@@ -136,6 +136,7 @@ def _serve_on(
             door=settings.door,
             proxied=behind_proxy,
             observer=observer,
+            docs=not behind_proxy if settings.docs is None else settings.docs,
         )
 
         def announce() -> None:
@@ -157,6 +158,7 @@ def make_app(
     door: DoorSettings = DEFAULT_DOOR,
     proxied: bool = False,
     observer: "Observer | None" = None,
+    docs: bool = True,
 ) -> "App":
     """The application over open books. `proxied`: the last proxy says who is at the other end."""
     from budget.engine.budget import AsyncBudget
@@ -176,7 +178,7 @@ def make_app(
     entrance = Door(gate, visits, door, issuer=issuer, proxied=proxied)
     service = Service(
         budget, Pulse(budget), instance, entrance, observer or Observer(instance), port, hosts,
-        refusal_status, url,
+        refusal_status, url, docs,
     )  # fmt: skip
     return App(service)
 

@@ -16,6 +16,7 @@ from budget.http.routes.audit import AUDIT
 from budget.http.routes.budgets import BUDGETS
 from budget.http.routes.bulk import BULK
 from budget.http.routes.channels import CHANNELS
+from budget.http.routes.describing import DESCRIBING
 from budget.http.routes.journal import JOURNAL
 from budget.http.routes.prices import PRICE_ROUTES
 from budget.http.routes.service import SERVICE
@@ -44,5 +45,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *CHANNELS,
     *AUDIT,
     *SESSIONS,
+    *DESCRIBING,
     *SERVICE,
 )

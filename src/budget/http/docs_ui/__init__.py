@@ -1,0 +1,1 @@
+"""The page that shows the API: its files, as they are sent (`http.describing`)."""

@@ -1,0 +1,318 @@
+"""Fields: what a body and its fields may be, where the types of asks say less.
+
+A field that is left out and one that is null are the same, so every field that is not required may
+be null. What fields mean together (`cache_read_tokens` within `input_tokens`) no schema says: the
+service tells of it with 422. Not here: what is checked (`engine.intake`, `engine.fields`).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, get_args, get_origin, get_type_hints, is_typeddict
+
+from budget.domain import quiet, windows
+from budget.domain.answers_channels import KINDS as CHANNEL_KINDS
+from budget.domain.attributes import CAMEL_CASE, STANDARD
+from budget.domain.budgets import ENFORCEMENT_ALIASES, ENFORCEMENTS, MAX_POLICIES, UNITS
+from budget.domain.money import MAX_TOKENS
+from budget.domain.usage import UNITS as USAGE_UNITS
+from budget.engine.bulk import MAX_RECORDS
+from budget.http.openapi.schemas import Components, Schema, nullable, ref, schema_of, words
+from budget.prices.schedules import CONTEXT_NAMES
+
+ID: Final = "^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$"
+NAME: Final = "^[^\\x00-\\x1f\\x7f]{1,512}$"
+_LINE: Final = "^[^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$"
+_DECIMAL: Final = "(?:\\.[0-9]{1,9}0*)?"
+
+
+def usd(most: int) -> Schema:
+    """An amount of money: a decimal string, or a number with at most nine decimals."""
+    digits = len(str(most)) - 1
+    below = f"0{{0,{16 - digits}}}[0-9]{{1,{digits}}}{_DECIMAL}"
+    pattern = f"^(?:{below}|0{{0,{15 - digits}}}{most}(?:\\.0+)?)$"
+    return {
+        "anyOf": [
+            {"type": "string", "pattern": pattern, "examples": ["0.0048"]},
+            {"type": "number", "minimum": 0, "maximum": most},
+        ],
+        "description": "USD, with at most nine decimals; a string keeps it exact.",
+    }
+
+
+def whole(least: int, most: int) -> Schema:
+    """A whole number."""
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+def line(most: int) -> Schema:
+    """A text without control characters, not blank."""
+    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": _LINE}
+
+
+def words_of(most: int) -> Schema:
+    """A text of several lines, not blank, without NUL."""
+    return {
+        "type": "string", "minLength": 1, "maxLength": most,
+        "pattern": "^[^\\x00]*[^\\x00-\\x20\\x85\\xa0][^\\x00]*$",
+    }  # fmt: skip
+
+
+def one_of(allowed: Iterable[str]) -> Schema:
+    """One of a few words."""
+    return {"type": "string", "enum": list(allowed)}
+
+
+def named(names: Iterable[str], value: Schema) -> Schema:
+    """An object of some names, each with a value of the same kind."""
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(names, value),
+        "additionalProperties": False,
+    }
+
+
+def list_of(item: Schema, least: int = 0, most: int | None = None, **more: Any) -> Schema:
+    """A list."""
+    most_of = {} if most is None else {"maxItems": most}
+    least_of = {} if not least else {"minItems": least}
+    return {"type": "array", "items": item, **least_of, **most_of, **more}
+
+
+_KEYS: Final = "|".join([*STANDARD, *CAMEL_CASE, "tag\\.[A-Za-z0-9_.-]{1,64}"])
+ATTRIBUTE: Final = {"type": "string", "pattern": f"^(?:{_KEYS})$"}
+_KINDS: Final = [*ENFORCEMENTS, *ENFORCEMENT_ALIASES]
+_PERIODS: Final = [kind for kind in get_args(windows.Kind) if kind != "rolling"]
+_PERIOD: Final = f"^(?:{'|'.join(_PERIODS)}|rolling:0*[1-9][0-9]{{0,7}}[smhd])$"
+TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+_COUNT: Final = whole(0, MAX_TOKENS)
+_CHOSEN: Final[Schema] = {"type": "string", "pattern": ID}
+_KEY: Final[Schema] = {
+    "type": "string",
+    "pattern": "^[\\x21-\\x7e](?:[\\x20-\\x7e]{0,253}[\\x21-\\x7e])?$",
+    "description": "Recognises the request when it is sent again, as does Idempotency-Key.",
+}
+_CLOCK: Final[Schema] = {"type": "string", "pattern": "^(?:[01][0-9]|2[0-3]):[0-5][0-9]$"}
+_VALUE: Final = line(256)
+_FREE: Final[Schema] = {"type": "object", "description": "Free JSON, at most 4 KB."}
+_ATTRIBUTES: Final[Schema] = {
+    "type": "object",
+    "propertyNames": ATTRIBUTE,
+    "additionalProperties": nullable(_VALUE),
+}
+_UNSTARRED: Final = "[^\\x00-\\x1f\\x7f*]*[^\\x00-\\x20\\x7f*][^\\x00-\\x1f\\x7f*]*"
+_SCOPED: Final[Schema] = {
+    "type": "string", "minLength": 1, "maxLength": 256, "pattern": f"^(?:{_UNSTARRED}\\*?|\\*)$",
+}  # fmt: skip
+_SCOPE: Final[Schema] = {
+    "type": "object",
+    "description": "attribute: value, values, or the beginning of one with a * behind it.",
+    "propertyNames": ATTRIBUTE,
+    "additionalProperties": {"anyOf": [_SCOPED, list_of(_SCOPED, 1, 1000)]},
+}
+_RATE: Final[Schema] = {
+    "anyOf": [
+        usd(10**6),
+        list_of(
+            {"type": "array", "prefixItems": [_COUNT, usd(10**6)], "minItems": 2, "maxItems": 2,
+             "items": False}, 1, 10,
+        ),
+    ],
+    "description": "USD for a million tokens, or of one of another unit; or tiers of it, by a "
+    'call\'s total input tokens: [[0, "1.25"], [200001, "2.50"]].',
+}  # fmt: skip
+
+FIELDS: Final[Mapping[str, Schema]] = {
+    "attributes": _ATTRIBUTES, "bound": _ATTRIBUTES, "scope": _SCOPE,
+    "provider": _VALUE, "model": _VALUE, "context_id": _VALUE, "component": _VALUE,
+    "task_type": _VALUE, "tier": _VALUE, "user_id": _VALUE, "basis": _VALUE,
+    "request": {"description": "The body of the call, its messages, or a text."},
+    "input_tokens": _COUNT, "output_tokens": _COUNT, "max_output_tokens": _COUNT,
+    "min_output_tokens": _COUNT, "cache_read_tokens": _COUNT, "cache_write_tokens": _COUNT,
+    "cache_write_1h_tokens": _COUNT, "reasoning_tokens": _COUNT, "requests": _COUNT,
+    "tokens": _COUNT, "tokens_allocated": _COUNT,
+    "units": named(USAGE_UNITS, nullable(_COUNT)),
+    "price_context": named(CONTEXT_NAMES, nullable(_VALUE)),
+    "usd": usd(10**6), "cost": usd(10**6),
+    "allocation_id": _CHOSEN, "usage_id": _CHOSEN, "parent_id": _CHOSEN,
+    "ttl_seconds": whole(1, 86_400), "priority": whole(1, 10),
+    "idempotency_key": _KEY, "metadata": _FREE,
+    "occurred_at": TIME, "at": TIME, "since": TIME, "until": TIME, "starts_at": TIME,
+    "ends_at": TIME, "expires_at": TIME,
+    "reason": words_of(1000), "name": line(200),
+    "description": {"type": "string", "maxLength": 2000, "pattern": "^[^\\x00]*$"},
+    "owner": {"type": "string", "maxLength": 200, "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]*$"},
+    "per": list_of(ATTRIBUTE, uniqueItems=True),
+    "unpriced": {"anyOf": [
+        one_of(["refuse", "allow"]),
+        {"type": "object", "properties": {"input": usd(10**6), "output": usd(10**6)},
+         "required": ["input", "output"], "additionalProperties": False,
+         "description": "USD per million tokens."},
+    ]},
+    "unit": one_of(UNITS),
+    "period": {"type": "string", "pattern": _PERIOD, "description": "rolling: at most 366 days"},
+    "limit": {**usd(10**9), "description": "USD for the unit usd, else a count (a number)."},
+    "amount": {**usd(10**9), "description": "USD for the unit usd, else a count (a number)."},
+    "enforcement": one_of(_KINDS),
+    "warning_threshold": {"anyOf": [
+        {"type": "string", "pattern": "^(?:0{1,16}(?:\\.[0-9]{1,4}0*)?|0{0,15}1(?:\\.0+)?)$"},
+        {"type": "number", "minimum": 0, "maximum": 1},
+    ]},
+    "timezone": {"type": "string", "description": "IANA name", "examples": ["Europe/Berlin"]},
+    "reset_day": {"anyOf": [whole(1, 28), one_of(["last"])]},
+    "on_expiry": one_of(["assume", "release"]), "rollover": one_of(["none", "unused"]),
+    "reserved_for_priority": {
+        "type": "object", "propertyNames": {"pattern": "^(?:[2-9]|10)$"},
+        "additionalProperties": {
+            "type": "string",
+            "pattern": "^(?:0{0,14}[0-9]{1,2}(?:\\.[0-9]{1,2}0*)?|0{0,13}100(?:\\.0+)?)%$",
+        },
+    },
+    "partition": {
+        "type": "object", "propertyNames": ATTRIBUTE, "additionalProperties": nullable(_VALUE),
+    },
+    "input": _RATE, "output": _RATE, "cache_read": _RATE, "cache_write": _RATE,
+    "cache_write_1h": _RATE, "reasoning": _RATE,
+    "models": {"type": "object", "propertyNames": _VALUE, "additionalProperties": _VALUE,
+               "minProperties": 1, "maxProperties": 100},
+    "sources": list_of({"type": "string"}, 1),
+    "to": {"anyOf": [line(320), list_of(line(320), 1, 20)],
+           "description": "`owner`, an address, or up to 20."},
+    "url": {"type": "string", "format": "uri", "examples": ["https://hooks.example.com/budget"]},
+    "apprise_url": {"type": "string", "description": "What apprise takes, such as slack://…"},
+    "wanted": {
+        "type": "object",
+        "properties": {
+            "topics": nullable(list_of({"type": "string"}, 0, 100)),
+            "kinds": nullable(
+                list_of({"type": "string", "pattern": "^[a-z][a-z_]{0,63}$"}, 0, 100)
+            ),
+            "severities": nullable(list_of(one_of(quiet.SEVERITIES), 0, 100)),
+            "budget_id": nullable(line(200)), "owner": nullable(line(200)),
+            "attributes": nullable(_ATTRIBUTES),
+        },
+        "additionalProperties": False,
+    },
+    "quiet": {
+        "type": "object",
+        "properties": {
+            "from": _CLOCK, "to": _CLOCK, "timezone": {"type": ["string", "null"]},
+            "days": nullable(list_of(one_of(quiet.DAYS), 1)),
+            "min_severity": nullable(one_of([*quiet.SEVERITIES, quiet.NEVER])),
+        },
+        "additionalProperties": False,
+    },
+    "digest_seconds": {"anyOf": [whole(10, 604_800), {"const": 0}]},
+}  # fmt: skip
+"""What a field may be wherever it stands."""
+
+OVERRIDES: Final[Mapping[tuple[str, str], Schema]] = {
+    ("PriceAsk", "units"): named(USAGE_UNITS, nullable(_RATE)),
+    ("PriceAsk", "request"): usd(10**6),
+    ("ChannelAsk", "kind"): one_of(CHANNEL_KINDS),
+    ("BulkAsk", "records"): list_of(ref("BulkRecordAsk"), 1, MAX_RECORDS),
+    ("BulkAsk", "idempotency_key"): {**_KEY, "pattern": _KEY["pattern"].replace("253", "249")},
+    ("BudgetAsk", "policies"): list_of(ref("BudgetPolicyAsk"), 1, MAX_POLICIES),
+    ("ReplayAsk", "since"): {"type": "string", "description": "A time, or a cursor."},
+    ("CorrectAsk", "replacement"): named(
+        [
+            "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
+            "cache_write_1h_tokens", "reasoning_tokens", "requests",
+        ],
+        nullable(_COUNT),
+    ),
+}  # fmt: skip
+"""What it may be in one ask, by (ask, field)."""
+OVERRIDES[("CorrectAsk", "replacement")]["properties"] |= {
+    "cost": nullable(usd(10**6)), "units": nullable(FIELDS["units"]),
+}  # fmt: skip
+
+REQUIRED: Final[Mapping[str, frozenset[str]]] = {
+    "post_usage_batch": frozenset({"records"}),
+    "post_one_usage_correct": frozenset({"reason"}),
+    "post_estimate": frozenset({"request"}),
+    "post_budgets": frozenset({"name", "policies"}),
+    "post_policies": frozenset({"budget_id", "unit", "period", "limit"}),
+    "post_policy_top_ups": frozenset({"amount", "reason"}),
+    "put_prices": frozenset({"model", "input", "output", "reason"}),
+    "post_prices_override_end": frozenset({"reason"}),
+    "post_prices_current": frozenset({"model"}),
+    "post_prices_update_accept": frozenset({"reason"}),
+    "post_prices_update_reject": frozenset({"reason"}),
+    "post_prices_calculate": frozenset({"model", "input_tokens", "output_tokens"}),
+    "post_prices_rerate": frozenset({"since"}),
+    "post_prices_whatif": frozenset({"models"}),
+    "post_channels": frozenset({"name", "kind"}),
+    "post_channel_replay": frozenset({"since"}),
+}
+"""The fields that an operation needs."""
+
+LEFT_OUT: Final[Mapping[str, frozenset[str]]] = {
+    "patch_budget": frozenset({"policies"}),
+    "put_budget": frozenset({"policies"}),
+}
+"""Fields of an ask that this operation refuses."""
+
+
+def body_of(ask: type, operation: str, components: Components) -> Schema:
+    """The schema of a body of an operation: the fields of its ask, and no other."""
+    required = REQUIRED.get(operation, frozenset())
+    left_out = LEFT_OUT.get(operation, frozenset())
+    return _fields_of(ask, required, left_out, components)
+
+
+def _fields_of(
+    ask: type, required: frozenset[str], left_out: frozenset[str], components: Components
+) -> Schema:
+    properties: dict[str, Schema] = {}
+    hints = get_type_hints(ask)
+    for name, kind in hints.items():
+        if name in left_out:
+            continue
+        schema = _field(ask, name, kind, components)
+        properties[name] = schema if name in required else nullable(schema)
+    told: Schema = {
+        "type": "object",
+        "description": words(ask.__doc__),
+        "properties": properties,
+        "additionalProperties": False,
+    }
+    needed = [name for name in properties if name in required]
+    return {**told, "required": needed} if needed else told
+
+
+def _field(ask: type, name: str, kind: Any, components: Components) -> Schema:
+    override = OVERRIDES.get((ask.__name__, name))
+    if override is not None:
+        _name_parts(ask.__name__, name, components)
+        return override
+    if is_typeddict(kind) or (get_origin(kind) is not None and _inner(kind) is not None):
+        return schema_of(kind, lambda inner: _named_ask(inner, components))
+    return FIELDS.get(name) or schema_of(kind, lambda inner: _named_ask(inner, components))
+
+
+def _inner(kind: Any) -> type | None:
+    """The TypedDict within a list type, if it is one of those."""
+    return next((one for one in get_args(kind) if is_typeddict(one)), None)
+
+
+def _named_ask(ask: type, components: Components) -> Schema:
+    name = ask.__name__
+    if name not in components.schemas:
+        components.schemas[name] = {}
+        components.schemas[name].update(_fields_of(ask, frozenset(), frozenset(), components))
+    return ref(name)
+
+
+def _name_parts(ask: str, name: str, components: Components) -> None:
+    """Give the components that an override refers to their schemas."""
+    from budget.engine.bulk import BulkRecordAsk
+    from budget.engine.policies import PolicyAsk
+
+    if (ask, name) == ("BulkAsk", "records"):
+        _named_ask(BulkRecordAsk, components)
+    elif (ask, name) == ("BudgetAsk", "policies") and "BudgetPolicyAsk" not in components.schemas:
+        components.schemas["BudgetPolicyAsk"] = _fields_of(
+            PolicyAsk,
+            frozenset({"unit", "period", "limit"}),
+            frozenset({"backfill", "idempotency_key"}),
+            components,
+        )

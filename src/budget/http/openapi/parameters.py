@@ -1,0 +1,85 @@
+"""Parameters: the query of an operation, each with what it may be.
+
+Not here: how a query is read (`http.queries`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, get_args
+
+from budget.domain.allocations import Status
+from budget.domain.attributes import CAMEL_CASE, STANDARD
+from budget.http import queries
+from budget.http.openapi.fields import TIME, line, one_of, whole
+from budget.http.openapi.schemas import Schema
+from budget.http.queries import MAX_VALUE_CHARS
+from budget.http.route import Route
+
+_TEXT: Final[Schema] = {
+    "type": "string", "minLength": 1, "maxLength": MAX_VALUE_CHARS,
+    "pattern": "^[^\\x00-\\x1f\\x7f]+$",
+}  # fmt: skip
+_FLAG: Final = one_of(("true", "false", "1", "0"))
+_KINDS: Final[Mapping[Any, Schema]] = {
+    queries.text: _TEXT,
+    queries.count: whole(0, 999_999_999),
+    queries.flag: _FLAG,
+}
+_NAMED: Final[Mapping[str, tuple[Schema, str]]] = {
+    "limit": (whole(1, 1000), "How many at most; 100 unless said."),
+    "cursor": (_TEXT, "The `next_cursor` of the page before; opaque."),
+    "after": (_TEXT, "The `cursor` of the event after which to go on; opaque."),
+    "since": (TIME, "From this time on."),
+    "until": (TIME, "Before this time."),
+    "at": (TIME, "At this time; now unless said."),
+    "sort": (_TEXT, "By what; with - before it from the greatest down."),
+    "fields": (_TEXT, "Only these fields of the answer: names with commas, dots for inner ones."),
+}
+_IN: Final[Mapping[tuple[str, str], Schema]] = {
+    ("/api/v1/allocations", "status"): one_of(get_args(Status)),
+}
+"""What a parameter may be on one path."""
+REQUIRED: Final[Mapping[str, frozenset[str]]] = {
+    "/api/v1/prices/current": frozenset({"model"}),
+    "/api/v1/prices/compare": frozenset({"model"}),
+}
+
+
+def query_of(route: Route, examples: Mapping[str, Any]) -> list[Schema]:
+    """The parameters of a route's query; of one that takes attributes, those."""
+    if route.query is None:
+        return [_attribute(name, examples) for name in (*STANDARD, *CAMEL_CASE)] + [_TAGS]
+    required = REQUIRED.get(route.path, frozenset()) if route.method == "GET" else frozenset()
+    told = []
+    for name, read in route.query.items():
+        schema, words = _NAMED.get(name, (None, ""))
+        schema = _IN.get((route.path, name)) or getattr(read, "schema", None) or schema
+        parameter: Schema = {
+            "name": name, "in": "query", "schema": schema or _KINDS.get(read, _TEXT),
+        }  # fmt: skip
+        if words:
+            parameter["description"] = words
+        if name in required:
+            parameter["required"] = True
+        if name in examples:
+            parameter["example"] = examples[name]
+        told.append(parameter)
+    return told
+
+
+def _attribute(name: str, examples: Mapping[str, Any]) -> Schema:
+    parameter: Schema = {"name": name, "in": "query", "schema": line(256)}
+    return {**parameter, "example": examples[name]} if name in examples else parameter
+
+
+_TAGS: Final[Schema] = {
+    "name": "tags",
+    "in": "query",
+    "description": "Any attributes of your own: tag.<name>=value.",
+    "style": "form",
+    "explode": True,
+    "schema": {
+        "type": "object",
+        "propertyNames": {"pattern": "^tag\\.[A-Za-z0-9_.-]{1,64}$"},
+        "additionalProperties": line(256),
+    },
+}
