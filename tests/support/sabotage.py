@@ -136,6 +136,28 @@ def commit_slowly() -> None:
     Batch.write = slow  # type: ignore[method-assign]
 
 
+def forget_what_to_send() -> None:
+    """The place of a channel moves on 30 ms before what it is to be told is written down."""
+    from sqlalchemy import update
+
+    from budget.engine.channels import outbox
+    from budget.storage.schema import channels
+
+    write: Callable[..., None] = outbox._write
+
+    def hasty(database: Any, unit: Any, places: Any, due: Any, *more: Any) -> None:
+        upto = more[-1]
+        with outbox.transaction(unit, database):
+            for channel_id in due:
+                of = channels.c.channel_id == channel_id
+                unit.execute(update(channels).where(of).values(after=upto))
+                places[channel_id] = places[channel_id]._replace(stored=upto)
+        time.sleep(0.03)
+        write(database, unit, places, due, *more)
+
+    outbox._write = hasty  # type: ignore[assignment]
+
+
 def _replace_sql(name: str, old: str, new: str) -> None:
     from budget.storage import postgres_sql as sql
 
@@ -154,6 +176,7 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "do not wait for the disk": do_not_wait_for_the_disk,
     "fold often": fold_often,
     "forget keys": forget_keys,
+    "forget what to send": forget_what_to_send,
     "go on with an old catalogue": go_on_with_an_old_catalogue,
     "forget locks": forget_locks,
     "forget locks and versions": forget_locks_and_versions,

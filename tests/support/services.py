@@ -74,8 +74,18 @@ class Service:
     """One service: its port and key stay while its processes come and go."""
 
     def __init__(
-        self, nursery: Nursery, folder: Path, target: str, *, sabotage: str | None = None
+        self,
+        nursery: Nursery,
+        folder: Path,
+        target: str,
+        *,
+        sabotage: str | None = None,
+        environment: dict[str, str] | None = None,
+        function: str = "tests.support.services:serve",
     ) -> None:
+        """`function` is what a warm start runs, on the port and the target."""
+        self._more_environment = environment or {}
+        self._function = function
         self.target = target
         self.port = _free_port()
         self.log = folder / f"service-{self.port}.log"
@@ -94,7 +104,7 @@ class Service:
     def start(self) -> float:
         """Fork it from the nursery; seconds until it answered."""
         child = self._nursery.fork(
-            "tests.support.services:serve",
+            self._function,
             [self.port, self.target],
             log=self.log,
             environment=self._environment(),
@@ -146,7 +156,7 @@ class Service:
         return child.wait()
 
     def _environment(self) -> dict[str, str]:
-        return {"BUDGET_CONFIG_DIR": str(self._config)}
+        return {"BUDGET_CONFIG_DIR": str(self._config), **self._more_environment}
 
     def _wait_until_ready(self) -> float:
         began = time.monotonic()
