@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import httpcore2
@@ -35,6 +36,12 @@ class Limits:
 
 
 DEFAULT_LIMITS: Final = Limits()
+
+
+@cache
+def _system_tls() -> ssl.SSLContext:
+    """The authorities of the system, read once: that takes 20 ms."""
+    return httpcore2.default_ssl_context()
 
 
 @contextmanager
@@ -66,7 +73,7 @@ def asked(
     try:
         with (
             httpcore2.ConnectionPool(
-                ssl_context=tls or httpcore2.default_ssl_context(),
+                ssl_context=tls or _system_tls(),
                 network_backend=_Backend(site.host, addresses, bounds),
             ) as pool,
             pool.stream(method, target, headers=list(sent.items()), content=body) as answer,
