@@ -116,9 +116,31 @@ _LOGIN: Final[Mapping[str, Schema]] = {
     "429": _text(_PAGE, "A page that says to wait."),
     "503": _text(_PAGE, "A page that says that the issuer does not answer."),
 }
+_DESCRIPTION: Final[Schema] = {
+    "description": "The description.",
+    "content": {"application/json": {"schema": {
+        "type": "object", "required": ["openapi", "info", "paths", "components"],
+    }}},
+}  # fmt: skip
 REPLIES: Final[Mapping[str, Mapping[str, Schema]]] = {
     "get_metrics": {
         "200": _text("text/plain; version=0.0.4; charset=utf-8", "Figures for Prometheus."),
+    },
+    "get_openapi_json": {"200": _DESCRIPTION},
+    "get_docs_openapi_json": {"200": _DESCRIPTION},
+    "get_docs": {"200": _text(_PAGE, "The page.")},
+    "get_doc": {
+        "200": {
+            "description": "The file.",
+            "content": {
+                media: {"schema": {"type": "string"}}
+                for media in (
+                    "text/javascript; charset=utf-8",
+                    "text/css; charset=utf-8",
+                    "image/svg+xml",
+                )
+            },
+        },
     },
     "get_login": {"200": _text(_PAGE, "A page with a button."), **_LOGIN},
     "post_login": {"303": _to("Logged in, and sent on."), **_LOGIN},

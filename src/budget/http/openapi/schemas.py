@@ -106,7 +106,7 @@ def _object(shape: type, named: Named) -> Schema:
     required = [name for name in fields if name in getattr(shape, "__required_keys__", fields)]
     schema: Schema = {
         "type": "object",
-        "description": words(shape.__doc__),
+        **({"description": words(shape.__doc__)} if shape.__doc__ else {}),
         "properties": {name: schema_of(kind, named) for name, kind in fields.items()},
     }
     if required:
