@@ -11,8 +11,9 @@ from budget.domain.windows import to_rfc3339
 def audit_record(answer: AuditRecord, cursor: str) -> AuditRecordShape:
     """One change; `cursor` is its place in the journal as readers write it."""
     detail: dict[str, Any] = json.loads(answer.detail)
-    listed = detail.pop("changes", {})
-    changes = {**{name: one for name, one in detail.items() if _is_change(one)}, **listed}
+    changes = {name: one for name, one in detail.items() if _is_change(one)}
+    if isinstance(detail.get("changes"), dict):  # those of prices are a list, which stays
+        changes |= detail.pop("changes")
     return {
         "cursor": cursor,
         "at": to_rfc3339(answer.at_us),
