@@ -7,14 +7,16 @@ from typing import Any
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from budget.engine import keys
 from budget.engine.door_settings import DoorSettings
 from budget.engine.keys import REMEMBERED_SECONDS
 from budget.http.door.cookies import SESSION
+from budget.http.observing import Observer
 from tests.http.door.browser import OWN, Browser
-from tests.http.running import Running, running
-from tests.support.databases import SqliteDatabases
+from tests.http.running import Running, migrate, running
+from tests.support.databases import Databases, SqliteDatabases
 
 BUDGET = {"name": "B", "policies": [{"unit": "usd", "period": "daily", "limit": "1"}]}
 
@@ -309,6 +311,41 @@ def test_a_session_ends_within_a_second_of_its_key(service: Running) -> None:
         keys.revoke_key(service.books, key.key_id)
         assert REMEMBERED_SECONDS <= 1
         assert logged_out(browser)
+
+
+def test_a_session_is_one_on_every_node(databases: Databases) -> None:
+    target = databases.new(migrate)
+    with (
+        running(target) as one, running(target) as other,
+        Browser(one) as browser, Browser(other) as elsewhere,
+    ):  # fmt: skip
+        browser.log_in()
+        elsewhere.client.cookies.update(browser.client.cookies)
+        elsewhere.csrf = browser.csrf
+        assert elsewhere.ask("POST", "/budgets", BUDGET).status_code == 201
+        assert browser.ask("POST", "/logout").status_code == 200
+        assert browser.ask("GET", "/status").status_code == 401
+        assert logged_out(elsewhere)
+
+
+def test_no_token_is_told_to_the_log(sqlite_databases: SqliteDatabases) -> None:
+    observer = Observer("test", access=True)
+    with (
+        running(sqlite_databases.new(), observer=observer) as service,
+        capture_logs() as logged,
+        Browser(service) as browser,
+    ):
+        answer = browser.log_in()
+        token = answer.cookies[SESSION]
+        browser.client.get(f"/login?token={token}")
+        browser.client.post(f"/login?token={token}")
+        browser.ask("GET", f"/sessions/{token}")
+        browser.ask("GET", f"/nothing/{token}")
+        browser.ask("POST", "/budgets", {"name": token}, X_CSRF_Token="wrong")
+    told = repr(logged)
+    assert "/login" in told
+    for secret in (token, browser.csrf, service.key):
+        assert secret not in told
 
 
 def test_a_key_is_told_that_it_is_no_session(shared: Running) -> None:
