@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from benchmarks import ledger, prices, sealing, service
+from benchmarks import channels, ledger, prices, sealing, service
 from benchmarks.figures import Figure, machine, show
 
 
@@ -22,6 +22,7 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "catalogue": ledger.large_catalogue,
     "postgres": _postgres,
     "sealing": sealing.sealing,
+    "channels": channels.channels,
     "http": service.over_http,
 }
 

@@ -71,6 +71,8 @@ def work(
     """Send what was claimed of one channel, in the order of the journal; what came of each."""
     ends_at = time.monotonic() + STARTS_SECONDS
     receiver = receiver_of(books.database, claimed.channel_id, books.channel_settings)
+    told = notices_of(books.database, claimed.deliveries)
+    notices = {notice.delivery.delivery_id: notice for notice in told}
     results: list[Result] = []
     unreachable: Outcome | None = None
     gone: str | None = None
@@ -83,7 +85,8 @@ def work(
             results += _results(books, receiver, message_id, deliveries, unreachable, waits)
             continue
         receiver = receiver._replace(at_us=books.database.now_us())
-        for part, outcome in _sent(books.database, receiver, message_id, deliveries):
+        message = [notices[delivery.delivery_id] for delivery in deliveries]
+        for part, outcome in _sent(receiver, message_id, message):
             results += _results(books, receiver, message_id, part, outcome, waits)
             if outcome.unreachable:
                 unreachable = outcome
@@ -113,26 +116,23 @@ def try_out(receiver: Receiver) -> Tested:
 
 
 def _sent(
-    database: Database, receiver: Receiver, message_id: str, deliveries: Sequence[Delivery]
+    receiver: Receiver, message_id: str, notices: Sequence[Notice]
 ) -> list[tuple[list[Delivery], Outcome]]:
     """Send one message, of mail to owners one to each; what came of it for which deliveries."""
-    notices = notices_of(database, deliveries)
-    if receiver.channel.kind != "email":
-        return [([*deliveries], _told(receiver, message_id, notices, ()))]
     parts: defaultdict[tuple[str, ...], list[Notice]] = defaultdict(list)
     for notice in notices:
         parts[_recipients(receiver.channel, notice)].append(notice)
     return [
         (
             [notice.delivery for notice in part],
-            _told(receiver, message_id if not at else f"{message_id}.{at}", part, to),
+            _told(receiver, f"{message_id}.{at}" if at else message_id, part, to),
         )
         for at, (to, part) in enumerate(sorted(parts.items()))
     ]
 
 
 def _recipients(channel: Channel, notice: Notice) -> tuple[str, ...]:
-    to = channel.target["to"]
+    to = channel.target.get("to", ())
     if to != OWNER:
         return tuple(to)
     return tuple(owner for owner in notice.owners if is_address(owner))
