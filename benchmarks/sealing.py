@@ -11,7 +11,7 @@ from benchmarks.books import prices
 from benchmarks.figures import Figure
 from benchmarks.ledger import prepared, sqlite_url, throughput
 from budget.engine.budget import Budget
-from budget.engine.sealing import Sealer
+from budget.engine.sealing import sealer
 from budget.engine.verify import verify
 
 ROUNDS = 3
@@ -26,7 +26,7 @@ def sealing() -> Iterator[Figure]:
             without = throughput(url, seconds=6)
             with Budget.open(url, prices=prices()) as budget:
                 budget.seal()
-                with closing(Sealer(budget.books)):
+                with closing(sealer(budget.books)):
                     ratios.append(throughput(url, seconds=6) / without)
         yield Figure("sealing: commands/s with it to those without", statistics.median(ratios), "")
     with tempfile.TemporaryDirectory() as folder:

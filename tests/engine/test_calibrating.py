@@ -250,7 +250,7 @@ def test_the_background_learns_by_itself_and_survives_what_fails(
         return told
 
     monkeypatch.setattr(calibrating, "learn", failing_first)
-    learner = calibrating.Learner(books.books, every_seconds=0.01)
+    learner = calibrating.learner(books.books, every_seconds=0.01)
     assert done.wait(20)
     learner.close()
     assert [row[2] for row in rows(books)] == [1]

@@ -7,7 +7,6 @@ of calls. Not here: what follows from it (`domain.calibration`), who reads it (`
 """
 
 import json
-import logging
 import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -16,7 +15,7 @@ from sqlalchemy import insert, select, text, tuple_, update
 
 from budget.domain.answers_estimates import Learning
 from budget.domain.calibration import Calibration, all_learnt, factor_bps
-from budget.domain.errors import BudgetError
+from budget.engine.background import Again
 from budget.engine.batch import Batch
 from budget.engine.ledger import Ticket
 from budget.engine.rows import units_from_json
@@ -34,8 +33,6 @@ MOST_ROUNDS: Final = 60
 SETTLED_US: Final = 10_000_000
 """Only what was settled so long ago is looked at: no batch of before is still on its way then."""
 LEARN_EVERY_SECONDS: Final = 60.0
-
-log = logging.getLogger("budget.learning")
 
 Place = tuple[int, str]
 """A place among settled allocations: when, and which."""
@@ -167,26 +164,6 @@ def _decode(seen: str) -> Calibration:
 # --- In the background ---------------------------------------------------------------------------
 
 
-class Learner:
+def learner(books: "Books", every_seconds: float = LEARN_EVERY_SECONDS) -> Again:
     """Learns every minute until it is closed; what cannot be learnt now is learnt later."""
-
-    def __init__(self, books: "Books", every_seconds: float = LEARN_EVERY_SECONDS) -> None:
-        self._books = books
-        self._every_seconds = every_seconds
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="budget-learner", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop after the round under way."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._every_seconds):
-            try:
-                learn(self._books, self._stopped)
-            except BudgetError as error:
-                log.warning("nothing was learnt this time: %s", error)
-            except Exception:
-                log.exception("learning from settled calls failed")
+    return Again("learner", every_seconds, lambda stopped: learn(books, stopped))

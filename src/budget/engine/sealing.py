@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import insert, select
 
-from budget.domain.errors import BudgetError
+from budget.engine.background import Again
 from budget.engine.journal import settled_below
 from budget.engine.snapshots import snapshot
 from budget.storage.errors import StorageError
@@ -135,26 +135,6 @@ def _write(unit: "Unit", block: Block) -> bool:
     return True
 
 
-class Sealer:
-    """Seals every few seconds until it is closed; what cannot be sealed now is sealed later."""
-
-    def __init__(self, books: "Books", every_seconds: float = ROUND_SECONDS) -> None:
-        self._books = books
-        self._every_seconds = every_seconds
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="budget-sealer", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop after the block under way."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._every_seconds):
-            try:
-                seal(self._books, stopped=self._stopped)
-            except BudgetError as error:
-                log.warning("nothing was sealed this time: %s", error)
-            except Exception:
-                log.exception("sealing failed")
+def sealer(books: "Books", every_seconds: float = ROUND_SECONDS) -> Again:
+    """Seals every few seconds until it is closed."""
+    return Again("sealer", every_seconds, lambda stopped: seal(books, stopped=stopped))

@@ -12,15 +12,15 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from budget.domain.errors import InvalidInput, Unavailable
 from budget.engine.door_settings import DEFAULT_DOOR, DoorSettings
-from budget.engine.settings import Settings
+from budget.engine.settings import Settings, shown
 from budget.http.address import remove_address, service_address, write_address
 
 if TYPE_CHECKING:
@@ -87,12 +87,13 @@ def _serve_on(
     new_admin_key: bool,
 ) -> None:
     from budget.engine import key_file
-    from budget.engine.calibrating import Learner
+    from budget.engine.calibrating import learner
     from budget.engine.channels.notifier import Notifier
     from budget.engine.jobs import Books
+    from budget.engine.key_uses import KeyUses
     from budget.engine.keys import ensure_admin_key
     from budget.engine.price_book.refresh import PriceRefresh
-    from budget.engine.sealing import Sealer
+    from budget.engine.sealing import sealer
     from budget.http import logs
     from budget.http.observing import Observer
     from budget.http.tracing import exporting_tracer
@@ -118,8 +119,9 @@ def _serve_on(
         observer = Observer(instance, access=settings.access_log, tracer=tracer)
         opened.enter_context(closing(observer))
         refresh = opened.enter_context(closing(PriceRefresh(books)))
-        opened.enter_context(closing(Learner(books)))
-        opened.enter_context(closing(Sealer(books)))
+        opened.enter_context(closing(learner(books)))
+        opened.enter_context(closing(sealer(books)))
+        uses = opened.enter_context(closing(KeyUses(books)))
         notifier = opened.enter_context(closing(Notifier(books)))
         refresh.start()
         notifier.start()
@@ -136,7 +138,9 @@ def _serve_on(
             door=settings.door,
             proxied=behind_proxy,
             observer=observer,
+            used=uses.note,
             docs=not behind_proxy if settings.docs is None else settings.docs,
+            process={**shown(settings), "behind_proxy": behind_proxy},
         )
 
         def announce() -> None:
@@ -158,9 +162,14 @@ def make_app(
     door: DoorSettings = DEFAULT_DOOR,
     proxied: bool = False,
     observer: "Observer | None" = None,
+    used: "Callable[[str], None] | None" = None,
     docs: bool = True,
+    process: "Mapping[str, Any] | None" = None,
 ) -> "App":
-    """The application over open books. `proxied`: the last proxy says who is at the other end."""
+    """The application over open books. `proxied`: the last proxy says who is at the other end.
+
+    `used` is told of keys that are used.
+    """
     from budget.engine.budget import AsyncBudget
     from budget.engine.keys import Keyring
     from budget.http.app import App
@@ -172,13 +181,13 @@ def make_app(
     from budget.http.observing import Observer
 
     budget = AsyncBudget(books)
-    gate = Gate(Keyring.of(books.database))
+    gate = Gate(Keyring.of(books.database), used)
     visits = Visits.of(books.database)
     issuer = None if door.oidc is None else Issuer(door.oidc, f"{url}/login/oidc/callback")
     entrance = Door(gate, visits, door, issuer=issuer, proxied=proxied)
     service = Service(
         budget, Pulse(budget), instance, entrance, observer or Observer(instance), port, hosts,
-        refusal_status, url, docs,
+        refusal_status, url, docs, process or {},
     )  # fmt: skip
     return App(service)
 
