@@ -52,28 +52,46 @@ def once(
     """
 
     def change(batch: Batch) -> T:
-        name: tuple[str, str, str] = (request.actor, request.act, request.key or "")
-        if request.key is not None:
-            batch.needs.keys.append((*name, request.request_hash, "", batch.now_us))
-            batch.load_keys()
-            if name in batch.keys:
-                earlier_hash, ref, at_us = batch.keys[name]
-                if earlier_hash != request.request_hash:
-                    raise KeyReused(
-                        "This idempotency key was used before with another payload; use a new key."
-                    )
-                return _as_answered(present(batch, ref), at_us)
+        earlier = recall(batch, request)
+        if earlier is not None:
+            ref, at_us = earlier
+            return _as_answered(present(batch, ref), at_us)
         answer, ref = act(batch)
         if batch.changes.entries:
             if catalogue:
                 catalogue_rows.count_up(batch.unit)
-            if request.key is not None:
-                batch.keys[name] = (request.request_hash, ref, batch.now_us)
-                batch.changes.keys.append((*name, request.request_hash, ref, batch.now_us))
+            remember(batch, request, ref)
         batch.write(batch.needs.keys)
         return answer
 
     return change
+
+
+def recall(batch: Batch, request: Request) -> tuple[str, int] | None:
+    """What the request's key refers to and since when, if it was used before; else it is locked.
+
+    KeyReused if that was another request.
+    """
+    if request.key is None:
+        return None
+    name = (request.actor, request.act, request.key)
+    batch.needs.keys.append((*name, request.request_hash, "", batch.now_us))
+    batch.load_keys()
+    if name not in batch.keys:
+        return None
+    earlier_hash, ref, at_us = batch.keys[name]
+    if earlier_hash != request.request_hash:
+        raise KeyReused("This idempotency key was used before with another payload; use a new key.")
+    return ref, at_us
+
+
+def remember(batch: Batch, request: Request, ref: str) -> None:
+    """Let the request's key, if it has one, refer to what was done."""
+    if request.key is None:
+        return
+    name = (request.actor, request.act, request.key)
+    batch.keys[name] = (request.request_hash, ref, batch.now_us)
+    batch.changes.keys.append((*name, request.request_hash, ref, batch.now_us))
 
 
 def _as_answered(made: T, at_us: int) -> T:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from budget.domain.errors import InvalidInput
 from budget.engine.channels.settings import DEFAULT_CHANNELS, ChannelSettings
@@ -85,6 +85,29 @@ class Settings:
             traces=_switch(env, "BUDGET_TRACES"),
             docs=_switch(env, "BUDGET_DOCS") if env.get("BUDGET_DOCS") else None,
         )
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """What a process was told, for those who run it: a closed list, in which no secret is."""
+    door, prices, rate = settings.door, settings.price_settings, settings.door.rate
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "config_dir": str(settings.config_dir),
+        "public_url": door.public_url,
+        "refusal_status": settings.refusal_status or "auto",
+        "rate_limit": None if rate is None else f"{rate.per_second}/{rate.burst}",
+        "failed_attempts": door.failures,
+        "oidc_issuer": None if door.oidc is None else door.oidc.issuer,
+        "prices": None if settings.prices is None else str(settings.prices),
+        "price_sources": sorted(prices.sources),
+        "price_refresh_seconds": prices.refresh_seconds,
+        "price_trust": dict(prices.trust),
+        "mail": settings.channels.mail is not None,
+        "access_log": settings.access_log,
+        "traces": settings.traces,
+        "docs": settings.docs,
+    }
 
 
 def parse_port(value: object, field: str) -> int:

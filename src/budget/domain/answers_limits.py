@@ -1,0 +1,16 @@
+"""What setting a limit has done, as a value."""
+
+from typing import Literal, NamedTuple
+
+from budget.domain.budgets import Budget, Policy
+
+Did = Literal["created_budget", "created_policy", "changed_policy", "nothing"]
+
+
+class LimitSet(NamedTuple):
+    """The limit that holds now, the budget it is of, and what had to be done for it."""
+
+    did: Did
+    budget: Budget
+    policy: Policy
+    replayed: bool = False

@@ -1,0 +1,112 @@
+"""Discovery: what the service can do, for programs that look for one; and that it has no work.
+
+Made of the table of routes. Not here: the description of each route (`openapi`).
+"""
+
+from typing import Any, Final, TypedDict
+
+from budget import __version__
+from budget.domain.errors import InvalidInput
+from budget.http.calls import Answered, Call
+from budget.http.health import COMPONENT, DESCRIPTION
+from budget.http.route import V1
+
+CAPABILITIES: Final = ("budget_management", "model_recommendations", "budget_analytics")
+CHECK_WORK: Final = "check_work"
+
+
+class WorkflowAsk(TypedDict, total=False):
+    """What Tekton's components ask one another: `purpose` check_work, whose turn it is (`dest`)."""
+
+    purpose: str
+    dest: str
+    payload: dict[str, Any]
+
+
+class EndpointShape(TypedDict):
+    """One route."""
+
+    path: str
+    method: str
+    description: str
+    tags: list[str]
+    scope: str
+
+
+class DiscoveryShape(TypedDict):
+    """What the service is, and its routes."""
+
+    component: str
+    version: str
+    description: str
+    endpoints: list[EndpointShape]
+    capabilities: list[str]
+    dependencies: dict[str, str]
+    metadata: dict[str, str]
+
+
+class WorkflowShape(TypedDict):
+    """That there is no work."""
+
+    status: str
+    component: str
+    purpose: str
+    work_available: bool
+    work_count: int
+    work_items: list[str]
+    message: str
+
+
+async def discovery(call: Call) -> Answered:
+    """What the service is and can do: every route, with its method, group and right."""
+    from budget.http.openapi import tag_of
+    from budget.http.routes import ROUTES  # which has this one
+
+    del call
+    told: DiscoveryShape = {
+        "component": COMPONENT,
+        "version": __version__,
+        "description": DESCRIPTION,
+        "endpoints": [
+            {
+                "path": route.path,
+                "method": route.method,
+                "description": " ".join(route.doc.split()),
+                "tags": [tag_of(route)],
+                "scope": route.scope,
+            }
+            for route in ROUTES
+        ],
+        "capabilities": list(CAPABILITIES),
+        "dependencies": {},
+        "metadata": {
+            "api": V1,
+            "openapi": f"{V1}/openapi.json",
+            "authentication": "Authorization: Bearer, or X-API-Key",
+        },
+    }
+    return Answered(told)
+
+
+async def workflow(call: Call) -> Answered:
+    """Answer another component that asks for work: there is none, for spending is asked for by
+    calls.
+    """
+    purpose, dest = call.ask.get("purpose"), call.ask.get("dest")
+    if purpose != CHECK_WORK:
+        raise InvalidInput("purpose", "is not something to ask here.", [CHECK_WORK])
+    if dest not in (None, COMPONENT):
+        raise InvalidInput("dest", "is another component; this is budget.", [COMPONENT])
+    payload = call.ask.get("payload")
+    if payload is not None and not isinstance(payload, dict):
+        raise InvalidInput("payload", "must be an object.")
+    told: WorkflowShape = {
+        "status": "success",
+        "component": COMPONENT,
+        "purpose": purpose,
+        "work_available": False,
+        "work_count": 0,
+        "work_items": [],
+        "message": "No work waits here.",
+    }
+    return Answered(told)
