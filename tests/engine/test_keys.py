@@ -97,6 +97,9 @@ def test_a_key_with_something_around_it_is_not_read() -> None:
 # --- Recognising ---------------------------------------------------------------------------------
 
 
+NOW_US = 1_800_000_000_000_000
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = 100.0
@@ -113,31 +116,35 @@ def presented(text: str) -> keys.Presented:
 
 def test_the_right_secret_is_believed_with_what_its_scopes_allow() -> None:
     key = make_key()
-    admin = keys.believe(presented(key.text), KeyRow(key.secret_hash, "admin", None))
+    kept = KeyRow(key.secret_hash, "admin", max_priority=10)
+    admin = keys.believe(presented(key.text), kept, NOW_US)
     assert admin.caller == Caller(key.key_id, admin=True)
     assert admin.allows("spend")
-    spender = keys.believe(presented(key.text), KeyRow(key.secret_hash, "read spend", None))
-    assert spender.caller == Caller(key.key_id, manage=False, max_priority=5)
+    kept = KeyRow(key.secret_hash, "read spend", bound={"team": "a"}, max_priority=3)
+    spender = keys.believe(presented(key.text), kept, NOW_US)
+    assert spender.caller == Caller(key.key_id, manage=False, max_priority=3, bound={"team": "a"})
     assert spender.allows("spend")
+    assert spender.allows("any")
     assert not spender.allows("admin")
 
 
-@pytest.mark.parametrize("case", ["unknown", "wrong secret", "revoked"])
+@pytest.mark.parametrize("case", ["unknown", "wrong secret", "revoked", "expired"])
 def test_whatever_is_wrong_with_a_key_the_answer_is_the_same(case: str) -> None:
     key = make_key()
     row = {
         "unknown": None,
-        "wrong secret": KeyRow(make_key().secret_hash, "admin", None),
+        "wrong secret": KeyRow(make_key().secret_hash, "admin"),
         "revoked": KeyRow(key.secret_hash, "admin", 7),
+        "expired": KeyRow(key.secret_hash, "admin", expires_us=NOW_US),
     }[case]
     with pytest.raises(Unauthorized) as caught:
-        keys.believe(presented(key.text), row)
+        keys.believe(presented(key.text), row, NOW_US)
     assert caught.value.detail == keys.unauthorized().detail
 
 
 def test_the_books_are_asked_once_a_second_for_a_key_known_or_not() -> None:
     key, unknown = make_key(), make_key()
-    kept = {key.key_id: KeyRow(key.secret_hash, "admin", None)}
+    kept = {key.key_id: KeyRow(key.secret_hash, "admin")}
     asked: list[str] = []
 
     def read(key_id: str) -> KeyRow | None:
@@ -158,7 +165,7 @@ def test_the_books_are_asked_once_a_second_for_a_key_known_or_not() -> None:
 
 def test_a_revoked_key_is_believed_for_less_than_a_second() -> None:
     key = make_key()
-    kept = {key.key_id: KeyRow(key.secret_hash, "admin", None)}
+    kept = {key.key_id: KeyRow(key.secret_hash, "admin")}
     clock = Clock()
     keyring = Keyring(kept.get, clock=clock)
     keyring.find(presented(key.text))
@@ -166,6 +173,16 @@ def test_a_revoked_key_is_believed_for_less_than_a_second() -> None:
     clock.now += 0.999
     keyring.find(presented(key.text))
     clock.now += 0.001
+    with pytest.raises(Unauthorized):
+        keyring.find(presented(key.text))
+
+
+def test_a_key_is_believed_until_the_instant_at_which_it_expires() -> None:
+    key = make_key()
+    kept = {key.key_id: KeyRow(key.secret_hash, "read", expires_us=NOW_US)}
+    times = iter([NOW_US - 1, NOW_US])
+    keyring = Keyring(kept.get, now_us=lambda: next(times))
+    keyring.find(presented(key.text))
     with pytest.raises(Unauthorized):
         keyring.find(presented(key.text))
 

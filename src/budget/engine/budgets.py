@@ -5,7 +5,6 @@ the id tells two budgets apart. A field given as null is as if left out. Not her
 one by one (`policies`), how budgets lie in the tables (`catalogue_rows`).
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -34,14 +33,18 @@ from budget.engine.changes import (
     requested,
     with_policies,
 )
-from budget.engine.fields import metadata_json, only_fields, parse_flag, parse_text
+from budget.engine.fields import (
+    MAX_LINE_CHARS,
+    metadata_json,
+    only_fields,
+    parse_flag,
+    parse_line,
+    parse_text,
+)
 from budget.engine.ids import new_id
 from budget.engine.policies import PolicyAsk, beginning, parse_policies, successor
 
-MAX_NAME_CHARS: Final = 200
 MAX_DESCRIPTION_CHARS: Final = 2000
-
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class BudgetAsk(TypedDict, total=False):
@@ -174,13 +177,15 @@ def _budget_fields(ask: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     given = {name: value for name, value in ask.items() if value is not None}
     if "name" in given:
-        fields["name"] = _line(given["name"], "name")
+        fields["name"] = parse_line(given["name"], "name")
         if not fields["name"].strip():
-            raise InvalidInput("name", f"must have 1 to {MAX_NAME_CHARS} characters.")
+            raise InvalidInput("name", f"must have 1 to {MAX_LINE_CHARS} characters.")
     if "description" in given:
-        fields["description"] = _text(given["description"], "description", MAX_DESCRIPTION_CHARS)
+        fields["description"] = parse_text(
+            given["description"], "description", MAX_DESCRIPTION_CHARS
+        )
     if "owner" in given:
-        fields["owner"] = _line(given["owner"], "owner")
+        fields["owner"] = parse_line(given["owner"], "owner")
     if "scope" in given:
         fields["scope"] = parse_scope(given["scope"])
     if "per" in given:
@@ -190,18 +195,3 @@ def _budget_fields(ask: Mapping[str, Any]) -> dict[str, Any]:
     if "metadata" in given:
         fields["metadata"] = msgspec.json.decode(metadata_json(given["metadata"]))
     return fields
-
-
-def _text(value: object, field: str, most: int) -> str:
-    if not isinstance(value, str):
-        raise InvalidInput(field, "must be a string.")
-    if len(value) > most:
-        raise InvalidInput(field, f"must have at most {most} characters.")
-    return parse_text(value, field)
-
-
-def _line(value: object, field: str) -> str:
-    text = _text(value, field, MAX_NAME_CHARS)
-    if _CONTROL.search(text):
-        raise InvalidInput(field, "must not contain control characters.")
-    return text

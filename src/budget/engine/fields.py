@@ -25,9 +25,11 @@ from budget.prices.tiers import TierOf, tier_of
 MAX_METADATA_BYTES: Final = 4096
 MAX_REASON_CHARS: Final = 1000
 MAX_KEY_CHARS: Final = 255
+MAX_LINE_CHARS: Final = 200
 MIN_TTL_SECONDS: Final = 1
 US: Final = 1_000_000
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CHOSEN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
@@ -230,8 +232,20 @@ def parse_reason(value: object, *, required: bool = True, field: str = "reason")
     return parse_text(value, field)
 
 
-def parse_text(value: str, field: str) -> str:
-    """Text that any database can keep: no NUL, no lone surrogates."""
+def parse_line(value: object, field: str) -> str:
+    """A text of one line, such as a name: at most 200 characters, none that controls."""
+    text = parse_text(value, field, MAX_LINE_CHARS)
+    if _CONTROL.search(text):
+        raise InvalidInput(field, "must not contain control characters.")
+    return text
+
+
+def parse_text(value: object, field: str, most: int | None = None) -> str:
+    """Text that any database can keep: no NUL, no lone surrogates, and not too long."""
+    if not isinstance(value, str):
+        raise InvalidInput(field, "must be a string.")
+    if most is not None and len(value) > most:
+        raise InvalidInput(field, f"must have at most {most} characters.")
     if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
         raise InvalidInput(field, "must not contain NUL or lone surrogates.")
     return value

@@ -3,11 +3,12 @@
 A key is `bud_<8 id>_<43 secret><6 checksum>`, its id `key_<8 id>`. The books keep the id and the
 SHA-256 of the secret; that has 256 random bits, so a slow hash would add nothing. The admin's key
 also lies in the clear, in a file of its owner (`key_file`). Not here: how a request carries a key
-(`http.auth`).
+(`http.auth`), and making, changing and revoking keys for others (`key_acts`).
 """
 
 import hashlib
 import hmac
+import json
 import re
 import secrets
 import string
@@ -17,10 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from budget.domain.errors import OutcomeUnknown, Unauthorized
-from budget.engine.asks import Caller
+from budget.domain.allocations import NORMAL_PRIORITY
+from budget.domain.errors import NotFound, OutcomeUnknown, Unauthorized
+from budget.domain.rights import UNBOUND, Bound
+from budget.engine.asks import LOCAL, Caller
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
     from budget.engine.batch import Batch
     from budget.engine.jobs import Books
     from budget.storage.database import Database
@@ -33,6 +38,12 @@ KEY_PATTERN: Final = re.compile(r"bud_([0-9a-z]{8})_([0-9A-Za-z]{43})([0-9A-Za-z
 """What secret scanners may look for; the last six characters are the CRC-32 of all before them."""
 
 ADMIN: Final = "admin"
+ANY: Final = "any"
+"""What every valid key may do."""
+SCOPES: Final = ("read", "spend", "manage", "audit", ADMIN)
+"""What a key may have the right to; `admin` is the right to everything."""
+HIGHEST_PRIORITY: Final = 10
+
 REMEMBERED_SECONDS: Final = 1.0
 """How long what the books say of a key is believed; a revoked one works no longer than that."""
 MAX_REMEMBERED: Final = 10_000
@@ -65,15 +76,22 @@ class Key(NamedTuple):
 
     def allows(self, scope: str) -> bool:
         """Whether calls that need this scope may be made with it."""
-        return scope in self.scopes or ADMIN in self.scopes
+        return scope in self.scopes or scope == ANY or ADMIN in self.scopes
 
 
 class KeyRow(NamedTuple):
-    """What the books keep of a key."""
+    """What the books keep of a key, as far as it decides what may be done with it."""
 
     secret_hash: str
     scopes: str
-    revoked_us: int | None
+    revoked_us: int | None = None
+    bound: Bound = UNBOUND
+    max_priority: int = NORMAL_PRIORITY
+    expires_us: int | None = None
+
+    def is_live(self, now_us: int) -> bool:
+        """Whether it is neither revoked nor expired."""
+        return self.revoked_us is None and (self.expires_us is None or self.expires_us > now_us)
 
 
 # --- Making and reading --------------------------------------------------------------------------
@@ -114,25 +132,23 @@ def _checksum(body: str) -> str:
 # --- Recognising ---------------------------------------------------------------------------------
 
 
-def believe(presented: Presented, row: KeyRow | None) -> Key:
+def believe(presented: Presented, row: KeyRow | None, now_us: int) -> Key:
     """The key that was presented, if the books know it; Unauthorized, always the same, if not.
 
     An unknown id costs the same comparison as a wrong secret.
     """
     known_hash = _NOBODY_HASH if row is None else row.secret_hash
     matches = hmac.compare_digest(presented.secret_hash, known_hash)
-    if row is None or not matches or row.revoked_us is not None:
+    if row is None or not matches or not row.is_live(now_us):
         raise unauthorized()
     scopes = frozenset(row.scopes.split())
     admin = ADMIN in scopes
     manages = admin or "manage" in scopes
-    priority = 10 if manages else 5
-    caller = Caller(presented.key_id, manage=manages, max_priority=priority, admin=admin)
-    return Key(caller, scopes)
+    return Key(Caller(presented.key_id, manages, row.max_priority, row.bound, admin), scopes)
 
 
 def unauthorized() -> Unauthorized:
-    """The one answer to a missing, malformed, unknown, wrong or revoked key."""
+    """The one answer to a missing, malformed, unknown, wrong, expired or revoked key."""
     return Unauthorized(
         "This needs a valid API key: send it as `Authorization: Bearer bud_…` or as `X-API-Key`."
     )
@@ -153,15 +169,18 @@ class Keyring:
         read: Callable[[str], KeyRow | None],
         *,
         clock: Callable[[], float] = time.monotonic,
+        now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
+        """`clock` tells how old what is remembered is; `now_us` the time that keys expire by."""
         self._read = read
         self._clock = clock
+        self.now_us = now_us
         self._recalled: dict[str, Recalled] = {}
 
     @classmethod
     def of(cls, database: "Database") -> "Keyring":
         """The keyring of open books."""
-        return cls(lambda key_id: read_row(database, key_id))
+        return cls(lambda key_id: read_row(database, key_id), now_us=database.now_us)
 
     def recall(self, key_id: str) -> Recalled | None:
         """What the books said of a key a moment ago; None if they must be asked."""
@@ -184,7 +203,7 @@ class Keyring:
     def find(self, presented: Presented) -> Key:
         """The key presented, or Unauthorized."""
         recalled = self.recall(presented.key_id) or self.ask(presented.key_id)
-        return believe(presented, recalled.row)
+        return believe(presented, recalled.row, self.now_us())
 
 
 def read_row(database: "Database", key_id: str) -> KeyRow | None:
@@ -194,10 +213,10 @@ def read_row(database: "Database", key_id: str) -> KeyRow | None:
     from budget.engine.snapshots import snapshot
     from budget.storage.schema import api_keys
 
-    columns = (api_keys.c.secret_hash, api_keys.c.scopes, api_keys.c.revoked_us)
+    columns = [api_keys.c[name] for name in KeyRow._fields]
     with snapshot(database) as connection:
         row = connection.execute(select(*columns).where(api_keys.c.key_id == key_id)).first()
-    return None if row is None else KeyRow(*row)
+    return None if row is None else KeyRow(*row)._replace(bound=json.loads(row.bound))
 
 
 # --- The admin's key -----------------------------------------------------------------------------
@@ -221,7 +240,9 @@ def ensure_admin_key(
         # The file first: a key that is only in the books would be of use to nobody.
         before = key_file.put(config_dir, target, key.text)
         try:
-            added = add_key(books, key, name=ADMIN, scopes=ADMIN, only_first=not anew)
+            added = add_key(
+                books, key, name=ADMIN, scopes=ADMIN, actor=LOCAL.actor, only_first=not anew
+            )
         except OutcomeUnknown:
             raise  # it may be in the books, so it stays in the file
         except BaseException:
@@ -234,26 +255,42 @@ def ensure_admin_key(
 
 
 def add_key(
-    books: "Books", key: NewKey, *, name: str, scopes: str, only_first: bool = False
-) -> bool:
-    """Put a key into the books, through their writer; False if `only_first` and it is not."""
+    books: "Books", key: NewKey, *, name: str, scopes: str, bound: Bound = UNBOUND,
+    actor: str | None = None, only_first: bool = False,
+) -> bool:  # fmt: skip
+    """Put a key into the books, through their writer; False if `only_first` and it is not.
+
+    With `actor` the journal tells who did it. Who may manage may use any priority.
+    """
     from budget.engine.ledger import Ticket
+
+    manages = not {ADMIN, "manage"}.isdisjoint(scopes.split())
+    priority = HIGHEST_PRIORITY if manages else NORMAL_PRIORITY
 
     def adding(batch: "Batch") -> bool:
         from sqlalchemy import func, insert, select
 
+        from budget.engine.rows import to_json
         from budget.storage.schema import api_keys
 
         if only_first:
-            live = select(func.count()).select_from(api_keys).where(api_keys.c.revoked_us.is_(None))
+            live = select(func.count()).select_from(api_keys).where(is_live(batch.now_us))
             if batch.unit.execute(live)[0][0]:
                 return False
         batch.unit.execute(
             insert(api_keys).values(
                 key_id=key.key_id, name=name, secret_hash=key.secret_hash, scopes=scopes,
-                created_us=batch.now_us, revoked_us=None,
+                created_us=batch.now_us, created_by=actor, max_priority=priority,
+                bound=to_json(dict(bound)),
             )
         )  # fmt: skip
+        if actor is not None:
+            detail = {
+                "key_id": key.key_id, "name": name, "scopes": scopes.split(), "bound": dict(bound),
+                "max_priority": priority, "expires_at": None,
+            }  # fmt: skip
+            batch.enter("key_created", actor, [], detail)
+            batch.write([])
         return True
 
     added: bool = books.ledger.do(lambda waiter: Ticket(waiter, change=adding))
@@ -262,21 +299,24 @@ def add_key(
 
 def revoke_key(books: "Books", key_id: str) -> bool:
     """Take a key out of use, within a second; False if the books know no such live key."""
+    from budget.engine.key_acts import revoking
     from budget.engine.ledger import Ticket
 
-    def revoking(batch: "Batch") -> bool:
-        from sqlalchemy import select, update
+    try:
+        revoked = books.ledger.do(lambda waiter: Ticket(waiter, change=revoking(key_id, LOCAL)))
+    except NotFound:
+        return False
+    return not revoked.replayed
 
-        from budget.storage.schema import api_keys
 
-        live = (api_keys.c.key_id == key_id) & api_keys.c.revoked_us.is_(None)
-        if not batch.unit.execute(select(api_keys.c.key_id).where(live)):
-            return False
-        batch.unit.execute(update(api_keys).where(live).values(revoked_us=batch.now_us))
-        return True
+def is_live(now_us: int) -> "ColumnElement[bool]":
+    """That a row of the books is of a key that is neither revoked nor expired."""
+    from sqlalchemy import and_, or_
 
-    revoked: bool = books.ledger.do(lambda waiter: Ticket(waiter, change=revoking))
-    return revoked
+    from budget.storage.schema import api_keys
+
+    unexpired = or_(api_keys.c.expires_us.is_(None), api_keys.c.expires_us > now_us)
+    return and_(api_keys.c.revoked_us.is_(None), unexpired)
 
 
 def _is_live(books: "Books", text: str) -> bool:
@@ -284,7 +324,7 @@ def _is_live(books: "Books", text: str) -> bool:
     if presented is None:
         return False
     try:
-        believe(presented, read_row(books.database, presented.key_id))
+        believe(presented, read_row(books.database, presented.key_id), books.database.now_us())
     except Unauthorized:
         return False
     return True

@@ -5,7 +5,7 @@ Not here: what makes a key valid (`engine.keys`), and which route needs which ri
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from budget.engine.keys import (
@@ -23,10 +23,14 @@ MAX_PASSED: Final = 1_000
 
 
 class Gate:
-    """Lets requests with a valid key pass; asks the books for a key once, however many wait."""
+    """Lets requests with a valid key pass; asks the books for a key once, however many wait.
 
-    def __init__(self, keyring: Keyring) -> None:
+    `used` is told of each key that passes, about once a second.
+    """
+
+    def __init__(self, keyring: Keyring, used: Callable[[str], None] | None = None) -> None:
         self._keyring = keyring
+        self._used = used
         self._asking: dict[str, asyncio.Task[Recalled]] = {}
         # Who passed within the last second passes again: hashing once more would prove nothing.
         self._passed: dict[str, tuple[Key, float]] = {}
@@ -41,10 +45,17 @@ class Gate:
         if presented is None:
             raise unauthorized()
         recalled = self._keyring.recall(presented.key_id) or await self._ask(presented.key_id)
-        key = believe(presented, recalled.row)
+        now_us = self._keyring.now_us()
+        key = believe(presented, recalled.row, now_us)
         if len(self._passed) >= MAX_PASSED:
             self._passed.clear()
-        self._passed[text] = (key, recalled.asked_at + REMEMBERED_SECONDS)
+        until = recalled.asked_at + REMEMBERED_SECONDS
+        expires_us = None if recalled.row is None else recalled.row.expires_us
+        if expires_us is not None:
+            until = min(until, time.monotonic() + (expires_us - now_us) / 1_000_000)
+        self._passed[text] = (key, until)
+        if self._used is not None:
+            self._used(presented.key_id)
         return key
 
     async def _ask(self, key_id: str) -> Recalled:

@@ -10,15 +10,15 @@ from typing import Any, Final, Literal, TypedDict
 from budget.http.calls import Handler
 from budget.http.queries import Parameter, count, text
 
-Scope = Literal["open", "read", "spend", "manage", "admin", "audit"]
+Scope = Literal["open", "any", "read", "spend", "manage", "admin", "audit"]
 """The right that a route needs.
 
-`open` none, not even a key; `read` to see, `spend` to hold and record, `manage` for budgets, prices
-and what people are told, `audit` for the log and the proof of the books, `admin` for keys and
-settings. A key with `admin` has every right.
+`open` none, not even a key; `any` no more than a key; `read` to see, `spend` to hold and record,
+`manage` for budgets, prices and what people are told, `audit` for the log and the proof of the
+books, `admin` for keys and settings. A key with `admin` has every right.
 """
 
-SCOPES: Final = ("open", "read", "spend", "manage", "admin", "audit")
+SCOPES: Final = ("open", "any", "read", "spend", "manage", "admin", "audit")
 
 V1: Final = "/api/v1"
 
