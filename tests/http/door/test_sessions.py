@@ -303,12 +303,12 @@ def test_a_session_has_the_rights_of_its_key_and_no_more(shared: Running) -> Non
         assert logged_out(browser)
 
 
-def test_a_session_ends_within_a_second_of_its_key(service: Running) -> None:
-    key = new_key(service, "read")
-    with Browser(service) as browser:
+def test_a_session_ends_within_a_second_of_its_key(shared: Running) -> None:
+    key = new_key(shared, "read")
+    with Browser(shared) as browser:
         browser.log_in(key.text)
         assert browser.ask("GET", "/status").status_code == 200
-        keys.revoke_key(service.books, key.key_id)
+        keys.revoke_key(shared.books, key.key_id)
         assert REMEMBERED_SECONDS <= 1
         assert logged_out(browser)
 
