@@ -63,6 +63,8 @@ def receiving(status: Callable[[Received], int] = lambda _: 204) -> Iterator[Rec
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
+            if len(body) < int(self.headers["content-length"]):
+                return  # whoever asked was killed before it had said all
             request = Received({k.lower(): v for k, v in self.headers.items()}, body)
             answer = receiver.status(request)
             with receiver.came:

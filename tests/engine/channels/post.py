@@ -37,14 +37,20 @@ class Post:
         """Take what is due."""
         return outbox.claim(self.books.books.database, self.unit, ())
 
+    def send(self, claimed: outbox.Claimed) -> int:
+        """Send what was claimed; how many deliveries were tried."""
+        tried = 0
+        for results in sending.work(self.books.books, claimed, self.waits):
+            outbox.finish(self.books.books.database, self.unit, results)
+            tried += len(results)
+        return tried
+
     def turn(self) -> int:
         """Gather, and send what is due; how many deliveries were tried."""
         self.gather()
         tried = 0
         for claimed in self.claim():
-            results = sending.work(self.books.books, claimed, self.waits)
-            outbox.finish(self.books.books.database, self.unit, results)
-            tried += len(results)
+            tried += self.send(claimed)
         return tried
 
 

@@ -7,6 +7,7 @@ database may run it at once. Not here: what it looks for (`outbox`), how it is t
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 ROUND_SECONDS: Final = 0.5
 SENDERS: Final = 8
 TRIES: Final = 5
+KNOWN_SECONDS: Final = 0.1
+"""For how long what came of deliveries is known and not written down."""
 
 log = logging.getLogger("budget.channels")
 
@@ -90,26 +93,31 @@ class Notifier:
             self._senders.submit(self._send, claimed)
 
     def _send(self, claimed: Claimed) -> None:
+        known: list[outbox.Result] = []
+        began_at = time.monotonic()
+        unit = self._books.database.unit()
         try:
-            results = sending.work(self._books, claimed, self._waits, self._stopped)
-            self._finish(results)
+            for results in sending.work(self._books, claimed, self._waits, self._stopped):
+                known += results
+                # Soon, for what is not written down when the process is killed is sent again.
+                if time.monotonic() >= began_at + KNOWN_SECONDS:
+                    self._finish(unit, known)
+                    known, began_at = [], time.monotonic()
+            self._finish(unit, known)
         except Exception:
             log.exception("channel %s could not be told; it is tried again", claimed.channel_id)
         finally:
+            unit.close()
             with self._freed:
                 self._busy.discard(claimed.channel_id)
             self._woken.set()  # there may be more for it
 
-    def _finish(self, results: Sequence[outbox.Result]) -> None:
-        unit = self._books.database.unit()
-        try:
-            for tried in range(TRIES):
-                try:
-                    outbox.finish(self._books.database, unit, results)
-                except Transient:
-                    if tried == TRIES - 1:
-                        raise
-                else:
-                    return
-        finally:
-            unit.close()
+    def _finish(self, unit: "Unit", results: Sequence[outbox.Result]) -> None:
+        for tried in range(TRIES):
+            try:
+                outbox.finish(self._books.database, unit, results)
+            except Transient:
+                if tried == TRIES - 1:
+                    raise
+            else:
+                return

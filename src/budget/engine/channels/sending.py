@@ -9,7 +9,7 @@ import json
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import select
@@ -67,27 +67,28 @@ def work(
     claimed: Claimed,
     waits: Sequence[float],
     stopped: threading.Event | None = None,
-) -> list[Result]:
-    """Send what was claimed of one channel, in the order of the journal; what came of each."""
+) -> Iterator[list[Result]]:
+    """Send what was claimed of one channel, in the order of the journal; what came of each message,
+    as soon as it is known.
+    """
     ends_at = time.monotonic() + STARTS_SECONDS
     receiver = receiver_of(books.database, claimed.channel_id, books.channel_settings)
     told = notices_of(books.database, claimed.deliveries)
     notices = {notice.delivery.delivery_id: notice for notice in told}
-    results: list[Result] = []
     unreachable: Outcome | None = None
     gone: str | None = None
     for message_id, deliveries in messages_of(claimed).items():
         left = stopped is None or not stopped.is_set()
         if receiver is None or gone or not left or time.monotonic() > ends_at:
-            results += [_later(delivery, books.database.now_us()) for delivery in deliveries]
+            yield [_later(delivery, books.database.now_us()) for delivery in deliveries]
             continue
         if unreachable is not None:
-            results += _results(books, receiver, message_id, deliveries, unreachable, waits)
+            yield _results(books, receiver, message_id, deliveries, unreachable, waits)
             continue
         receiver = receiver._replace(at_us=books.database.now_us())
         message = [notices[delivery.delivery_id] for delivery in deliveries]
         for part, outcome in _sent(receiver, message_id, message):
-            results += _results(books, receiver, message_id, part, outcome, waits)
+            yield _results(books, receiver, message_id, part, outcome, waits)
             if outcome.unreachable:
                 unreachable = outcome
             if outcome.status == "gone":
@@ -95,7 +96,6 @@ def work(
     if gone is not None:
         reason = f"The receiver wants nothing more ({gone})."
         books.ledger.do(lambda w: Ticket(w, change=disabling(claimed.channel_id, reason)))
-    return results
 
 
 def try_out(receiver: Receiver) -> Tested:
