@@ -63,9 +63,12 @@ from budget.engine.channels.jobs import ChannelJobs
 from budget.engine.commands import Command
 from budget.engine.fields import chosen_id
 from budget.engine.job import Job
+from budget.engine.key_jobs import KeyJobs
+from budget.engine.limits import LimitJobs
 from budget.engine.past import Progress
 from budget.engine.policies import PolicyAsk
 from budget.engine.price_book.jobs import PriceJobs
+from budget.engine.recommending import RecommendJobs
 from budget.engine.reports import Page
 from budget.engine.requests.jobs import RequestJobs
 from budget.engine.session_jobs import SessionJobs
@@ -78,7 +81,17 @@ __all__ = ["Books", "Job", "Jobs"]
 T = TypeVar("T")
 
 
-class Jobs(PriceJobs, RequestJobs, SettingJobs, AuditJobs, SessionJobs, ChannelJobs):
+class Jobs(
+    PriceJobs,
+    RequestJobs,
+    SettingJobs,
+    LimitJobs,
+    RecommendJobs,
+    AuditJobs,
+    KeyJobs,
+    SessionJobs,
+    ChannelJobs,
+):
     """The methods. Raise InvalidInput at once for bad input, so that nothing is queued."""
 
     # --- Spending --------------------------------------------------------------------------------

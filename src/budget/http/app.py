@@ -103,7 +103,7 @@ class _Place:
         try:
             return await self._reply(scope, receive)
         except BudgetError as error:
-            return problems.reply_to(error, self._service.refusal_status)
+            return problems.reply_to(error, self._service.status_of_refusals)
 
     async def _reply(self, scope: Scope, receive: Receive) -> Reply:
         method = scope["method"]

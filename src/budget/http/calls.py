@@ -15,6 +15,7 @@ from budget.domain.errors import BudgetRefused, InvalidInput
 from budget.engine.asks import Caller
 from budget.engine.budget import AsyncBudget
 from budget.engine.jobs import Job, Jobs
+from budget.engine.settings import REFUSAL_STATUSES
 from budget.http.door.door import Door, Visitor
 from budget.http.observing import Observer
 from budget.http.problems import Header, Reply
@@ -34,7 +35,8 @@ class Service:
     `instance` tells this run from any other. Whoever comes in comes by the `door`; the `observer`
     sees requests come and go. `hosts` are the names it may be called by; None: any.
     `refusal_status` is that of every refusal; None: by the limit that refuses. Browsers find it at
-    `url`, and the page of the API if `docs` are on. Who reads sources of prices holds `updating`,
+    `url`, and the page of the API if `docs` are on. `process` is what it was started with, without
+    secrets. Who reads sources of prices holds `updating`,
     who tries a channel out `testing`; what is `watched` is read once in a while.
     """
 
@@ -48,10 +50,17 @@ class Service:
     refusal_status: int | None = None
     url: str = ""
     docs: bool = True
+    process: Mapping[str, Any] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     updating: asyncio.Lock = field(default_factory=asyncio.Lock)
     testing: asyncio.Lock = field(default_factory=asyncio.Lock)
     watched: Watched = field(default_factory=Watched)
+
+    @property
+    def status_of_refusals(self) -> int | None:
+        """The status of every refusal: what was set while Budget runs, else at the start."""
+        live = self.budget.books.ledger.catalogue.settings.get("refusal_status")
+        return self.refusal_status if live is None else REFUSAL_STATUSES[live]
 
 
 class Pulse:

@@ -17,10 +17,16 @@ from budget.http.routes.budgets import BUDGETS
 from budget.http.routes.bulk import BULK
 from budget.http.routes.channels import CHANNELS
 from budget.http.routes.describing import DESCRIBING
+from budget.http.routes.discovery import DISCOVERY
 from budget.http.routes.journal import JOURNAL
+from budget.http.routes.keys import KEYS
+from budget.http.routes.limits import LIMITS
 from budget.http.routes.prices import PRICE_ROUTES
+from budget.http.routes.recommendations import RECOMMENDATIONS
+from budget.http.routes.requests import REQUESTS
 from budget.http.routes.service import SERVICE
 from budget.http.routes.sessions import SESSIONS
+from budget.http.routes.settings import SETTINGS
 from budget.http.routes.spending import SPENDING
 from budget.prices.schedules import CONTEXT_NAMES
 
@@ -40,11 +46,17 @@ ROUTES: Final[tuple[Route, ...]] = (
     *BULK,
     *SPENDING,
     *BUDGETS,
+    *REQUESTS,
+    *LIMITS,
     *PRICE_ROUTES,
+    *RECOMMENDATIONS,
     *JOURNAL,
     *CHANNELS,
     *AUDIT,
+    *KEYS,
     *SESSIONS,
     *DESCRIBING,
+    *SETTINGS,
+    *DISCOVERY,
     *SERVICE,
 )
