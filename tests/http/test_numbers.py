@@ -89,15 +89,13 @@ def unsigned(value: object) -> Fraction | None:
 
 
 def whole(least: int, most: int, *words: str) -> Callable[[str], Fraction | str | None]:
-    """An integer written as one, or one of a few words."""
+    """A whole number, or one of a few words."""
 
     def rule(text: str) -> Fraction | str | None:
         value = meant(text)
         if isinstance(value, str) and value in words:
             return value
-        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
-            return Fraction(value)
-        return None
+        return count(most, least)(text)
 
     return rule
 

@@ -10,6 +10,7 @@ import zoneinfo
 from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from typing import Final, Literal, NamedTuple, get_args
@@ -147,8 +148,9 @@ def parse_reset_day(value: object, field: str = "reset_day") -> ResetDay:
     """Read the day on which a monthly period starts: 1 to 28, or "last"."""
     if isinstance(value, str) and value == "last":
         return "last"
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 28:
-        return value
+    number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    if number and value in range(1, 29):  # 1.0 is a whole number in JSON
+        return int(value)  # type: ignore[call-overload,no-any-return]
     raise InvalidInput(field, "is not a day that every month has.", ("1 to 28", '"last"'))
 
 

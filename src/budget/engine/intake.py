@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from budget.domain.allocations import DEFAULT_MIN_OUTPUT_TOKENS, DEFAULT_TTL_SECONDS
+from budget.domain.attributes import Attributes
 from budget.domain.errors import Forbidden, InvalidInput
 from budget.domain.money import parse_count, parse_usd
+from budget.domain.rights import forced
 from budget.domain.usage import Usage, validated
 from budget.engine.asks import AllocationAsk, Caller, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.commands import Correct, Extend, Place, Record, Release, Report, Sweep
@@ -68,6 +70,7 @@ def placing(
     priority = priority_of(ask.get("priority"), caller)
     envelope = parse_flag(ask, "envelope")
     parent_id = chosen_id(ask, "parent_id")
+    attributes = _as_caller(attributes, caller, within=parent_id is not None)
     tokens = count(ask, "tokens")
     allocated = count(ask, "tokens_allocated")
     if allocated is not None:
@@ -81,11 +84,13 @@ def placing(
     _check_size(ask, envelope=envelope, parent_id=parent_id, tokens=tokens, usd=usd)
     allocation_id = chosen_id(ask, "allocation_id")
     minimum = count(ask, "min_output_tokens")
+    key = parse_idempotency_key(ask)
     return Place(
         actor=caller.actor,
-        key=None if dry else parse_idempotency_key(ask),
+        key=None if dry else key,
         request_hash=hashed,
         manage=caller.manage,
+        bound=caller.bound,
         allocation_id=allocation_id or new_id("alloc"),
         chosen=allocation_id is not None,
         attributes=attributes,
@@ -110,6 +115,24 @@ def placing(
         bound_tokens=bound_tokens,
         bound_family=bound_family,
     )
+
+
+def _as_caller(attributes: Attributes, caller: Caller, *, within: bool = False) -> Attributes:
+    """The attributes of a call with those that its caller is bound to, and with its own key.
+
+    Only who manages may name another key; a call `within` an envelope has the envelope's, unless it
+    names one. Forbidden for other attributes than the caller may have.
+    """
+    if not caller.manage:
+        named = attributes.get("key")
+        if named is None and not within:
+            attributes = dict(sorted({**attributes, "key": caller.actor}.items()))
+        elif named is not None and named != caller.actor:
+            raise Forbidden(
+                "attributes.key: names another key than the one that asks; leave it out, or use a "
+                "key with the right `manage`."
+            )
+    return forced(attributes, caller.bound) if caller.bound else attributes
 
 
 def _check_size(
@@ -159,6 +182,7 @@ def recording(
         key=parse_idempotency_key(ask),
         request_hash=request_hash(ask, allocation_id),
         manage=caller.manage,
+        bound=caller.bound,
         allocation_id=allocation_id,
         usage_id=usage_id or new_id("use"),
         chosen=usage_id is not None,
@@ -181,6 +205,7 @@ def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us:
     """The command of `record_usage`."""
     only_fields(ask, _REPORT_FIELDS)
     attributes, provider, model = who(ask, prices, now_us)
+    attributes = _as_caller(attributes, caller)
     context = price_context(ask)
     usage_id = chosen_id(ask, "usage_id")
     occurred_us = instant_us(ask, "occurred_at")
@@ -191,6 +216,7 @@ def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us:
         key=parse_idempotency_key(ask),
         request_hash=request_hash(ask),
         manage=caller.manage,
+        bound=caller.bound,
         usage_id=usage_id or new_id("use"),
         chosen=usage_id is not None,
         attributes=attributes,
@@ -215,6 +241,7 @@ def releasing(
         key=parse_idempotency_key(ask),
         request_hash=request_hash(ask, allocation_id),
         manage=caller.manage,
+        bound=caller.bound,
         allocation_id=allocation_id,
         reason=parse_reason(reason, required=False),
     )
@@ -237,6 +264,7 @@ def extending(allocation_id: str, ask: Mapping[str, Any], caller: Caller) -> Ext
         key=parse_idempotency_key(ask),
         request_hash=request_hash(ask, allocation_id),
         manage=caller.manage,
+        bound=caller.bound,
         allocation_id=allocation_id,
         ttl_us=ttl_us,
         usd_nanos=usd,
@@ -278,6 +306,7 @@ def correcting(
         key=parse_idempotency_key(ask),
         request_hash=request_hash(ask, usage_id),
         manage=caller.manage,
+        bound=caller.bound,
         usage_id=usage_id,
         reversal_id=new_id("use"),
         replacement_id=None if usage is None else new_id("use"),

@@ -20,7 +20,10 @@ function element(name, attributes, ...children) {
 const json = (value) => JSON.stringify(value, null, 2);
 const slug = (text) => text.replace(/[^A-Za-z0-9]+/g, "-");
 const paragraphs = (text) =>
-  (text || "").split("\n\n").map((part) => element("p", {}, part));
+  (text || "").split("\n\n").map((part) => element("p", {}, ...coded(part)));
+/** A text whose parts in back quotes are code. */
+const coded = (text) =>
+  text.split("`").map((part, at) => (at % 2 ? element("code", {}, part) : part));
 
 // --- Schemas -------------------------------------------------------------------------------------
 

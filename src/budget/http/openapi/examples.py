@@ -33,7 +33,7 @@ STORY: Final[tuple[Example, ...]] = (
     Example("put_prices", {**_GPT, "input": "2.50", "output": "10.00", "reason": "our contract"}),
     Example("post_budgets", {
         "name": "Search", "scope": _SEARCH, "owner": "ann@example.com",
-        "policies": [{"unit": "usd", "period": "monthly", "limit": 500,
+        "policies": [{"unit": "usd", "period": "monthly", "limit": "500",
                       "timezone": "Europe/Berlin"}],
     }),
     Example("get_budgets", query={"limit": 10}),

@@ -21,6 +21,8 @@ from budget.prices.schedules import CONTEXT_NAMES
 ID: Final = "^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$"
 NAME: Final = "^[^\\x00-\\x1f\\x7f]{1,512}$"
 _LINE: Final = "^[^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$"
+_NOT: Final = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029"
+_NAMED: Final = f"^[^{_NOT}]*[^{_NOT} \\xa0][^{_NOT}]*$"
 _DECIMAL: Final = "(?:\\.[0-9]{1,9}0*)?"
 
 
@@ -120,11 +122,23 @@ _RATE: Final[Schema] = {
     'call\'s total input tokens: [[0, "1.25"], [200001, "2.50"]].',
 }  # fmt: skip
 
+_FRACTION: Final[Schema] = {
+    "anyOf": [
+        {"type": "string", "pattern": "^(?:0{1,16}(?:\\.[0-9]{1,4}0*)?|0{0,15}1(?:\\.0+)?)$"},
+        {"type": "number", "minimum": 0, "maximum": 1},
+    ],
+    "description": "A part of the limit, with at most four decimals.",
+}
+
 FIELDS: Final[Mapping[str, Schema]] = {
     "attributes": _ATTRIBUTES, "bound": _ATTRIBUTES, "scope": _SCOPE,
     "provider": _VALUE, "model": _VALUE, "context_id": _VALUE, "component": _VALUE,
     "task_type": _VALUE, "tier": _VALUE, "user_id": _VALUE, "basis": _VALUE,
-    "request": {"description": "The body of the call, its messages, or a text."},
+    "request": {
+        "anyOf": [{"type": "string", "minLength": 1}, list_of({"type": "object"}, 1),
+                  {"type": "object"}],
+        "description": "The body of the call, its messages, or a text.",
+    },
     "input_tokens": _COUNT, "output_tokens": _COUNT, "max_output_tokens": _COUNT,
     "min_output_tokens": _COUNT, "cache_read_tokens": _COUNT, "cache_write_tokens": _COUNT,
     "cache_write_1h_tokens": _COUNT, "reasoning_tokens": _COUNT, "requests": _COUNT,
@@ -137,7 +151,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
     "idempotency_key": _KEY, "metadata": _FREE,
     "occurred_at": TIME, "at": TIME, "since": TIME, "until": TIME, "starts_at": TIME,
     "ends_at": TIME, "expires_at": TIME,
-    "reason": words_of(1000), "name": line(200),
+    "reason": words_of(1000), "name": {**line(200), "pattern": _NAMED},
     "description": {"type": "string", "maxLength": 2000, "pattern": "^[^\\x00]*$"},
     "owner": {"type": "string", "maxLength": 200, "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]*$"},
     "per": list_of(ATTRIBUTE, uniqueItems=True),
@@ -152,10 +166,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
     "limit": {**usd(10**9), "description": "USD for the unit usd, else a count (a number)."},
     "amount": {**usd(10**9), "description": "USD for the unit usd, else a count (a number)."},
     "enforcement": one_of(_KINDS),
-    "warning_threshold": {"anyOf": [
-        {"type": "string", "pattern": "^(?:0{1,16}(?:\\.[0-9]{1,4}0*)?|0{0,15}1(?:\\.0+)?)$"},
-        {"type": "number", "minimum": 0, "maximum": 1},
-    ]},
+    "action_threshold": _FRACTION, "warning_threshold": _FRACTION,
     "timezone": {"type": "string", "description": "IANA name", "examples": ["Europe/Berlin"]},
     "reset_day": {"anyOf": [whole(1, 28), one_of(["last"])]},
     "on_expiry": one_of(["assume", "release"]), "rollover": one_of(["none", "unused"]),
@@ -237,7 +248,7 @@ REQUIRED: Final[Mapping[str, frozenset[str]]] = {
     "post_prices_current": frozenset({"model"}),
     "post_prices_update_accept": frozenset({"reason"}),
     "post_prices_update_reject": frozenset({"reason"}),
-    "post_prices_calculate": frozenset({"model", "input_tokens", "output_tokens"}),
+    "post_prices_calculate": frozenset({"model"}),
     "post_prices_rerate": frozenset({"since"}),
     "post_prices_whatif": frozenset({"models"}),
     "post_channels": frozenset({"name", "kind"}),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 from budget.domain.allocations import Status
+from budget.domain.answers_channels import STATUSES as DELIVERY_STATUSES
 from budget.domain.attributes import CAMEL_CASE, STANDARD
 from budget.http import queries
 from budget.http.openapi.fields import TIME, line, one_of, whole
@@ -34,8 +35,21 @@ _NAMED: Final[Mapping[str, tuple[Schema, str]]] = {
     "sort": (_TEXT, "By what; with - before it from the greatest down."),
     "fields": (_TEXT, "Only these fields of the answer: names with commas, dots for inner ones."),
 }
+_PRICED: Final = one_of(("verified", "unverified", "conflict", "own"))
+_VALUE: Final = line(256)
 _IN: Final[Mapping[tuple[str, str], Schema]] = {
     ("/api/v1/allocations", "status"): one_of(get_args(Status)),
+    ("/api/v1/prices", "status"): _PRICED,
+    ("/api/providers/prices", "status"): _PRICED,
+    ("/api/v1/prices/updates", "status"): one_of(
+        ("applied", "quarantined", "accepted", "rejected", "withdrawn")
+    ),
+    ("/api/v1/prices/current", "model"): _VALUE,
+    ("/api/v1/prices/current", "provider"): _VALUE,
+    ("/api/v1/prices/compare", "model"): _VALUE,
+    ("/api/v1/prices/compare", "provider"): _VALUE,
+    ("/api/v1/channels/{channel_id}/deliveries", "status"): one_of(DELIVERY_STATUSES),
+    ("/api/v1/verify", "anchor"): {"type": "string", "pattern": "^[0-9]{1,18}:[0-9a-f]{64}$"},
 }
 """What a parameter may be on one path."""
 REQUIRED: Final[Mapping[str, frozenset[str]]] = {

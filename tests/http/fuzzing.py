@@ -1,0 +1,154 @@
+"""Fuzzing: schemathesis run over a real service by its own engine, every check on.
+
+    python -m tests.http.fuzzing 50 [operation ...]
+
+Not here: which tests run it, and how long (`test_schemathesis.py`).
+"""
+
+import json
+import re
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from tests.http.running import Running
+from tests.http.storytelling import stage
+
+ANSWERS_TO_VALID: Final = ["2xx", "3xx", "401", "402", "403", "404", "409", "429"]
+"""402 and 429: refusing what a limit does not allow is what the service is for."""
+
+RULES: Final = (
+    # what is opaque, and what came before
+    "is not a cursor", "differs from the header Idempotency-Key", "was used before with another",
+    # between fields
+    "is required; 0 is fine", "must include the", "together must be at most", "give one of them",
+    "give either", "is stated beside", "is required beside", "needs an estimate", "needs an amount",
+    "needs ttl_seconds", "needs a model", "an envelope cannot", "and an envelope is for several",
+    "must not be above", "is required, here or in the request", "give it to the calls",
+    "differs from attributes", "in both spellings", "given twice", "exchanges .* twice",
+    "rolls nothing over", "must lie before until", "must be after the start", "give apply with it",
+    "only a monthly policy", "names an attribute twice", "each tier must", "tiers must",
+    # of the calendar, and of now
+    "must lie in the years", "is not a date", "ahead", "must not lie in the past",
+    # of amounts
+    "decimals", "must not be negative", "must be a whole number such as", "must be at most 10+",
+    # of where a channel leads, which is a URL or an address
+    r"^(url|to|apprise_url)\b",
+    # a time or a cursor
+    "^since: must be an RFC 3339",
+    # of the operator's settings and books
+    "is not configured", "is not a source", "cannot be read",
+)  # fmt: skip
+"""What no JSON Schema can say: why a request may be refused that is as the schemas say."""
+
+_RULE: Final = re.compile("|".join(RULES))
+
+
+class Found(NamedTuple):
+    """What a run found, and how much it sent."""
+
+    failures: dict[str, str]
+    requests: Counter[str]
+    errors: list[str]
+
+
+def config(examples: int, seed: int) -> SchemathesisConfig:
+    """Every phase, every check, nothing left out."""
+    return SchemathesisConfig.from_dict(
+        {
+            "seed": seed,
+            "continue-on-failure": True,
+            "generation": {
+                "max-examples": examples,
+                "database": "none",
+                "no-shrink": True,
+                "with-security-parameters": False,
+            },
+            "phases": {"stateful": {"max-steps": 8}},
+            "checks": {"positive_data_acceptance": {"expected-statuses": ANSWERS_TO_VALID}},
+        }
+    )
+
+
+def fuzz(service: Running, examples: int, *, seed: int = 1, only: Sequence[str] = ()) -> Found:
+    """Send what schemathesis makes of the description; every failure with how to send it again."""
+    headers = {"Authorization": f"Bearer {service.key}"}
+    schema: Any = schemathesis.openapi.from_url(
+        f"{service.url}/api/v1/openapi.json", headers=headers, config=config(examples, seed)
+    )
+    schema.config.update(headers=headers)
+    if only:
+        schema = schema.include(operation_id=list(only))
+    found = Found({}, Counter(), [])
+    schema.hook(filter_failure)
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            _note(event, found)
+        elif isinstance(event, events.NonFatalError):
+            found.errors.append(f"{event.label}: {event.value!r}")
+        elif isinstance(event, events.FatalError):
+            raise event.exception
+    return found
+
+
+def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
+    """Whether a failure is one: a rule that no schema can say is none."""
+    del context, case
+    if not isinstance(failure, RejectedPositiveData) or response.status_code != 422:
+        return True
+    return _RULE.search(_detail(response.content)) is None
+
+
+def _note(event: events.ScenarioFinished, found: Found) -> None:
+    recorder = event.recorder
+    for case_id, node in recorder.cases.items():
+        if case_id in recorder.interactions:
+            found.requests[node.value.operation.label] += 1
+        for check in recorder.checks.get(case_id, ()):
+            if check.failure_info is None:
+                continue
+            failure = check.failure_info.failure
+            label = f"{check.name}: {node.value.operation.label}"
+            response = recorder.interactions[case_id].response
+            said = b"" if response is None or response.content is None else response.content
+            found.failures.setdefault(
+                f"{label}: {_kind(said)}",
+                f"{event.phase.value}: {failure.title}: {failure.message[:600]}\n{said[:600]!r}\n"
+                f"{check.failure_info.code_sample[:900]}",
+            )
+
+
+def _detail(said: bytes) -> str:
+    """What a problem says in its one sentence."""
+    try:
+        told = json.loads(said)
+    except ValueError:
+        return ""
+    return str(told.get("detail", "")) if isinstance(told, dict) else ""
+
+
+def _kind(said: bytes) -> str:
+    """The same without what differs from one to the next."""
+    return re.sub(r"'.*?'|[0-9]+", "…", _detail(said))[:120]
+
+
+def main(examples: int, only: Sequence[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as service:
+        found = fuzz(service, examples, only=only)
+    for label, told in found.failures.items():
+        sys.stdout.write(f"### {label}\n{told}\n\n")
+    for error in found.errors:
+        sys.stdout.write(f"!!! {error}\n")
+    sys.stdout.write(f"{sum(found.requests.values())} requests, {len(found.failures)} failures\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])
