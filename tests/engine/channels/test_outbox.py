@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from budget.domain.errors import Conflict
 from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
 from budget.engine.channels import outbox, webhook
@@ -327,6 +328,29 @@ def test_a_replay_from_a_cursor_begins_after_it(
     light.replay_channel(channel.channel_id, since=receiver.cursors[0])
     light_post.turn()
     assert names(receiver) == ["a", "b", "c", "b", "c"]
+
+
+def test_a_channel_that_is_off_sends_nothing_again(light: Books, receiver: Receiver) -> None:
+    channel = hook(light, receiver, enabled=False)
+    with pytest.raises(Conflict):
+        light.replay_channel(channel.channel_id, since="2026-01-01T00:00:00Z")
+
+
+def test_what_was_done_with_a_month_ago_is_forgotten(
+    books: Books, post: Post, receiver: Receiver, clock: Clock
+) -> None:
+    channel = hook(books, receiver)
+    made(books, "a", "b")
+    post.turn()
+    receiver.status = lambda _: 500
+    made(books, "c")
+    post.turn()
+    database = books.books.database
+    clock.move(30 * DAY)
+    assert outbox.prune(database, post.unit) == 0
+    clock.move(SECOND)
+    assert outbox.prune(database, post.unit) == 2
+    assert [d.status for d in deliveries(books, channel)] == ["pending"]
 
 
 # --- Digests and quiet hours ---------------------------------------------------------------------

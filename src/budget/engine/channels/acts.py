@@ -159,6 +159,8 @@ def replaying(channel_id: str, after: int, caller: Caller) -> Callable[[Batch], 
 
     def replay(batch: Batch) -> tuple[Replay, str]:
         old = live(batch, channel_id, caller.bound).channel
+        if not old.enabled:
+            raise Conflict("The channel is off, and nothing would be sent; switch it on first.")
         new = replace(old, after=min(after, old.after), updated_us=batch.now_us)
         table = deliveries.c
         since = (table.channel_id == channel_id) & (table.entry_id > after)

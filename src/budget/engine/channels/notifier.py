@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 ROUND_SECONDS: Final = 0.5
 SENDERS: Final = 8
 TRIES: Final = 5
+FIRST_PRUNE_SECONDS: Final = 60.0
+PRUNE_SECONDS: Final = 3600.0
 KNOWN_SECONDS: Final = 0.1
 """For how long what came of deliveries is known and not written down."""
 
@@ -46,6 +48,7 @@ class Notifier:
         self._waits = waits
         self._lease_seconds = lease_seconds
         self._places: Places = {}
+        self._prunes_at = time.monotonic() + FIRST_PRUNE_SECONDS
         self._busy: set[str] = set()
         self._freed = threading.Lock()
         self._woken = threading.Event()
@@ -84,6 +87,9 @@ class Notifier:
     def _turn(self, unit: "Unit") -> None:
         """Note what is new, and hand out what is due."""
         database = self._books.database
+        if time.monotonic() >= self._prunes_at:
+            self._prunes_at = time.monotonic() + PRUNE_SECONDS
+            outbox.prune(database, unit)
         outbox.gather(database, unit, self._places)
         with self._freed:
             busy = set(self._busy)

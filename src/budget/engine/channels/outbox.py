@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from budget.domain.answers import Event
 from budget.domain.answers_channels import Channel, Delivery
@@ -43,6 +43,10 @@ WAITS_SECONDS: Final = (
 that chance adds they are less than three days.
 """
 JITTER_BPS: Final = 800
+
+KEPT_US: Final = 30 * 86_400 * SECOND_US
+"""How long deliveries that are done with can be looked at."""
+MOST_PRUNED: Final = 5_000
 
 IN_FORCE: Final = (channels.c.enabled == 1) & channels.c.archived_us.is_(None)
 
@@ -316,6 +320,21 @@ def finish(database: Database, unit: Unit, results: Sequence[Result]) -> None:
                 for result in results
             ],
         )  # fmt: skip
+
+
+def prune(database: Database, unit: Unit) -> int:
+    """Forget deliveries that were done with long ago, some of each channel; how many."""
+    with transaction(unit, database) as now_us:
+        of = deliveries.c
+        old = (of.created_us < now_us - KEPT_US) & (of.status != "pending")
+        pruned = 0
+        for (channel_id,) in unit.execute(select(channels.c.channel_id)):
+            wanted = select(of.delivery_id).where(of.channel_id == channel_id, old)
+            ids = [row[0] for row in unit.execute(wanted.limit(MOST_PRUNED))]
+            if ids:
+                unit.execute(delete(deliveries).where(of.delivery_id.in_(ids), old))
+            pruned += len(ids)
+    return pruned
 
 
 def wait_us(message_id: str, attempts: int, waits: Sequence[float]) -> int | None:
