@@ -319,8 +319,8 @@ def test_allocations_are_listed_by_status_and_session(books: Books) -> None:
 
 def test_a_filter_that_no_database_could_hold_is_bad_input(books: Books) -> None:
     for text in ("a\x00", "\udfff"):
-        assert refused(books.allocations, session=text).field == "session"
-        assert refused(books.usage_records, task=text).field == "task"
+        assert refused(books.allocations, session=text).field == "attributes.session"
+        assert refused(books.usage_records, task=text).field == "attributes.task"
         assert refused(books.budgets, owner=text).field == "owner"
         assert refused(books.events, kind=text).field == "kind"
 

@@ -85,9 +85,10 @@ def _top_ups(connection: Connection, wanted: ColumnElement[bool]) -> Iterable[Ro
     return map(tuple, connection.execute(in_order))
 
 
-def _budgets_of(connection: Connection, policies: Iterable[Policy]) -> dict[str, Budget]:
+def budgets_named(connection: Connection, budget_ids: Iterable[str]) -> dict[str, Budget]:
+    """Budgets by id, without their policies."""
     found: dict[str, Budget] = {}
-    for some in chunks({policy.budget_id for policy in policies}):
+    for some in chunks(budget_ids):
         wanted = select(schema.budgets).where(schema.budgets.c.budget_id.in_(some))
         found.update((row[0], budget_from_row(row)) for row in connection.execute(wanted))
     return found
@@ -117,7 +118,8 @@ def read_balances(connection: Connection, legs: Iterable[Leg], now_us: int) -> B
         by_head[row[0]] = balance = rows.balance_from_row(row, policies[row[1]])
         balance.open(now_us)
     _read_closed_windows(connection, by_head, cells)
-    return Balances(by_head, _budgets_of(connection, policies.values()))
+    budget_ids = {policy.budget_id for policy in policies.values()}
+    return Balances(by_head, budgets_named(connection, budget_ids))
 
 
 def _read_closed_windows(

@@ -11,7 +11,6 @@ from typing import Any, TypeVar, Unpack
 
 from budget.domain.answers import (
     Allocation,
-    BalanceView,
     Bulk,
     Calculation,
     Check,
@@ -19,7 +18,6 @@ from budget.domain.answers import (
     Event,
     Receipt,
     Refusal,
-    UsageRecord,
 )
 from budget.domain.answers_estimates import Estimate, FamilyFactor, Learning
 from budget.domain.answers_rating import Coverage, Rerating, WhatIf
@@ -70,6 +68,7 @@ from budget.engine.policies import PolicyAsk
 from budget.engine.price_book.jobs import PriceJobs
 from budget.engine.recommending import RecommendJobs
 from budget.engine.reports import Page
+from budget.engine.reports.jobs import ReportJobs
 from budget.engine.requests.jobs import RequestJobs
 from budget.engine.session_jobs import SessionJobs
 from budget.engine.setting_jobs import SettingJobs
@@ -82,6 +81,7 @@ T = TypeVar("T")
 
 
 class Jobs(
+    ReportJobs,
     PriceJobs,
     RequestJobs,
     SettingJobs,
@@ -187,7 +187,7 @@ class Jobs(
         """
         booked = ZERO
         if replacement is not None:
-            record = reports.usage_record(self.books.database, usage_id)
+            record = reports.usage_record(self.books.database, usage_id, self.caller.bound)
             if record.reverses is None:  # else the ledger says that a reversal stays
                 booked = record.usage
         return Job(
@@ -269,69 +269,7 @@ class Jobs(
         }  # fmt: skip
         return Job(change=top_ups.topping_up(policy_id, ask, self.caller))
 
-    def budget(self, budget_id: str) -> Job[Budget]:
-        """One budget with its policies, archived ones included."""
-        return Job(read=lambda: reports.budget(self.books.database, budget_id))
-
-    def budgets(
-        self, *, archived: bool = False, owner: str | None = None, limit: int = 100,
-        cursor: str | None = None,
-    ) -> Job[Page[Budget]]:  # fmt: skip
-        """Budgets by id; archived ones only when asked for."""
-        return Job(
-            read=lambda: reports.budgets(
-                self.books.database, archived=archived, owner=owner, limit=limit, cursor=cursor
-            )
-        )
-
-    def policy(self, policy_id: str) -> Job[Policy]:
-        """One policy."""
-        return Job(read=lambda: reports.policy(self.books.database, policy_id))
-
     # --- Reading ---------------------------------------------------------------------------------
-
-    def allocation(self, allocation_id: str) -> Job[Allocation]:
-        """One allocation with its usage records and, for an envelope, its children."""
-        return Job(read=lambda: reports.allocation(self.books.database, allocation_id))
-
-    def allocations(
-        self, *, status: str | None = None, parent_id: str | None = None,
-        session: str | None = None, limit: int = 100, cursor: str | None = None,
-    ) -> Job[Page[Allocation]]:  # fmt: skip
-        """Allocations, newest first."""
-        return Job(
-            read=lambda: reports.allocations(
-                self.books.database,
-                status=status,
-                parent_id=parent_id,
-                session=session,
-                limit=limit,
-                cursor=cursor,
-            )
-        )
-
-    def usage_record(self, usage_id: str) -> Job[UsageRecord]:
-        """One usage record."""
-        return Job(read=lambda: reports.usage_record(self.books.database, usage_id))
-
-    def usage_records(
-        self, *, allocation_id: str | None = None, session: str | None = None,
-        task: str | None = None, since: str | None = None, until: str | None = None,
-        limit: int = 100, cursor: str | None = None,
-    ) -> Job[Page[UsageRecord]]:  # fmt: skip
-        """Usage records by the time they occurred, newest first."""
-        return Job(
-            read=lambda: reports.usage_records(
-                self.books.database,
-                allocation_id=allocation_id,
-                session=session,
-                task=task,
-                since=since,
-                until=until,
-                limit=limit,
-                cursor=cursor,
-            )
-        )
 
     def events(
         self, *, after: str | None = None, limit: int = 100, kind: str | None = None
@@ -340,10 +278,6 @@ class Jobs(
         return Job(
             read=lambda: reports.events(self.books.database, after=after, limit=limit, kind=kind)
         )
-
-    def status(self, /, **attributes: str) -> Job[list[BalanceView]]:
-        """Every balance of the current windows that calls with these attributes meet."""
-        return Job(read=lambda: reports.status(self.books.database, attributes, self.books.prices))
 
     def verify(self, *, anchor: str | None = None) -> Job[Verification]:
         """Recompute every balance from the entries and hold the books against their invariants.

@@ -23,7 +23,8 @@ DAY_US: Final = 86_400_000_000
 
 _new = tuple.__new__  # makes a named tuple at half the price; a ledger makes millions
 encode_json = msgspec.json.Encoder().encode
-_decode_legs = msgspec.json.Decoder(tuple[Leg, ...]).decode
+legs_from_json = msgspec.json.Decoder(tuple[Leg, ...]).decode
+"""An allocation's legs from their JSON text."""
 decode_attributes = lru_cache(maxsize=4096)(msgspec.json.Decoder(dict[str, str]).decode)
 """Attributes from their JSON text; remembered, and not to be changed."""
 
@@ -65,7 +66,7 @@ def holding_from_row(row: Row) -> Holding:
     state = _new(
         State,
         (
-            status, expires_us, ttl_us, _decode_legs(legs),
+            status, expires_us, ttl_us, legs_from_json(legs),
             _new(Held, (usd_held, tokens_held, requests_held)),
             _new(Held, (usd_left, tokens_left, requests_left)), granted, records, settled_by,
         ),

@@ -13,6 +13,7 @@ from budget.domain.answers import BalanceView
 from budget.domain.attributes import compared, partition_of, scope_matches
 from budget.domain.balances import Balance
 from budget.domain.budgets import Budget, Policy
+from budget.domain.rights import UNBOUND, Bound, sees_budget, sees_partition
 from budget.engine import rows
 from budget.engine.balances import heads_of, read_budgets
 from budget.engine.fields import who
@@ -32,7 +33,10 @@ class Shown(NamedTuple):
 
 
 def status(
-    database: Database, attributes: Mapping[str, str], prices: PriceBook | None = None
+    database: Database,
+    attributes: Mapping[str, str],
+    prices: PriceBook | None = None,
+    bound: Bound = UNBOUND,
 ) -> list[BalanceView]:
     """Every balance of the current windows that calls with these attributes meet; with none, all.
 
@@ -40,12 +44,13 @@ def status(
     its provider, unless one is named.
     A window that has passed shows as the fresh one that the next call would open. A balance that no
     call has met yet shows if there is only one it can be: its policy has no partitions, or the
-    attributes name all of its own. By budget name, then policy (oldest first), then partition.
+    attributes name all of its own. Whoever is bound to attributes sees the balances that it may.
+    By budget name, then policy (oldest first), then partition.
     """
     now_us = database.now_us()
     asked, _, _ = who({"attributes": attributes}, prices, now_us)
     with snapshot(database) as connection:
-        shown = {s.policy.policy_id: s for s in _policies(connection, asked)}
+        shown = {s.policy.policy_id: s for s in _policies(connection, asked, bound)}
         balances = []
         unmet = {
             (policy_id, partition_of(s.policy.partition_by, asked))
@@ -55,11 +60,13 @@ def status(
         for row in heads_of(connection, shown):
             _, policy_id, partition, *_ = row
             policy = shown[policy_id].policy
-            if _is_asked(policy, partition, asked):
+            budget = shown[policy_id].budget
+            if _is_asked(policy, partition, asked) and sees_partition(bound, budget, partition):
                 unmet.discard((policy_id, partition))
                 balances.append(rows.balance_from_row(row, policy))
     for policy_id, partition in unmet:
-        balances.append(Balance(0, shown[policy_id].policy, partition))
+        if sees_partition(bound, shown[policy_id].budget, partition):
+            balances.append(Balance(0, shown[policy_id].policy, partition))
     for balance in balances:
         balance.open(now_us)
     balances.sort(key=lambda b: (shown[b.policy.policy_id].place, b.partition))
@@ -67,8 +74,10 @@ def status(
     return [view(balance, budgets) for balance in balances]
 
 
-def _policies(connection: Connection, asked: Mapping[str, str]) -> Iterator[Shown]:
-    """The live policies of the budgets that calls with these attributes meet; with none, of all."""
+def _policies(connection: Connection, asked: Mapping[str, str], bound: Bound) -> Iterator[Shown]:
+    """The live policies of the budgets that calls with these attributes meet; with none, of all
+    that may be seen.
+    """
     table = schema.budgets
     found = connection.execute(
         select(table).where(table.c.archived_us.is_(None)).order_by(table.c.name, table.c.budget_id)
@@ -76,7 +85,7 @@ def _policies(connection: Connection, asked: Mapping[str, str]) -> Iterator[Show
     met = [
         budget
         for budget in read_budgets(connection, [tuple(row) for row in found])
-        if not asked or scope_matches(budget.scope, asked)
+        if sees_budget(bound, budget) and (not asked or scope_matches(budget.scope, asked))
     ]
     live = [(budget, policy) for budget in met for policy in budget.live_policies]
     for place, (budget, policy) in enumerate(live):

@@ -1,0 +1,206 @@
+"""Policies with their top-ups and balances, one and all, as a caller may see them.
+
+Not here: how they stand as a whole (`standings`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, Select, case, select, true
+
+from budget.domain.answers import BalanceView
+from budget.domain.budgets import Budget, Policy, TopUp, parse_enforcement, parse_unit
+from budget.domain.errors import InvalidInput, NotFound
+from budget.domain.rights import UNBOUND, Bound, sees_budget, sees_partition
+from budget.domain.windows import parse_period
+from budget.engine import rows
+from budget.engine.balances import budgets_named, read_policies
+from budget.engine.catalogue_rows import top_up_from_row
+from budget.engine.pages import Order, Page, is_storable, order_of, read_kept, read_ordered
+from budget.engine.reports.budgets import budget_of, seen_policy
+from budget.engine.reports.filters import in_force, where
+from budget.engine.reports.selecting import tuples
+from budget.engine.snapshots import snapshot
+from budget.engine.views import view
+from budget.storage import schema
+from budget.storage.database import Database
+from budget.storage.unit import HEAD_COLUMNS
+
+_p, _t, _h = schema.policies.c, schema.top_ups.c, schema.heads.c
+_ORDERS: Final[Mapping[str, Any]] = {
+    "policy_id": [_p.policy_id],
+    "created_at": [_p.created_us, _p.policy_id],
+}
+_TOP_UP_ORDERS: Final[Mapping[str, Any]] = {"at": [_t.at_us, _t.top_up_id]}
+_HEADS: Final = select(*(schema.heads.c[name] for name in HEAD_COLUMNS))
+
+
+def policy(database: Database, policy_id: str, bound: Bound = UNBOUND) -> Policy:
+    """One policy; NotFound."""
+    with snapshot(database) as connection:
+        return policy_of(connection, policy_id, bound)[0]
+
+
+def policy_of(connection: Connection, policy_id: str, bound: Bound) -> tuple[Policy, Budget]:
+    """One policy that the caller may see, and its budget (without policies); or NotFound."""
+    found = read_policies(connection, [policy_id] if is_storable(policy_id) else [])
+    if found:
+        policy = found[policy_id]
+        budget = budgets_named(connection, [policy.budget_id])[policy.budget_id]
+        if sees_budget(bound, budget):
+            return seen_policy(policy, budget, bound), budget
+    raise NotFound("policy", policy_id)
+
+
+def policies(
+    database: Database,
+    bound: Bound = UNBOUND,
+    *,
+    budget_id: str | None = None,
+    unit: str | None = None,
+    period: str | None = None,
+    enforcement: str | None = None,
+    archived: bool = False,
+    enabled: bool | None = None,
+    sort: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+) -> Page[Policy]:
+    """Policies by id, those of archived budgets too; archived ones only when asked for.
+
+    `enabled` as in `is_active` of budgets: those in force alone, or the archived ones alone.
+    """
+    order = order_of(sort, _ORDERS, "policy_id")
+    equal = {
+        _p.budget_id: budget_id,
+        _p.unit: None if unit is None else parse_unit(unit, "unit"),
+        _p.period: None if period is None else parse_period(period).text,
+        _p.enforcement: None
+        if enforcement is None
+        else parse_enforcement(enforcement, "enforcement"),
+    }
+    wanted = where(select(schema.policies), equal)
+    wanted = in_force(wanted, _p.archived_us, archived, enabled)
+    with snapshot(database) as connection:
+        return _policy_page(connection, wanted, order, bound, limit, cursor)
+
+
+def budget_policies(
+    database: Database, budget_id: str, bound: Bound = UNBOUND, **asked: Any
+) -> Page[Policy]:
+    """The policies of one budget; NotFound."""
+    with snapshot(database) as connection:
+        budget_of(connection, budget_id, bound)
+    return policies(database, bound, budget_id=budget_id, **asked)
+
+
+def _policy_page(
+    connection: Connection,
+    wanted: Select[Any],
+    order: Order,
+    bound: Bound,
+    limit: int,
+    cursor: str | None,
+) -> Page[Policy]:
+    budgets: dict[str, Budget] = {}
+
+    def keep(some: list[RowMapping]) -> list[RowMapping]:
+        budgets.update(budgets_named(connection, {row[_p.budget_id] for row in some}))
+        return [row for row in some if sees_budget(bound, budgets[row[_p.budget_id]])]
+
+    if bound:
+        found, after = read_kept(connection, wanted, order, keep, limit=limit, cursor=cursor)
+    else:
+        found, after = read_ordered(connection, wanted, order, limit=limit, cursor=cursor)
+    ids = [row[_p.policy_id] for row in found]
+    read = read_policies(connection, ids)
+    shown = [read[id] for id in ids]
+    if bound:
+        shown = [seen_policy(one, budgets[one.budget_id], bound) for one in shown]
+    return Page(shown, after)
+
+
+def top_ups(
+    database: Database,
+    bound: Bound = UNBOUND,
+    *,
+    policy_id: str | None = None,
+    sort: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+) -> Page[TopUp]:
+    """Top-ups, newest first; of one policy that a caller may not see, NotFound."""
+    order = order_of(sort, _TOP_UP_ORDERS, "-at")
+    wanted = where(select(schema.top_ups), {_t.policy_id: policy_id})
+    with snapshot(database) as connection:
+
+        def keep(some: list[RowMapping]) -> list[RowMapping]:
+            of = _budgets_by_policy(connection, [row[_t.policy_id] for row in some])
+            return [
+                row
+                for row in some
+                if sees_budget(bound, of[row[_t.policy_id]])
+                and (
+                    row[_t.partition] is None
+                    or sees_partition(bound, of[row[_t.policy_id]], row[_t.partition])
+                )
+            ]
+
+        if bound:
+            found, after = read_kept(connection, wanted, order, keep, limit=limit, cursor=cursor)
+        else:
+            found, after = read_ordered(connection, wanted, order, limit=limit, cursor=cursor)
+        return Page([top_up_from_row(row) for row in tuples(found)], after)
+
+
+def policy_top_ups(
+    database: Database, policy_id: str, bound: Bound = UNBOUND, **asked: Any
+) -> tuple[Page[TopUp], str]:
+    """The top-ups of one policy, newest first, and its unit; NotFound."""
+    with snapshot(database) as connection:
+        unit = policy_of(connection, policy_id, bound)[0].unit
+    return top_ups(database, bound, policy_id=policy_id, **asked), unit
+
+
+def _budgets_by_policy(connection: Connection, policy_ids: Sequence[str]) -> dict[str, Budget]:
+    read = read_policies(connection, set(policy_ids))
+    budgets = budgets_named(connection, {policy.budget_id for policy in read.values()})
+    return {policy_id: budgets[policy.budget_id] for policy_id, policy in read.items()}
+
+
+# --- Balances ------------------------------------------------------------------------------------
+
+
+def policy_balances(
+    database: Database,
+    policy_id: str,
+    bound: Bound = UNBOUND,
+    *,
+    sort: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+) -> Page[BalanceView]:
+    """The balances of a policy that calls have met, as they stand now, by partition; NotFound.
+
+    `sort=-spent`: those on which most is spent first; of a rolling policy only by partition.
+    """
+    now_us = database.now_us()
+    spent = case((_h.end_us > now_us, _h.spent), else_=0).label("spent_now")
+    orders: dict[str, Any] = {"partition": [_h.partition], "spent": [spent, _h.partition]}
+    order = order_of(sort, orders, "partition")
+    with snapshot(database) as connection:
+        policy, budget = policy_of(connection, policy_id, bound)
+        if policy.rolling and order.keys[0] is spent:
+            raise InvalidInput("sort", "is by partition on a rolling policy.", ("partition",))
+        wanted = _HEADS.add_columns(spent).where(true(), _h.policy_id == policy_id)
+
+        def keep(some: list[RowMapping]) -> list[RowMapping]:
+            return [row for row in some if sees_partition(bound, budget, row[_h.partition])]
+
+        found, after = read_kept(connection, wanted, order, keep, limit=limit, cursor=cursor)
+    shown = []
+    for row in tuples(found):
+        balance = rows.balance_from_row(row[:-1], policy)
+        balance.open(now_us)
+        shown.append(view(balance, {budget.budget_id: budget}))
+    return Page(shown, after)
