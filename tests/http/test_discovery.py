@@ -1,0 +1,42 @@
+"""Discovery: every route is told, and there is no work to be had."""
+
+from budget.http.routes import ROUTES
+from tests.http.running import Running
+
+
+def test_discovery_tells_every_route_with_its_group_and_right(shared: Running) -> None:
+    told = shared.get("/discovery")
+    assert told["component"] == "budget"
+    assert {(one["method"], one["path"], one["scope"]) for one in told["endpoints"]} == {
+        (route.method, route.path, route.scope) for route in ROUTES
+    }
+    for one in told["endpoints"]:
+        assert one["description"]
+        assert len(one["tags"]) == 1
+    assert "budget_management" in told["capabilities"]
+
+
+def test_who_asks_for_work_is_told_that_there_is_none(shared: Running) -> None:
+    asked = {
+        "purpose": "check_work", "dest": "budget",
+        "payload": {"component": "budget", "action": "look_for_work"},
+    }  # fmt: skip
+    answer = shared.client.post("/workflow", json=asked)
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["status"], told["component"], told["purpose"]) == (
+        "success", "budget", "check_work",
+    )  # fmt: skip
+    assert (told["work_available"], told["work_count"], told["work_items"]) == (False, 0, [])
+
+
+def test_other_purposes_and_other_components_are_not_answered_for(shared: Running) -> None:
+    for body, field in (
+        ({}, "purpose"),
+        ({"purpose": "dance"}, "purpose"),
+        ({"purpose": "check_work", "dest": "apollo"}, "dest"),
+        ({"purpose": "check_work", "payload": []}, "payload"),
+        ({"purpose": "check_work", "colour": "red"}, "colour"),
+    ):
+        answer = shared.client.post("/workflow", json=body)
+        assert (answer.status_code, answer.json()["field"]) == (422, field)
