@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from benchmarks import channels, ledger, prices, sealing, service
+from benchmarks import bulk, channels, ledger, prices, sealing, service
 from benchmarks.figures import Figure, machine, show
 
 
@@ -24,6 +24,7 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "sealing": sealing.sealing,
     "channels": channels.channels,
     "http": service.over_http,
+    "bulk": bulk.bulk,
 }
 
 
