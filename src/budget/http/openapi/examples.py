@@ -24,6 +24,11 @@ class Example(NamedTuple):
 _GPT: Final = {"provider": "openai", "model": "gpt-4o"}
 _COUNTED: Final = {"input_tokens": 1200, "output_tokens": 300}
 _SEARCH: Final = {"team": "search"}
+_REQUEST: Final = Example(
+    "post_budget_requests",
+    {"amount": "250", "reason": "the evaluation of August"},
+    {"budget_id": "@post_budgets.budget_id"},
+)
 
 STORY: Final[tuple[Example, ...]] = (
     Example("get_root"),
@@ -116,6 +121,33 @@ STORY: Final[tuple[Example, ...]] = (
     Example("get_channel_deliveries", ids={"channel_id": "@post_channels.channel_id"}),
     Example("post_channel_test", ids={"channel_id": "@post_channels.channel_id"}),
     Example("delete_channel", ids={"channel_id": "@post_channels.channel_id"}),
+    _REQUEST,
+    Example("get_budget_requests", ids={"budget_id": "@post_budgets.budget_id"}),
+    Example("get_requests", query={"status": "pending"}),
+    Example("get_request", ids={"request_id": "@post_budget_requests.request_id"}),
+    Example("post_request_approve", {"note": "until it is done"},
+            {"request_id": "@post_budget_requests.request_id"}),
+    _REQUEST,
+    Example("post_request_reject", {"reason": "it can wait"},
+            {"request_id": "@post_budget_requests.request_id"}),
+    _REQUEST,
+    Example("post_request_withdraw", {}, {"request_id": "@post_budget_requests.request_id"}),
+    Example("post_limits", {"period": "daily", "limit": "20", "provider": "openai",
+                            "enforcement": "hard_limit"}),
+    Example("post_limits_short", {"period": "daily", "limit": "25", "provider": "openai"}),
+    Example("post_prices_recommendations", {**_GPT, "context_size": 4000, "output_size": 500}),
+    Example("post_keys", {"name": "search in production", "scopes": ["spend", "read"],
+                          "bound": _SEARCH, "ttl_seconds": 7_776_000}),
+    Example("get_keys"),
+    Example("get_keys_self"),
+    Example("get_key", ids={"key_id": "@post_keys.key_id"}),
+    Example("patch_key", {"max_priority": 8}, {"key_id": "@post_keys.key_id"}),
+    Example("post_key_rotate", {"overlap_seconds": 3600}, {"key_id": "@post_keys.key_id"}),
+    Example("delete_key", ids={"key_id": "@post_keys.key_id"}),
+    Example("get_settings"),
+    Example("put_settings", {"how_to_raise": "Ask in #ai-budgets."}),
+    Example("get_discovery"),
+    Example("post_workflow", {"purpose": "check_work", "dest": "budget", "payload": {}}),
     Example("post_login_links"),
     Example("post_login", query={"token": "@post_login_links.token"}),
     Example("get_sessions"),

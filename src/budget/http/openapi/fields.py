@@ -15,6 +15,11 @@ from budget.domain.budgets import ENFORCEMENT_ALIASES, ENFORCEMENTS, MAX_POLICIE
 from budget.domain.money import MAX_TOKENS
 from budget.domain.usage import UNITS as USAGE_UNITS
 from budget.engine.bulk import MAX_RECORDS
+from budget.engine.key_acts import MAX_OVERLAP_SECONDS, NOT_BOUND_BY
+from budget.engine.key_acts import MAX_TTL_SECONDS as MAX_KEY_SECONDS
+from budget.engine.keys import SCOPES
+from budget.engine.requests.acts import MAX_EXPIRES_SECONDS, MIN_EXPIRES_SECONDS
+from budget.engine.settings import REFUSAL_STATUSES
 from budget.http.openapi.schemas import Components, Schema, nullable, ref, schema_of, words
 from budget.prices.schedules import CONTEXT_NAMES
 
@@ -135,8 +140,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
     "provider": _VALUE, "model": _VALUE, "context_id": _VALUE, "component": _VALUE,
     "task_type": _VALUE, "tier": _VALUE, "user_id": _VALUE, "basis": _VALUE,
     "request": {
-        "anyOf": [{"type": "string", "minLength": 1}, list_of({"type": "object"}, 1),
-                  {"type": "object"}],
+        "type": ["string", "array", "object"],
         "description": "The body of the call, its messages, or a text.",
     },
     "input_tokens": _COUNT, "output_tokens": _COUNT, "max_output_tokens": _COUNT,
@@ -177,6 +181,17 @@ FIELDS: Final[Mapping[str, Schema]] = {
             "pattern": "^(?:0{0,14}[0-9]{1,2}(?:\\.[0-9]{1,2}0*)?|0{0,13}100(?:\\.0+)?)%$",
         },
     },
+    "scopes": list_of(one_of(SCOPES), 1, 100),
+    "max_priority": whole(1, 10),
+    "overlap_seconds": whole(0, MAX_OVERLAP_SECONDS),
+    "expires_in_seconds": whole(MIN_EXPIRES_SECONDS, MAX_EXPIRES_SECONDS),
+    "request_expires_seconds": whole(MIN_EXPIRES_SECONDS, MAX_EXPIRES_SECONDS),
+    "refusal_status": {"enum": [*REFUSAL_STATUSES, 402, 429]},
+    "how_to_raise": words_of(500),
+    "note": words_of(1000),
+    "policy_type": one_of(_KINDS),
+    "max_cost": usd(10**6), "context_size": _COUNT, "output_size": _COUNT,
+    "prefer_provider": _VALUE,
     "partition": {
         "type": "object", "propertyNames": ATTRIBUTE, "additionalProperties": nullable(_VALUE),
     },
@@ -215,6 +230,9 @@ FIELDS: Final[Mapping[str, Schema]] = {
 }  # fmt: skip
 """What a field may be wherever it stands."""
 
+_CALLERS: Final = "|".join(
+    [*(name for name in STANDARD if name not in NOT_BOUND_BY), "tag\\.[A-Za-z0-9_.-]{1,64}"]
+)
 OVERRIDES: Final[Mapping[tuple[str, str], Schema]] = {
     ("PriceAsk", "units"): named(USAGE_UNITS, nullable(_RATE)),
     ("PriceAsk", "request"): usd(10**6),
@@ -223,6 +241,14 @@ OVERRIDES: Final[Mapping[tuple[str, str], Schema]] = {
     ("BulkAsk", "idempotency_key"): {**_KEY, "pattern": _KEY["pattern"].replace("253", "249")},
     ("BudgetAsk", "policies"): list_of(ref("BudgetPolicyAsk"), 1, MAX_POLICIES),
     ("ReplayAsk", "since"): {"type": "string", "description": "A time, or a cursor."},
+    ("NewKeyAsk", "ttl_seconds"): whole(1, MAX_KEY_SECONDS),
+    ("NewKeyAsk", "bound"): {
+        "type": "object",
+        "propertyNames": {"type": "string", "pattern": f"^(?:{_CALLERS})$"},
+        "additionalProperties": nullable(_VALUE),
+    },
+    ("WorkflowAsk", "purpose"): one_of(["check_work"]),
+    ("WorkflowAsk", "dest"): one_of(["budget"]),
     ("CorrectAsk", "replacement"): named(
         [
             "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
@@ -253,6 +279,12 @@ REQUIRED: Final[Mapping[str, frozenset[str]]] = {
     "post_prices_whatif": frozenset({"models"}),
     "post_channels": frozenset({"name", "kind"}),
     "post_channel_replay": frozenset({"since"}),
+    "post_keys": frozenset({"name", "scopes"}),
+    "post_budget_requests": frozenset({"amount", "reason"}),
+    "post_request_reject": frozenset({"reason"}),
+    "post_limits": frozenset({"period", "limit"}),
+    "post_limits_short": frozenset({"period", "limit"}),
+    "post_workflow": frozenset({"purpose"}),
 }
 """The fields that an operation needs."""
 

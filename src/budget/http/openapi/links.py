@@ -38,8 +38,9 @@ _LINKS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     },
     "key_id": {"post_keys": ("get_key", "patch_key", "delete_key", "post_key_rotate")},
     "request_id": {
-        "post_budget_requests": ("get_request", "post_request_approve", "post_request_reject",
-                                 "delete_request"),
+        "post_budget_requests": (
+            "get_request", "post_request_approve", "post_request_reject", "post_request_withdraw",
+        ),
     },
 }  # fmt: skip
 

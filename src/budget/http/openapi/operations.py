@@ -73,6 +73,8 @@ def operation_of(route: Route, tag: str, components: Components) -> Schema:
 def _with_right(doc: str, route: Route) -> str:
     if route.scope == "open":
         return f"{doc}\n\nNeeds no key."
+    if route.scope == "any":
+        return f"{doc}\n\nNeeds a key, with whichever right."
     return f"{doc}\n\nNeeds a key with the right `{route.scope}`."
 
 

@@ -36,6 +36,7 @@ _NAMED: Final[Mapping[str, tuple[Schema, str]]] = {
     "fields": (_TEXT, "Only these fields of the answer: names with commas, dots for inner ones."),
 }
 _PRICED: Final = one_of(("verified", "unverified", "conflict", "own"))
+_DECIDED: Final = one_of(("pending", "approved", "rejected", "withdrawn", "expired"))
 _VALUE: Final = line(256)
 _IN: Final[Mapping[tuple[str, str], Schema]] = {
     ("/api/v1/allocations", "status"): one_of(get_args(Status)),
@@ -49,6 +50,8 @@ _IN: Final[Mapping[tuple[str, str], Schema]] = {
     ("/api/v1/prices/compare", "model"): _VALUE,
     ("/api/v1/prices/compare", "provider"): _VALUE,
     ("/api/v1/channels/{channel_id}/deliveries", "status"): one_of(DELIVERY_STATUSES),
+    ("/api/v1/requests", "status"): _DECIDED,
+    ("/api/v1/budgets/{budget_id}/requests", "status"): _DECIDED,
     ("/api/v1/verify", "anchor"): {"type": "string", "pattern": "^[0-9]{1,18}:[0-9a-f]{64}$"},
 }
 """What a parameter may be on one path."""

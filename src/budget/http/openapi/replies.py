@@ -11,7 +11,9 @@ from budget.domain import (
     shapes,
     shapes_audit,
     shapes_channels,
+    shapes_keys,
     shapes_prices,
+    shapes_requests,
     shapes_sessions,
 )
 from budget.http.openapi.schemas import Components, Schema
@@ -96,6 +98,9 @@ ITEMS: Final[Mapping[str, type]] = {
     "get_sessions": shapes_sessions.SessionShape,
     "get_channels": shapes_channels.ChannelShape,
     "get_channel_deliveries": shapes_channels.DeliveryShape,
+    "get_keys": shapes_keys.KeyShape,
+    "get_requests": shapes_requests.TopUpRequestShape,
+    "get_budget_requests": shapes_requests.TopUpRequestShape,
 }
 """What the pages of a list have, by operation."""
 
