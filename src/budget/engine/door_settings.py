@@ -32,6 +32,24 @@ DEFAULT_RATE: Final = Rate(1_000, 2_000)
 DEFAULT_FAILURES: Final = 20
 
 
+class Written(NamedTuple):
+    """What a variable says, or a file that it names: read when a service starts, not before."""
+
+    variable: str
+    text: str = ""
+    file: Path | None = None
+
+    def read(self) -> str:
+        """The text; InvalidInput for a file that cannot be read."""
+        if self.file is None:
+            return self.text
+        try:
+            with self.file.open("rb") as file:
+                return file.read(MAX_FILE_BYTES).decode().strip()
+        except (OSError, UnicodeDecodeError):
+            raise InvalidInput(self.variable, "names a file that cannot be read.") from None
+
+
 @dataclass(frozen=True, slots=True)
 class OidcSettings:
     """Where people log in, as whom Budget asks there, and who may then do what.
@@ -41,9 +59,20 @@ class OidcSettings:
 
     issuer: str
     client_id: str
-    client_secret: str = field(repr=False)
-    rules: tuple[Rule, ...]
+    secret: Written = field(repr=False)
+    people: Written
     origins: frozenset[str] = frozenset()
+
+    def client_secret(self) -> str:
+        """What proves to the issuer that it is us."""
+        secret = self.secret.read()
+        if not secret:
+            raise InvalidInput(self.secret.variable, "is empty.")
+        return secret
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Who gets in."""
+        return parse_rules(self.people.read(), self.people.variable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,25 +168,20 @@ def _oidc(env: Mapping[str, str]) -> OidcSettings | None:
     client_id = env.get("BUDGET_OIDC_CLIENT_ID", "").strip()
     if not client_id:
         raise InvalidInput("BUDGET_OIDC_CLIENT_ID", "is required with BUDGET_OIDC_ISSUER.")
-    secret = env.get("BUDGET_OIDC_CLIENT_SECRET", "")
-    if not secret and env.get("BUDGET_OIDC_CLIENT_SECRET_FILE"):
-        secret = _content("BUDGET_OIDC_CLIENT_SECRET_FILE", env["BUDGET_OIDC_CLIENT_SECRET_FILE"])
-    if not secret:
+    secret = Written("BUDGET_OIDC_CLIENT_SECRET", env.get("BUDGET_OIDC_CLIENT_SECRET", ""))
+    file = env.get("BUDGET_OIDC_CLIENT_SECRET_FILE", "")
+    if not secret.text and file:
+        secret = Written("BUDGET_OIDC_CLIENT_SECRET_FILE", file=Path(file).expanduser())
+    elif not secret.text:
         raise InvalidInput(
             "BUDGET_OIDC_CLIENT_SECRET",
             "is required with BUDGET_OIDC_ISSUER; or name a file with it in "
             "BUDGET_OIDC_CLIENT_SECRET_FILE.",
         )
     rules = env.get("BUDGET_OIDC_RULES", "").strip()
+    if not rules:
+        raise InvalidInput("BUDGET_OIDC_RULES", "is required with BUDGET_OIDC_ISSUER.")
+    people = Written("BUDGET_OIDC_RULES", rules)
     if rules.startswith("@"):
-        rules = _content("BUDGET_OIDC_RULES", rules[1:])
-    return OidcSettings(issuer, client_id, secret, parse_rules(rules, "BUDGET_OIDC_RULES"), origins)
-
-
-def _content(variable: str, path: str) -> str:
-    """The text of a file that a variable names."""
-    try:
-        with Path(path).expanduser().open("rb") as file:
-            return file.read(MAX_FILE_BYTES).decode().strip()
-    except (OSError, UnicodeDecodeError):
-        raise InvalidInput(variable, "names a file that cannot be read.") from None
+        people = Written("BUDGET_OIDC_RULES", file=Path(rules[1:]).expanduser())
+    return OidcSettings(issuer, client_id, secret, people, origins)

@@ -23,8 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from budget.domain.people import parse_rules
-from budget.engine.door_settings import OidcSettings
+from budget.engine.door_settings import OidcSettings, Written
 from budget.http.serve import listen
 
 CLIENT_ID = "budget"
@@ -58,8 +57,8 @@ class Issuing:
 
     def settings(self) -> OidcSettings:
         """Settings of a service whose people log in here."""
-        rules = parse_rules(RULES, "RULES")
-        return OidcSettings(self.url, CLIENT_ID, CLIENT_SECRET, rules, frozenset({self.url}))
+        secret, rules = Written("SECRET", CLIENT_SECRET), Written("RULES", RULES)
+        return OidcSettings(self.url, CLIENT_ID, secret, rules, frozenset({self.url}))
 
     def signed(self, claims: Json, **header: Any) -> str:
         """An id token, as it should be."""

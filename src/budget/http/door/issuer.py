@@ -20,7 +20,6 @@ from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 from urllib.parse import quote, urlencode
 
 from budget.domain.errors import BudgetError, InvalidInput, Unauthorized, Unavailable
-from budget.domain.people import Rule
 from budget.engine.door_settings import OidcSettings
 from budget.outbound.connecting import DEFAULT_LIMITS, asked
 from budget.outbound.fetching import fetch
@@ -64,13 +63,15 @@ class Metadata(NamedTuple):
 
 
 class Issuer:
-    """The issuer of the settings, and what it has said of itself."""
+    """The issuer of the settings, and what it has said of itself. `rules` say who gets in."""
 
     def __init__(
         self, settings: OidcSettings, redirect_uri: str, clock: Callable[[], float] = time.monotonic
     ) -> None:
         _require_extra()
         self._settings = settings
+        self._secret = settings.client_secret()
+        self.rules = settings.rules()
         self._redirect_uri = redirect_uri
         self._allow = Allow(origins=settings.origins)
         self._clock = clock
@@ -85,11 +86,6 @@ class Issuer:
     def name(self) -> str:
         """The URL by which the issuer is known."""
         return self._settings.issuer
-
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        """Who gets in."""
-        return self._settings.rules
 
     async def ask(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one of the functions below, which block; Unavailable if too many people wait."""
@@ -155,7 +151,7 @@ class Issuer:
             "Accept": "application/json",
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        client_id, secret = self._settings.client_id, self._settings.client_secret
+        client_id, secret = self._settings.client_id, self._secret
         if metadata.secret_in_body:
             fields |= {"client_id": client_id, "client_secret": secret}
         else:
