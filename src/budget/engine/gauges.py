@@ -15,6 +15,7 @@ from budget.engine import rows
 from budget.engine.balances import read_policies
 from budget.engine.books import Books
 from budget.engine.catalogue_rows import budget_from_row
+from budget.engine.channels.outbox import PENDING
 from budget.engine.coverage import Share, coverage, shares
 from budget.engine.snapshots import snapshot
 from budget.engine.views import view
@@ -22,6 +23,8 @@ from budget.storage import schema
 from budget.storage.unit import HEAD_COLUMNS
 
 MAX_BALANCES: Final = 500
+LATE_US: Final = 60_000_000
+"""A notice that was due so long ago is overdue."""
 COVERED_US: Final = 86_400_000_000
 
 
@@ -43,6 +46,8 @@ class Gauges(NamedTuple):
     overdue_allocations: int
     unsealed_entries: int
     coverage: tuple[Share, ...]
+    deliveries_waiting: int
+    deliveries_overdue: int
 
 
 def read_gauges(books: Books) -> Gauges:
@@ -58,6 +63,8 @@ def read_gauges(books: Books) -> Gauges:
         alerts.dismissed_us.is_(None),
     )
     is_open = select(func.count()).select_from(schema.allocations).where(placed.status == "open")
+    told = schema.deliveries.c
+    waiting = select(func.count()).where(PENDING)
     sealed = select(func.coalesce(func.max(schema.blocks.c.last_entry_id), -1)).scalar_subquery()
     unsealed = select(func.count()).select_from(schema.entries).where(schema.entries.c.id > sealed)
     with snapshot(books.database) as connection:
@@ -70,6 +77,8 @@ def read_gauges(books: Books) -> Gauges:
             connection.execute(is_open.where(placed.expires_us <= now_us)).scalar_one(),
             connection.execute(unsealed).scalar_one(),
             covered,
+            connection.execute(waiting).scalar_one(),
+            connection.execute(waiting.where(told.due_us <= now_us - LATE_US)).scalar_one(),
         )
 
 

@@ -169,6 +169,14 @@ def _of_the_books(gauges: Gauges) -> "Iterator[Metric]":
         "budget_unsealed_entries", "Entries of the journal that are not sealed yet",
         value=gauges.unsealed_entries,
     )  # fmt: skip
+    yield GaugeMetricFamily(
+        "budget_deliveries_waiting", "Notices that channels are still to be told",
+        value=gauges.deliveries_waiting,
+    )  # fmt: skip
+    yield GaugeMetricFamily(
+        "budget_deliveries_overdue", "Notices that were due a minute ago or more",
+        value=gauges.deliveries_overdue,
+    )  # fmt: skip
     covered = GaugeMetricFamily(
         "budget_price_coverage_ratio", "Share of the last day's usage by how sure its price is",
         labels=("of", "status"),

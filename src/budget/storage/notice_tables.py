@@ -23,6 +23,7 @@ alerts = table(
     whole("dismissed_us", null=True),
     words("dismissed_by", null=True),
     whole("resolved_us", null=True),
+    words("note", null=True),
     one_of("severity", "info", "warning", "error"),
     UniqueConstraint("policy_id", "partition", "window_us", "kind"),
     Index(None, "at_us"),
@@ -30,6 +31,7 @@ alerts = table(
           postgresql_where=text("resolved_us IS NULL")),
 )  # fmt: skip
 """`entry_id`: the entry of the journal that tells of it; null for alerts of before there were any.
+`note`: what was said when it was acknowledged.
 """
 
 channels = table(
@@ -73,7 +75,7 @@ deliveries = table(
     one_of("status", "pending", "delivered", "dead", "skipped"),
     between("attempts", 0, 1000),
     UniqueConstraint("channel_id", "entry_id"),
-    Index("ix_deliveries_due", "due_us", "entry_id",
+    Index("ix_deliveries_due", "channel_id", "due_us", "entry_id",
           sqlite_where=text("status = 'pending'"), postgresql_where=text("status = 'pending'")),
     Index("ix_deliveries_created", "channel_id", "created_us", "entry_id"),
 )  # fmt: skip

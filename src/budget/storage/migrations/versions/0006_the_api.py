@@ -88,6 +88,7 @@ def _alerts() -> None:
         _whole("dismissed_us", null=True),
         _words("dismissed_by", null=True),
         _whole("resolved_us", null=True),
+        _words("note", null=True),
     ):
         op.add_column("alerts", column)
     op.create_index(
@@ -147,7 +148,7 @@ def _channels() -> None:
         sqlite_strict=True,
     )
     op.create_index(
-        "ix_deliveries_due", "deliveries", ["due_us", "entry_id"],
+        "ix_deliveries_due", "deliveries", ["channel_id", "due_us", "entry_id"],
         sqlite_where=_PENDING, postgresql_where=_PENDING,
     )  # fmt: skip
     op.create_index(
