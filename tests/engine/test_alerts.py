@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from budget.engine import reports
 from budget.engine.budget import Budget as Books
 from tests.engine.opened import DAY, MILLI, USD, Clock, allocated, open_books, us
 
@@ -17,7 +16,7 @@ def a_policy(books: Books, **given: Any) -> str:
 def raised(books: Books) -> dict[str, list[tuple[int, str]]]:
     """The alerts by kind: the windows they are about, and their detail."""
     found: dict[str, list[tuple[int, str]]] = {}
-    for alert in reports.alerts(books.books.database).items:
+    for alert in books.alerts(status="all", limit=1000).items:
         found.setdefault(alert.kind, []).append((alert.window_us, alert.detail))
     return found
 
@@ -86,7 +85,7 @@ def test_each_alert_that_is_raised_is_an_entry_of_its_transaction_and_no_other(
     budget_id = books.budgets().items[0].budget_id
     kinds = ("warning", "action", "limit", "overrun")
     assert told(books) == [(kind, policy_id, budget_id) for kind in kinds]
-    rows = {alert.alert_id for alert in reports.alerts(books.books.database).items}
+    rows = {alert.alert_id for alert in books.alerts(status="all", limit=1000).items}
     events = books.events(kind="alert_raised").items
     assert {json.loads(event.detail)["alert_id"] for event in events} == rows
     causes = {e.cursor >> 13: e for e in books.events(limit=1000).items if e.kind == "recorded"}

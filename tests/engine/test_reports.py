@@ -12,7 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from budget.domain.answers import Alert, Allocation, Event, UsageRecord
+from budget.domain.answers import Allocation, Event, UsageRecord
+from budget.domain.answers_alerts import Alert
 from budget.domain.errors import BudgetError, InvalidInput, NotFound, Unavailable
 from budget.domain.usage import Usage
 from budget.domain.windows import Window
@@ -201,17 +202,16 @@ def test_alerts_are_listed_newest_first_and_by_policy_and_kind(books: Books, clo
     books.record_usage(model="m", input_tokens=8500)
     clock.move(1)
     books.record_usage(model="m", input_tokens=2000)
-    database = books.books.database
-    listed = reports.alerts(database).items
+    listed = books.alerts(status="all").items
     assert listed == sorted(listed, key=lambda a: (a.at_us, a.alert_id), reverse=True)
     assert {alert.policy_id for alert in listed} == {policy.policy_id}
-    (overrun,) = reports.alerts(database, kind="overrun").items
+    (overrun,) = books.alerts(kind="overrun").items
     assert overrun == Alert(
         overrun.alert_id, "overrun", "error", policy.policy_id, "{}", us("2026-05-15 00:00"),
-        clock(), overrun.detail,
+        clock(), overrun.detail, budget_id=policy.budget_id, unit="usd",
     )  # fmt: skip
     assert json.loads(overrun.detail)["unit"] == "usd"
-    assert reports.alerts(database, policy_id="another").items == []
+    assert books.alerts(policy_id="another").items == []
 
 
 # --- Allocations ---------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ Amounts are in the unit of their policy: nano-USD for `usd`, else counts.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from budget.domain.allocations import Held
 from budget.domain.budgets import Policy
@@ -13,6 +13,9 @@ from budget.domain.costs import Cost
 from budget.domain.errors import BudgetError
 from budget.domain.usage import Usage
 from budget.domain.windows import Window
+
+SOON_US: Final = 3_600_000_000
+"""A rolling period up to this long is waited for, not topped up."""
 
 
 class BalanceView(NamedTuple):
@@ -80,6 +83,21 @@ class RefusalLine(NamedTuple):
         """The unit of the figures."""
         return self.balance.policy.unit
 
+    @property
+    def soon(self) -> bool:
+        """Whether waiting helps: its limit is of a minute, or rolls over an hour or less."""
+        period = self.balance.policy.calendar.period
+        rolls = self.balance.policy.rolling and period.length_us <= SOON_US
+        return rolls or period.kind == "minute"
+
+
+class HiddenLine(NamedTuple):
+    """A limit that refuses and that the caller may not see: all that it is told of it."""
+
+    unit: str
+    resets_us: int | None
+    soon: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -107,10 +125,24 @@ class Refusal:
     advice: str = ""
     """What the operator tells whoever is refused, such as whom to ask."""
 
+    hidden: tuple[HiddenLine, ...] = ()
+    """Refusing limits that the caller may not see."""
+
+    @property
+    def every(self) -> tuple[RefusalLine | HiddenLine, ...]:
+        """Every refusing limit, those that the caller may not see too, in the order of `lines`."""
+        if not self.hidden:
+            return self.lines
+        return tuple(sorted((*self.lines, *self.hidden), key=_last_to_reset))
+
     @property
     def resets_us(self) -> int | None:
         """When the last refusing window ends; None: no reset cures it."""
-        return self.lines[0].resets_us if self.lines else None
+        return self.every[0].resets_us if self.every else None
+
+
+def _last_to_reset(line: RefusalLine | HiddenLine) -> tuple[bool, int]:
+    return line.resets_us is not None, -(line.resets_us or 0)
 
 
 class Receipt(NamedTuple):
@@ -205,21 +237,4 @@ class Event(NamedTuple):
     budget_id: str | None
     policy_id: str | None
     legs: str
-    detail: str
-
-
-class Alert(NamedTuple):
-    """Something a person should see, raised once for its policy, partition, window and kind.
-
-    An alert about no policy has policy_id "" and its subject (a model) as partition. `detail` is
-    JSON.
-    """
-
-    alert_id: str
-    kind: str
-    severity: str
-    policy_id: str
-    partition: str
-    window_us: int
-    at_us: int
     detail: str

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from budget.domain import alerts
 from budget.domain.allocations import Holding
 from budget.domain.answers import BalanceView
 from budget.domain.balances import Balance, Cell, Posting
@@ -22,12 +23,11 @@ from budget.storage.cursors import MAX_ENTRIES_PER_BATCH, pack
 from budget.storage.errors import Broken
 from budget.storage.unit import Begun, Changes, Row, Unit
 
-SEVERITIES: Final = {"warning": "warning", "action": "warning"}
-"""Alerts not named here are errors."""
-
-
 EntryLeg = tuple[int, int, int, int, int, int, int, int | None]
 """(head_id, cell_us, spent, reserved, assumed, overrun, version of the balance, limit | None)."""
+
+AlertSubject = tuple[str, str, int, str]
+"""(policy_id | "", partition or subject, window_us, kind): what is alerted of once."""
 
 Booked = dict[int, list[tuple[int, int]]]
 """What a usage record has spent: (cell_us, spent) by head, in the order it was booked."""
@@ -102,7 +102,7 @@ class Batch:
         self._due: bool | None = None
         self._matched: dict[int, list[Balance]] = {}
         self._matches: list[Match] = []
-        self._alerted: set[tuple[str, str, int, str]] = set()
+        self._alerted: set[AlertSubject] = set()
         self._alert_entries: list[tuple[str | None, str | None, str]] = []
         self._keys_taken: set[tuple[str, str, str]] = set()
 
@@ -238,11 +238,13 @@ class Batch:
         if posting.assumed > 0:
             self.alert("assumed", balance, posting.cell_us)
 
-    def alert(self, kind: str, balance: Balance, cell_us: int | None = None) -> None:
+    def alert(
+        self, kind: str, balance: Balance, cell_us: int | None = None, *, soon_us: int = 0
+    ) -> None:
         """Raise an alert, once for each policy, partition, window and kind.
 
         The window is that of `cell_us`, which may have closed; None: the open one. Of a rolling
-        policy it is a period's length of the clock.
+        policy it is a period's length of the clock. `soon_us` is told by `exhausted_soon`.
         """
         policy = balance.policy
         window_us, limit = balance.start_us, balance.limit
@@ -252,34 +254,46 @@ class Batch:
         elif cell_us is not None and cell_us != window_us:
             cell = shown = balance.cells[cell_us]
             window_us, limit = cell_us, balance.limit_of(cell_us, cell)
-        figures = {
-            "unit": policy.unit, "limit": limit, "spent": shown.spent,
-            "reserved": shown.reserved, "assumed": shown.assumed, "overrun": shown.overrun,
-        }  # fmt: skip
+        figures = alerts.Figures(
+            limit, shown.spent, shown.reserved, shown.assumed, shown.overrun
+        )  # fmt: skip
         subject = (policy.policy_id, balance.partition, window_us, kind)
-        self._raise(subject, SEVERITIES.get(kind, "error"), figures, policy.budget_id)
+        if self._is_new(subject):
+            name = self.catalogue.budgets[policy.budget_id].name
+            message = alerts.policy_message(
+                kind, name, policy, balance.partition, figures, soon_us
+            )  # fmt: skip
+            told = {"message": message, "unit": policy.unit, **figures._asdict()}
+            self._raise(subject, told, policy.budget_id)
 
     def alert_subject(self, kind: str, subject: str, detail: Mapping[str, object]) -> None:
         """Raise an alert that is about no policy, once for each subject, kind and UTC day."""
         day_us = self.now_us - self.now_us % rows.DAY_US
-        self._raise(("", subject, day_us, kind), "warning", detail, None)
+        name = ("", subject, day_us, kind)
+        if self._is_new(name):
+            message = alerts.subject_message(kind, subject, detail)
+            self._raise(name, {"message": message, **detail}, None)
+
+    def _is_new(self, subject: AlertSubject) -> bool:
+        """Whether this batch has not raised this yet, and nobody has switched its kind off."""
+        if subject in self._alerted:
+            return False
+        self._alerted.add(subject)
+        chosen = self.catalogue.settings.get("alerts")
+        return chosen is None or subject[3] not in chosen.get("off", ())
 
     def _raise(
-        self,
-        subject: tuple[str, str, int, str],
-        severity: str,
-        detail: Mapping[str, object],
-        budget_id: str | None,
+        self, subject: AlertSubject, detail: Mapping[str, object], budget_id: str | None
     ) -> None:
-        """Raise an alert unless this batch has; its entry is written if nobody has before."""
-        if subject in self._alerted:
-            return
-        self._alerted.add(subject)
+        """Raise an alert; its entry is written if nobody has raised it before."""
         policy_id, partition, window_us, kind = subject
-        alert_id, told = new_id("alert"), rows.to_json(detail)
+        chosen = self.catalogue.settings.get("alerts") or {}
+        severity = chosen.get("severities", {}).get(kind) or alerts.KINDS.get(kind, "warning")
+        alert_id = new_id("alert")
         self.changes.alerts.append(
-            (alert_id, kind, severity, policy_id, partition, window_us, self.now_us, told)
-        )
+            (alert_id, kind, severity, policy_id, partition, window_us, self.now_us,
+             rows.to_json(detail))
+        )  # fmt: skip
         shown = {
             "alert_id": alert_id, "alert": kind, "severity": severity, "partition": partition,
             "window_us": window_us, **detail,

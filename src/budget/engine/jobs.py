@@ -5,7 +5,7 @@ it. So a method, its types and its docstring are written once. Not here: those a
 (`price_book.jobs`), and how jobs run (`engine.budget`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar, Unpack
 
@@ -22,7 +22,8 @@ from budget.domain.answers import (
 from budget.domain.answers_estimates import Estimate, FamilyFactor, Learning
 from budget.domain.answers_rating import Coverage, Rerating, WhatIf
 from budget.domain.budgets import Budget, Policy, TopUp
-from budget.domain.errors import InvalidInput
+from budget.domain.errors import InvalidInput, NotFound
+from budget.domain.rights import covers
 from budget.domain.usage import ZERO
 from budget.engine import (
     budgets,
@@ -42,6 +43,7 @@ from budget.engine import (
     whatif,
 )
 from budget.engine.advice import advised, worded
+from budget.engine.alerts.jobs import AlertJobs
 from budget.engine.asks import (
     AllocationAsk,
     CostAsk,
@@ -72,6 +74,7 @@ from budget.engine.reports.jobs import ReportJobs
 from budget.engine.requests.jobs import RequestJobs
 from budget.engine.session_jobs import SessionJobs
 from budget.engine.setting_jobs import SettingJobs
+from budget.engine.shown import shown
 from budget.engine.verify import Verification
 from budget.prices.book import PriceBook
 
@@ -91,6 +94,7 @@ class Jobs(
     KeyJobs,
     SessionJobs,
     ChannelJobs,
+    AlertJobs,
 ):
     """The methods. Raise InvalidInput at once for bad input, so that nothing is queued."""
 
@@ -116,11 +120,21 @@ class Jobs(
         books, now_us = self.books, self.books.database.now_us()
         command = intake.placing(ask, self.caller, books.prices, now_us, books.factors, dry=dry)
         return Job(
-            command, finish=lambda answer: self._worded(advised(answer, command, books.prices))
+            command,
+            finish=lambda answer: self._worded(advised(self._shown(answer), command, books.prices)),
         )
 
     def _worded(self, answer: T) -> T:
         return worded(answer, self.books.ledger.catalogue.settings)
+
+    def _shown(self, answer: T) -> T:
+        """The answer as the caller may see it."""
+        return shown(answer, self.caller.bound, self.books.ledger.catalogue.budgets)
+
+    @property
+    def _finish(self) -> Callable[[Any], Any] | None:
+        """What completes an answer in the caller's hands: nothing, unless the caller is bound."""
+        return self._shown if self.caller.bound else None
 
     def record(
         self, allocation_id: str, *, final: bool = False, **ask: Unpack[UsageAsk]
@@ -134,22 +148,26 @@ class Jobs(
 
     def _recording(self, allocation_id: str, ask: Mapping[str, Any]) -> Job[Receipt]:
         now_us = self.books.database.now_us()
-        return Job(intake.recording(allocation_id, ask, self.caller, self.books.prices, now_us))
+        command = intake.recording(allocation_id, ask, self.caller, self.books.prices, now_us)
+        return Job(command, finish=self._finish)
 
     def release(
         self, allocation_id: str, *, reason: str | None = None, idempotency_key: str | None = None
     ) -> Job[Allocation]:
         """Return the rest of a hold: the call will not be made, or the agent run is over."""
-        return Job(intake.releasing(allocation_id, reason, idempotency_key, self.caller))
+        command = intake.releasing(allocation_id, reason, idempotency_key, self.caller)
+        return Job(command, finish=self._finish)
 
     def extend(self, allocation_id: str, **ask: Unpack[ExtendAsk]) -> Job[Allocation | Refusal]:
         """Give an open allocation more time, money or output tokens, or say why not."""
-        return Job(intake.extending(allocation_id, ask, self.caller), finish=self._worded)
+        command = intake.extending(allocation_id, ask, self.caller)
+        return Job(command, finish=lambda answer: self._worded(self._shown(answer)))
 
     def record_usage(self, **ask: Unpack[ReportAsk]) -> Job[Receipt]:
         """Book usage that nobody reserved. It is a fact: never refused, always flagged."""
         now_us = self.books.database.now_us()
-        return Job(intake.reporting(ask, self.caller, self.books.prices, now_us))
+        command = intake.reporting(ask, self.caller, self.books.prices, now_us)
+        return Job(command, finish=self._finish)
 
     def record_bulk(
         self, *, records: Sequence[BulkRecordAsk], idempotency_key: str | None = None
@@ -157,7 +175,14 @@ class Jobs(
         """Book up to 1,000 usage records, each by itself: one that fails keeps no other from being
         booked. One with an `allocation_id` is usage of that, final only if it says so.
         """
-        return Job(prepare=lambda: bulk.booking(records, idempotency_key, self._bulk_command))
+        return Job(prepare=lambda: self._booking(records, idempotency_key))
+
+    def _booking(self, records: object, idempotency_key: object) -> Job[Bulk]:
+        job = bulk.booking(records, idempotency_key, self._bulk_command)
+        finish = job.finish
+        assert finish is not None
+        job.finish = lambda answers: self._shown(finish(answers))
+        return job
 
     def _bulk_command(self, record: dict[str, Any]) -> Command:
         allocation_id = record.pop("allocation_id", None)
@@ -188,11 +213,14 @@ class Jobs(
         booked = ZERO
         if replacement is not None:
             record = reports.usage_record(self.books.database, usage_id, self.caller.bound)
+            if not covers(self.caller.bound, record.attributes):
+                raise NotFound("usage record", usage_id)
             if record.reverses is None:  # else the ledger says that a reversal stays
                 booked = record.usage
-        return Job(
-            intake.correcting(usage_id, reason, replacement, idempotency_key, self.caller, booked)
+        command = intake.correcting(
+            usage_id, reason, replacement, idempotency_key, self.caller, booked
         )
+        return Job(command, finish=self._finish)
 
     def sweep(self) -> Job[int]:
         """Expire the holds that are due, now; how many."""

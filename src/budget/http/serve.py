@@ -87,6 +87,7 @@ def _serve_on(
     new_admin_key: bool,
 ) -> None:
     from budget.engine import key_file
+    from budget.engine.alerts.watching import watcher
     from budget.engine.calibrating import learner
     from budget.engine.channels.notifier import Notifier
     from budget.engine.jobs import Books
@@ -121,6 +122,7 @@ def _serve_on(
         refresh = opened.enter_context(closing(PriceRefresh(books)))
         opened.enter_context(closing(learner(books)))
         opened.enter_context(closing(sealer(books)))
+        opened.enter_context(closing(watcher(books)))
         uses = opened.enter_context(closing(KeyUses(books)))
         notifier = opened.enter_context(closing(Notifier(books)))
         refresh.start()

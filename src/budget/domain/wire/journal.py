@@ -47,7 +47,9 @@ def _posting(
     }
 
 
-_FIGURES: Final = ("limit", "spent", "reserved", "assumed", "requested", "shortfall")
+_FIGURES: Final = (
+    "limit", "spent", "reserved", "assumed", "overrun", "requested", "shortfall",
+)  # fmt: skip
 
 
 def _detail(detail: dict[str, Any]) -> dict[str, Any]:

@@ -125,7 +125,9 @@ def book(
         and cost is not None
         and abs(reported - cost) * REPORTED_DIFFERS_BY > cost
     ):
-        detail = {"usage_id": usage_id, "cost_nanos": cost, "reported_cost_nanos": reported}
+        detail = {
+            "usage_id": usage_id, "cost": format_usd(cost), "reported_cost": format_usd(reported),
+        }  # fmt: skip
         batch.alert_subject("cost_differs", model or "", detail)
     return row
 

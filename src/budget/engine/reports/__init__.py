@@ -14,7 +14,7 @@ from budget.engine.reports.allocations import (
     due,
 )
 from budget.engine.reports.budgets import budget, budgets
-from budget.engine.reports.journal import alerts, events
+from budget.engine.reports.journal import events
 from budget.engine.reports.policies import (
     budget_policies,
     policies,
@@ -27,7 +27,7 @@ from budget.engine.reports.usage import usage_record, usage_records
 from budget.engine.standing import status
 
 __all__ = [
-    "Page", "alerts", "allocation", "allocation_of_context", "allocations", "budget",
+    "Page", "allocation", "allocation_of_context", "allocations", "budget",
     "budget_allocations", "budget_policies", "budgets", "due", "events", "policies", "policy",
     "policy_balances", "policy_top_ups", "status", "top_ups", "usage_record", "usage_records",
 ]  # fmt: skip

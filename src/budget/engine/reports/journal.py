@@ -1,15 +1,14 @@
-"""The journal and the alerts, as readers see them.
+"""The journal, as readers see it.
 
 Not here: who changed what (`audit_log`).
 """
 
 from sqlalchemy import select
 
-from budget.domain.answers import Alert, Event
+from budget.domain.answers import Event
 from budget.engine.journal import settled_below
-from budget.engine.pages import Page, check_limit, read_page
+from budget.engine.pages import Page, check_limit
 from budget.engine.reports.filters import where
-from budget.engine.reports.selecting import tuples
 from budget.engine.snapshots import snapshot
 from budget.storage import cursors, schema
 from budget.storage.database import Database
@@ -33,22 +32,3 @@ def events(
             wanted = wanted.where(table.c.id < bound)
         found = [Event(*row) for row in connection.execute(wanted)]
     return Page(found, cursors.encode(found[-1].cursor) if found else after)
-
-
-def alerts(
-    database: Database,
-    *,
-    policy_id: str | None = None,
-    kind: str | None = None,
-    limit: int = 100,
-    cursor: str | None = None,
-) -> Page[Alert]:
-    """Alerts, newest first."""
-    table = schema.alerts
-    columns = [table.c[name] for name in Alert._fields[1:]]
-    wanted = where(select(table.c.id, *columns), {table.c.policy_id: policy_id, table.c.kind: kind})
-    with snapshot(database) as connection:
-        found, after = read_page(
-            connection, wanted, [table.c.at_us, table.c.id], limit=limit, cursor=cursor
-        )
-        return Page([Alert(*row) for row in tuples(found)], after)

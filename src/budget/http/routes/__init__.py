@@ -12,6 +12,7 @@ from budget.domain.usage import UNITS, Usage
 from budget.engine.bulk import BulkRecordAsk
 from budget.engine.channels.asks import WANTED
 from budget.http.route import Route
+from budget.http.routes.alerts import ALERTS
 from budget.http.routes.audit import AUDIT
 from budget.http.routes.budgets import BUDGETS
 from budget.http.routes.bulk import BULK
@@ -51,6 +52,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *PRICE_ROUTES,
     *RECOMMENDATIONS,
     *JOURNAL,
+    *ALERTS,
     *CHANNELS,
     *AUDIT,
     *KEYS,
