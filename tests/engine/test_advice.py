@@ -7,6 +7,7 @@ import pytest
 
 from budget.domain.answers import Allocation, Check, Refusal
 from budget.domain.pricing import Rates
+from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
 from budget.prices.book import PriceBook
 from tests.engine.opened import Clock
@@ -119,3 +120,17 @@ def test_a_refusal_for_want_of_a_price_says_what_the_name_may_mean(books: Books)
             end = 'set the budget\'s "unpriced" to "allow" or to {input, output} prices.'
             assert answer.detail.partition(end)[2].startswith(f" {told}" if told else "")
             assert told is not None or answer.detail.endswith(end)
+
+
+def test_who_may_not_see_the_limit_is_not_told_what_would_have_fitted(books: Books) -> None:
+    ask: dict[str, Any] = {
+        "provider": "acme",
+        "model": "large",
+        "input_tokens": 1000,
+        "max_output_tokens": 500,
+    }
+    whole = books.allocate(**ask)
+    refused = books.acting_as(Caller("key_a", bound={"team": "a"})).allocate(**ask)
+    assert isinstance(whole, Refusal)
+    assert isinstance(refused, Refusal)
+    assert (len(whole.cheaper), refused.cheaper) == (3, ())

@@ -42,6 +42,16 @@ def pins(bound: Bound, scope: Scope) -> bool:
     return all(_only(conditions.get(key), key, value) for key, value in bound.items())
 
 
+def pinned(scope: Scope, bound: Bound) -> Scope:
+    """The scope with the attributes that the caller is bound to; Forbidden if it has others."""
+    conditions = {condition.key: condition for condition in scope}
+    for key, value in bound.items():
+        condition = conditions.setdefault(key, Condition(key, frozenset((value,)), ()))
+        if not _only(condition, key, value):
+            raise Forbidden(f"scope.{key}: this key is bound to {value!r}; leave it out.")
+    return tuple(conditions[key] for key in sorted(conditions))
+
+
 def sees_budget(bound: Bound, budget: Budget) -> bool:
     """Whether the caller may know of a budget: it is of its attributes alone, or split by them."""
     conditions = {condition.key: condition for condition in budget.scope}

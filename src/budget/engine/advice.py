@@ -32,6 +32,8 @@ def advised(answer: T, command: Place, prices: PriceBook) -> T:
     asked = answer.asked
     if asked is None or asked.tokens is None or {line.unit for line in answer.lines} != {"usd"}:
         return answer
+    if answer.hidden:
+        return answer  # what would have fitted would tell how much room there is
     room_nanos = min(line.requested - line.shortfall for line in answer.lines)
     requests = asked.requests or 0
     if command.input_tokens is not None:

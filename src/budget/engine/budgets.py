@@ -21,6 +21,7 @@ from budget.domain.budgets import (
     policy_to_json,
 )
 from budget.domain.errors import InvalidInput
+from budget.domain.rights import pinned
 from budget.engine import catalogue_rows
 from budget.engine.asks import Caller
 from budget.engine.backfill import backfill
@@ -71,10 +72,11 @@ def creating(ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], Budget
     if ask.get("name") is None:
         raise InvalidInput("name", "is required.")
     fields = _budget_fields(ask)
+    fields["scope"] = pinned(fields.get("scope", ()), caller.bound)
     backfilled = parse_flag(ask, "backfill")
     budget_id = new_id("bud")
     policies = parse_policies(ask.get("policies"), budget_id, fields.get("per", ()))
-    draft = Budget(**{"scope": (), "per": (), **fields}, budget_id=budget_id, created_us=0,
+    draft = Budget(**{"per": (), **fields}, budget_id=budget_id, created_us=0,
                    updated_us=0)  # fmt: skip
     request = requested("create_budget", ask, caller)
 
@@ -112,11 +114,13 @@ def changing(budget_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable
             "(PUT, POST, DELETE of /api/v1/policies).",
         )
     fields = _budget_fields(ask)
+    if "scope" in fields:
+        fields["scope"] = pinned(fields["scope"], caller.bound)
     backfilled = parse_flag(ask, "backfill")
     request = requested("change_budget", ask, caller, budget_id)
 
     def change(batch: Batch) -> tuple[Budget, str]:
-        old = live_budget(batch, budget_id)
+        old = live_budget(batch, budget_id, caller.bound)
         now_us = batch.now_us
         new: Budget = replace(old, **fields)
         if new == old:
@@ -155,7 +159,7 @@ def archiving(budget_id: str, caller: Caller) -> Callable[[Batch], Budget]:
     request = requested("archive_budget", {}, caller, budget_id)
 
     def archive(batch: Batch) -> tuple[Budget, str]:
-        old = find_budget(batch, budget_id)
+        old = find_budget(batch, budget_id, caller.bound)
         now_us = batch.now_us
         if old.archived_us is not None:
             return replace(old, replayed=True), budget_id

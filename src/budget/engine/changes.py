@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from budget.domain.budgets import Budget, Policy
 from budget.domain.errors import Conflict, Forbidden, KeyReused, NotFound
+from budget.domain.rights import UNBOUND, Bound, pins, sees_budget
 from budget.domain.windows import to_rfc3339
 from budget.engine import catalogue_rows
 from budget.engine.asks import Caller
@@ -106,25 +107,40 @@ def _as_answered(made: T, at_us: int) -> T:
     return cast("T", replace(cast("Any", made), replayed=True))
 
 
-def find_budget(batch: Batch, budget_id: str) -> Budget:
-    """The budget, archived or not, or NotFound."""
+def find_budget(batch: Batch, budget_id: str, bound: Bound = UNBOUND) -> Budget:
+    """The budget, archived or not, for a caller who may change it.
+
+    NotFound for one that is not there, or that a caller so bound may not see; Forbidden for one
+    that it sees, but shares with others.
+    """
     found = batch.catalogue.budgets.get(budget_id)
-    if found is None:
+    if found is None or not sees_budget(bound, found):
         raise NotFound("budget", budget_id)
+    _check_own(bound, found)
     return found
 
 
-def find_policy(batch: Batch, policy_id: str) -> Policy:
-    """The policy, archived or not, or NotFound."""
+def find_policy(batch: Batch, policy_id: str, bound: Bound = UNBOUND) -> Policy:
+    """The policy, archived or not, as `find_budget` finds its budget."""
     found = batch.catalogue.policies.get(policy_id)
     if found is None:
         raise NotFound("policy", policy_id)
+    if bound:
+        budget = batch.catalogue.budgets[found.budget_id]
+        if not sees_budget(bound, budget):
+            raise NotFound("policy", policy_id)
+        _check_own(bound, budget)
     return found
 
 
-def live_budget(batch: Batch, budget_id: str) -> Budget:
-    """The budget, or a Conflict once it is archived."""
-    budget = find_budget(batch, budget_id)
+def _check_own(bound: Bound, budget: Budget) -> None:
+    if not pins(bound, budget.scope):
+        raise Forbidden("This budget is shared with others; use a key that is not bound.")
+
+
+def live_budget(batch: Batch, budget_id: str, bound: Bound = UNBOUND) -> Budget:
+    """The budget as `find_budget` finds it, or a Conflict once it is archived."""
+    budget = find_budget(batch, budget_id, bound)
     if budget.archived_us is not None:
         raise Conflict(
             f"The budget was archived on {to_rfc3339(budget.archived_us)}; create a new one.",
@@ -133,15 +149,15 @@ def live_budget(batch: Batch, budget_id: str) -> Budget:
     return budget
 
 
-def live_policy(batch: Batch, policy_id: str) -> tuple[Budget, Policy]:
-    """The policy and its budget, or a Conflict once it is archived."""
-    policy = find_policy(batch, policy_id)
+def live_policy(batch: Batch, policy_id: str, bound: Bound = UNBOUND) -> tuple[Budget, Policy]:
+    """The policy as `find_policy` finds it and its budget, or a Conflict once it is archived."""
+    policy = find_policy(batch, policy_id, bound)
     if policy.archived_us is not None:
         raise Conflict(
             f"The policy was archived on {to_rfc3339(policy.archived_us)}; create a new one.",
             code="archived",
         )
-    return live_budget(batch, policy.budget_id), policy
+    return live_budget(batch, policy.budget_id, bound), policy
 
 
 def with_policies(budget: Budget, changed: Sequence[Policy], now_us: int) -> Budget:

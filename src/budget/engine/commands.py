@@ -9,10 +9,17 @@ from typing import ClassVar
 import msgspec
 
 from budget.domain.pricing import Rates
+from budget.domain.rights import UNBOUND, Bound
 from budget.domain.usage import Units, Usage
 
 
-class Command(msgspec.Struct, gc=False):
+class OnBehalf(msgspec.Struct, gc=False, kw_only=True):
+    """The attributes that the caller is bound to: what has not these is not there for it."""
+
+    bound: Bound = UNBOUND
+
+
+class Command(OnBehalf, gc=False):
     """Who asks, under which idempotency key, and a hash that recognises the same request again.
 
     `manage`: whether the caller's key may do what only `manage` keys may.

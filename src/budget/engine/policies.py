@@ -86,7 +86,7 @@ def creating(budget_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable
     request = requested("create_policy", ask, caller, budget_id)
 
     def create(batch: Batch) -> tuple[Policy, str]:
-        budget = live_budget(batch, budget_id)
+        budget = live_budget(batch, budget_id, caller.bound)
         if len(budget.live_policies) >= MAX_POLICIES:
             raise Conflict(
                 f"The budget has {MAX_POLICIES} policies, the most it may have; archive one first.",
@@ -126,7 +126,7 @@ def changing(policy_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable
     request = requested("change_policy", ask, caller, policy_id)
 
     def change(batch: Batch) -> tuple[Policy, str]:
-        budget, old = live_policy(batch, policy_id)
+        budget, old = live_policy(batch, policy_id, caller.bound)
         now_us = batch.now_us
         wanted = _merged(old, given, budget.per)
         changes = differences(policy_to_json(old), policy_to_json(wanted))
@@ -164,7 +164,7 @@ def archiving(policy_id: str, caller: Caller) -> Callable[[Batch], Policy]:
     request = requested("archive_policy", {}, caller, policy_id)
 
     def archive(batch: Batch) -> tuple[Policy, str]:
-        old = find_policy(batch, policy_id)
+        old = find_policy(batch, policy_id, caller.bound)
         if old.archived_us is not None:
             return replace(old, replayed=True), policy_id
         new = replace(old, archived_us=batch.now_us)

@@ -23,7 +23,7 @@ from budget.domain.errors import (
 )
 from budget.domain.money import MAX_HOLD_NANOS, format_usd
 from budget.domain.pricing import Rates, cost_nanos, unpriced_units
-from budget.engine.asks import Caller, RerateAsk
+from budget.engine.asks import Caller, RerateAsk, require_unbound
 from budget.engine.books import Books
 from budget.engine.commands import Correct
 from budget.engine.fields import only_fields, parse_flag, parse_reason, request_hash
@@ -55,7 +55,11 @@ class Rerate(NamedTuple):
 
 
 def parse_rerate(ask: Mapping[str, Any], caller: Caller, now_us: int) -> Rerate:
-    """What a caller wrote, checked: only who manages may apply, and who applies says why."""
+    """What a caller wrote, checked: only who manages may apply, and who applies says why.
+
+    It is about all usage, so no business of who is bound to attributes.
+    """
+    require_unbound(caller)
     only_fields(ask, _FIELDS)
     if ask.get("since") is None:
         raise InvalidInput("since", "is required: the time from which on usage is re-rated.")

@@ -30,7 +30,7 @@ def topping_up(policy_id: str, ask: Mapping[str, Any], caller: Caller) -> Callab
     request = requested("top_up", ask, caller, policy_id)
 
     def top_up(batch: Batch) -> tuple[TopUp, str]:
-        budget, policy = live_policy(batch, policy_id)
+        budget, policy = live_policy(batch, policy_id, caller.bound)
         now_us = batch.now_us
         amount = parse_amount(ask["amount"], policy)
         named = partition_named(partition, policy)

@@ -11,7 +11,6 @@ import structlog
 
 from budget.domain import wire
 from budget.domain.answers import Refusal
-from budget.domain.budgets import Policy
 from budget.domain.errors import (
     BudgetError,
     BudgetRefused,
@@ -31,8 +30,6 @@ JSON: Final = b"application/json"
 PROBLEM: Final = b"application/problem+json"
 TOO_MANY_REQUESTS: Final = 429
 PAYMENT_REQUIRED: Final = 402
-SHORT_US: Final = 3_600_000_000
-"""A rolling period up to this long is waited for, not topped up."""
 
 log = structlog.get_logger("budget.http")
 
@@ -130,12 +127,7 @@ def status_of_refusal(refusal: Refusal) -> int:
     """429 when the limit that resets last does so soon, else 402: clients retry 429 themselves."""
     if refusal.resets_us is None:
         return PAYMENT_REQUIRED
-    return TOO_MANY_REQUESTS if _is_short(refusal.lines[0].balance.policy) else PAYMENT_REQUIRED
-
-
-def _is_short(policy: Policy) -> bool:
-    period = policy.calendar.period
-    return period.kind == "minute" or (policy.rolling and period.length_us <= SHORT_US)
+    return TOO_MANY_REQUESTS if refusal.every[0].soon else PAYMENT_REQUIRED
 
 
 def reply_to(error: BudgetError, refusal_status: int | None = None) -> Reply:

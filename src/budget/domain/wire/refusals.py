@@ -2,18 +2,35 @@
 
 from typing import Final
 
-from budget.domain.answers import Refusal, RefusalLine
+from budget.domain.answers import HiddenLine, Refusal, RefusalLine
 from budget.domain.money import ceil_div
 from budget.domain.shapes import Amount, RefusalLineShape, RefusalShape
 from budget.domain.windows import MAX_US
 from budget.domain.wire.parts import amount, amount_text, instant, partition_of, policy_text
 
 _US_PER_S: Final = 1_000_000
+_NOTHING: Final[RefusalLineShape] = {
+    "budget": None,
+    "budget_id": None,
+    "policy": None,
+    "policy_id": None,
+    "partition": None,
+    "unit": None,
+    "period": None,
+    "limit": None,
+    "spent": None,
+    "reserved": None,
+    "assumed": None,
+    "requested": None,
+    "shortfall": None,
+    "resets_at": None,
+    "retry_after_seconds": None,
+}
 
 
 def refusal(answer: Refusal) -> RefusalShape:
     """Why a call may not go, with numbers, and what would help."""
-    lines = [refusal_line(line, answer.at_us) for line in answer.lines]
+    lines = [refusal_line(line, answer.at_us) for line in answer.every]
     return {
         **(lines[0] if lines else _envelope_line(answer)),
         "code": answer.code,
@@ -27,8 +44,15 @@ def refusal(answer: Refusal) -> RefusalShape:
     }
 
 
-def refusal_line(line: RefusalLine, at_us: int) -> RefusalLineShape:
-    """One limit that refuses; `at_us` is when it did."""
+def refusal_line(line: RefusalLine | HiddenLine, at_us: int) -> RefusalLineShape:
+    """One limit that refuses; `at_us` is when it did. Of a hidden one nearly all is null."""
+    if isinstance(line, HiddenLine):
+        return {
+            **_NOTHING,
+            "unit": line.unit,
+            "resets_at": None if line.resets_us is None else instant(line.resets_us),
+            "retry_after_seconds": retry_after_seconds(line.resets_us, at_us),
+        }
     view, requested, shortfall, resets_us = line
     policy = view.policy
     unit = policy.unit
@@ -66,21 +90,11 @@ def _envelope_line(answer: Refusal) -> RefusalLineShape:
         return None if value is None or unit is None else amount(value, unit)
 
     return {
-        "budget": None,
-        "budget_id": None,
-        "policy": None,
-        "policy_id": None,
-        "partition": None,
+        **_NOTHING,
         "unit": unit,
-        "period": None,
         "limit": told(answer.limit),
-        "spent": None,
-        "reserved": None,
-        "assumed": None,
         "requested": told(answer.requested),
         "shortfall": told(answer.shortfall),
-        "resets_at": None,
-        "retry_after_seconds": None,
     }
 
 
@@ -91,12 +105,15 @@ def _how_to_raise(answer: Refusal) -> str:
             f"Extend the envelope by at least {short}: "
             f"POST /api/v1/allocations/{answer.parent_id}/extend."
         )
-    if answer.code == "model_unpriced" or not answer.lines:
+    if answer.code == "model_unpriced" or not answer.every:
         return 'Set the budget\'s "unpriced" to "allow" or to {input, output} prices.'
-    view, _, shortfall, _ = answer.lines[0]
-    policy_id = view.policy.policy_id
-    others = len(answer.lines) - 1
+    others = len(answer.every) - 1
     more = f" {others} more refuse; see refused_by." if others else ""
+    first = answer.every[0]
+    if isinstance(first, HiddenLine):
+        return f"Ask whoever manages that limit to raise it.{more}"
+    view, _, shortfall, _ = first
+    policy_id = view.policy.policy_id
     return (
         f"Top it up by at least {amount_text(shortfall, view.policy.unit)}: "
         f"POST /api/v1/policies/{policy_id}/top-ups; or ask for that: "

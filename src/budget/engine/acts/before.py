@@ -2,6 +2,7 @@
 
 from budget.domain.allocations import Holding
 from budget.domain.errors import KeyReused, NotFound
+from budget.domain.rights import Bound, covers
 from budget.engine.batch import Batch
 from budget.engine.commands import Command
 
@@ -26,9 +27,10 @@ def seen(batch: Batch, command: Command) -> str | None:
     return ref
 
 
-def holding_of(batch: Batch, allocation_id: str) -> Holding:
+def holding_of(batch: Batch, allocation_id: str, bound: Bound) -> Holding:
+    """The allocation; NotFound for one that is not there, or not for a caller so bound."""
     holding = batch.holdings.get(allocation_id)
-    if holding is None:
+    if holding is None or (bound and not covers(bound, holding.terms.attributes)):
         raise NotFound("allocation", allocation_id)
     return holding
 

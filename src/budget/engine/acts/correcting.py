@@ -10,6 +10,7 @@ from budget.domain.answers import (
 )
 from budget.domain.errors import Conflict, NotFound
 from budget.domain.pricing import Rates, decode_rates, unpriced_units
+from budget.domain.rights import covers
 from budget.domain.usage import Usage, negated
 from budget.engine import rows
 from budget.engine.acts.before import claim, seen
@@ -121,7 +122,7 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
 def _correctable(batch: Batch, command: Correct) -> Row:
     """The record to be corrected, which may be, once."""
     row = batch.usage.get(command.usage_id)
-    if row is None:
+    if row is None or not covers(command.bound, rows.decode_attributes(row[6])):
         raise NotFound("usage record", command.usage_id)
     if command.usage_id not in batch.correcting:
         raise SetAside  # booked by this very batch: its legs are to be read from the journal

@@ -35,8 +35,10 @@ def plan_extend(batch: Batch, command: Extend) -> None:
 def run_extend(batch: Batch, command: Extend) -> Allocation | Refusal:
     ref = seen(batch, command)
     if ref is not None:
-        return allocation_answer(batch, holding_of(batch, command.allocation_id), _agreed(ref))
-    holding = holding_of(batch, command.allocation_id)
+        return allocation_answer(
+            batch, holding_of(batch, command.allocation_id, command.bound), _agreed(ref)
+        )
+    holding = holding_of(batch, command.allocation_id, command.bound)
     more, more_held = _more(command, holding)
     if holding.is_open:
         _check_more(command, holding, more_held)
@@ -111,8 +113,8 @@ def plan_release(batch: Batch, command: Release) -> None:
 def run_release(batch: Batch, command: Release) -> Allocation:
     ref = seen(batch, command)
     if ref is not None:
-        return allocation_answer(batch, holding_of(batch, ref), replayed=True)
-    holding = holding_of(batch, command.allocation_id)
+        return allocation_answer(batch, holding_of(batch, ref, command.bound), replayed=True)
+    holding = holding_of(batch, command.allocation_id, command.bound)
     status = holding.state.status
     if status == "released":
         return allocation_answer(batch, holding, replayed=True)

@@ -121,7 +121,7 @@ def check_within_bounds(held: Held, field: str) -> None:
 def _placed_before(batch: Batch, command: Place) -> Holding | None:
     ref = seen(batch, command)
     if ref is not None:
-        return holding_of(batch, ref)
+        return holding_of(batch, ref, command.bound)
     holding = batch.holdings.get(command.allocation_id) if command.chosen else None
     if holding is None:
         return None
@@ -134,7 +134,7 @@ def _placed_before(batch: Batch, command: Place) -> Holding | None:
 
 def _open_envelope(batch: Batch, command: Place) -> Holding:
     assert command.parent_id is not None
-    parent = holding_of(batch, command.parent_id)
+    parent = holding_of(batch, command.parent_id, command.bound)
     if not parent.terms.envelope:
         raise InvalidInput("parent_id", "is not an envelope; place it with envelope: true.")
     if not parent.is_open:

@@ -35,7 +35,7 @@ def plan_record(batch: Batch, command: Record) -> None:
 
 
 def run_record(batch: Batch, command: Record) -> Receipt:
-    holding = holding_of(batch, command.allocation_id)
+    holding = holding_of(batch, command.allocation_id, command.bound)
     before = recorded_before(batch, command)
     if before is None and holding.state.status == "settled":
         before = _same_as_settled(batch, holding, command)

@@ -18,7 +18,7 @@ from budget.domain.answers_prices import (
     SourceUpdate,
 )
 from budget.domain.errors import BudgetError, Forbidden, InvalidInput
-from budget.engine.asks import Caller
+from budget.engine.asks import Caller, require_unbound
 from budget.engine.batch import Batch
 from budget.engine.job import Job
 from budget.engine.ledger import CatalogueChange, Ledger, Ticket
@@ -78,7 +78,8 @@ def updating(
 
 
 def check_manages(caller: Caller) -> None:
-    """Forbidden unless the caller may change prices."""
+    """Forbidden unless the caller may change prices, which are the same for all."""
+    require_unbound(caller)
     if not caller.manage:
         raise Forbidden("This key may not change prices; use one with the right `manage`.")
 
