@@ -125,8 +125,8 @@ class Issuing:
 
 
 @contextlib.contextmanager
-def issuing() -> Iterator[Issuing]:
-    """An issuer on a free port of this machine."""
+def issuing(host: str = "127.0.0.1") -> Iterator[Issuing]:
+    """An issuer on a free port of this machine. To a browser `localhost` is another site."""
     issuer = Issuing()
     app = Starlette(
         routes=[
@@ -137,7 +137,7 @@ def issuing() -> Iterator[Issuing]:
         ]
     )
     listener = listen("127.0.0.1", 0)
-    issuer.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    issuer.url = f"http://{host}:{listener.getsockname()[1]}"
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
