@@ -62,7 +62,7 @@ def setting(ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], LimitSe
     budget_id, policy_id = _id(asked, "budget_id"), _id(asked, "policy_id")
     if budget_id is not None and (scope or "name" in asked):
         raise InvalidInput("budget_id", "names the budget already; leave out name and scope.")
-    name = asked.get("name", _name(scope))
+    name = asked.get("name", _name({**scope, **caller.bound}))
     changes: dict[str, Any] = {term: terms[term] for term in _TERMS if term in asked}
     if "policy_type" in asked:
         changes["enforcement"] = asked["policy_type"]
@@ -91,7 +91,10 @@ def setting(ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], LimitSe
             new = policies.creating(budget.budget_id, terms, caller)(batch)
             return LimitSet("created_policy", batch.catalogue.budgets[budget.budget_id], new)
         new = policies.changing(policy.policy_id, changes, caller)(batch)
-        did: Any = "nothing" if new == policy else "changed_policy"
+        did: Any = "changed_policy"
+        if new == policy:
+            did = "nothing"
+            batch.unit.write(batch.changes)  # the key: where nothing changes, nothing else does
         return LimitSet(did, batch.catalogue.budgets[budget.budget_id], new)
 
     return change
@@ -137,9 +140,10 @@ def _name(scope: Mapping[str, Any]) -> str:
     """A name of its own for each scope, so that the same words find the same budget again."""
     if not scope:
         return DEFAULT_NAME
+    keys = [*(key for key in _PLACES if key in scope), *sorted(scope.keys() - set(_PLACES))]
     told = (
-        f"{key} {' or '.join(value) if isinstance(value, list) else value}"
-        for key, value in scope.items()
+        f"{key} {' or '.join(scope[key]) if isinstance(scope[key], list) else scope[key]}"
+        for key in keys
     )
     return f"{DEFAULT_NAME} ({', '.join(told)})"[:MAX_LINE_CHARS]
 
