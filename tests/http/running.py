@@ -101,6 +101,7 @@ def running(
     observer: Observer | None = None,
     http: type[asyncio.Protocol] | None = None,
     proxied: bool = False,
+    docs: bool = True,
 ) -> Iterator[Running]:
     """The service over a database. Without `prices` no model has a price but what a budget says.
 
@@ -117,7 +118,7 @@ def running(
     app = make_app(
         books, port=port, instance="test", hosts=hosts, refusal_status=refusal_status,
         url=door.public_url or url_of("127.0.0.1", port), door=door,
-        observer=observer, proxied=proxied,
+        observer=observer, proxied=proxied, docs=docs,
     )  # fmt: skip
     server = make_server(app, tls=door.tls, http=http)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

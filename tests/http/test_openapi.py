@@ -1,6 +1,7 @@
 """The description of the API: every operation is told, and what it tells is so."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import httpx2
 import jsonschema_rs
 import pytest
 
+from budget.domain.errors import InvalidInput
+from budget.engine.settings import Settings
 from budget.http.openapi import describe
 from budget.http.openapi.examples import STORY, recorded
 from budget.http.openapi.operations import operation_id
@@ -15,8 +18,9 @@ from budget.http.openapi.problems import CODES
 from budget.http.openapi.replies import ITEMS, REPLIES, SHAPES
 from budget.http.problems import STATUSES
 from budget.http.routes import ROUTES
-from tests.http.running import Json, Running
+from tests.http.running import Json, Running, running
 from tests.http.storytelling import BY_ID, stage, tell
+from tests.support.databases import sqlite_url
 
 API: Json = describe(ROUTES)
 OPERATIONS: dict[str, Json] = {
@@ -88,12 +92,18 @@ def test_every_list_says_what_it_lists() -> None:
                 assert one["properties"]["items"]["items"], f"{name}: add it to replies.ITEMS"
 
 
-def test_every_status_and_every_code_of_an_error_is_told() -> None:
+def test_every_status_and_every_code_of_an_error_is_told_as_in_the_reference() -> None:
     assert set(STATUSES.values()) <= CODES.keys()
     reference = (ROOT / "docs" / "reference" / "errors.md").read_text()
-    for codes in CODES.values():
-        for code in codes:
-            assert f"`{code}`" in reference
+    told: dict[int, set[str]] = {}
+    for statuses, codes in re.findall(r"^\| ([0-9, ]+) \| ([^|]+) \|", reference, re.MULTILINE):
+        named = set(re.findall("`([a-z_]+)`", codes))
+        found = {int(status) for status in statuses.split(", ")}
+        for status in found:
+            told.setdefault(status, set()).update(named)
+        assert named <= {code for status in found for code in CODES[status]}, "add it to CODES"
+    for status, known in CODES.items():
+        assert set(known) - {"extra_missing"} <= told[status], status
 
 
 # --- Examples ------------------------------------------------------------------------------------
@@ -166,3 +176,23 @@ def test_the_description_needs_a_key_and_the_page_does_not(shared: Running) -> N
     for path in ("/docs", "/docs/openapi.json", "/docs/docs.js", "/docs/docs.css"):
         assert httpx2.get(shared.url + path, trust_env=False).status_code == 200
     assert shared.client.get("/docs/other.js").status_code == 404
+
+
+def test_a_service_whose_page_is_off_has_none(tmp_path: Path) -> None:
+    with running(sqlite_url(tmp_path / "budget.db"), docs=False) as service:
+        for path in ("/docs", "/docs/openapi.json", "/docs/docs.js"):
+            answer = httpx2.get(service.url + path, trust_env=False)
+            assert (answer.status_code, answer.json()["code"]) == (404, "no_route")
+        assert service.client.get("/api/v1/openapi.json").status_code == 200
+
+
+@pytest.mark.parametrize(("said", "meant"), [(None, None), ("on", True), ("off", False)])
+def test_the_page_is_on_unless_behind_a_proxy_or_as_it_is_said(
+    said: str | None, meant: bool | None
+) -> None:
+    assert Settings.read({} if said is None else {"BUDGET_DOCS": said}).docs is meant
+
+
+def test_the_page_is_neither_on_nor_off_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="BUDGET_DOCS"):
+        Settings.read({"BUDGET_DOCS": "perhaps"})

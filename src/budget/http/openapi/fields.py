@@ -237,7 +237,14 @@ OVERRIDES: Final[Mapping[tuple[str, str], Schema]] = {
     ("PriceAsk", "units"): named(USAGE_UNITS, nullable(_RATE)),
     ("PriceAsk", "request"): usd(10**6),
     ("ChannelAsk", "kind"): one_of(CHANNEL_KINDS),
-    ("BulkAsk", "records"): list_of(ref("BulkRecordAsk"), 1, MAX_RECORDS),
+    ("BulkAsk", "records"): list_of(
+        {
+            "anyOf": [ref("BulkRecordAsk"), {}],
+            "description": "One that breaks a rule is told of in its own result.",
+        },
+        1,
+        MAX_RECORDS,
+    ),
     ("BulkAsk", "idempotency_key"): {**_KEY, "pattern": _KEY["pattern"].replace("253", "249")},
     ("BudgetAsk", "policies"): list_of(ref("BudgetPolicyAsk"), 1, MAX_POLICIES),
     ("ReplayAsk", "since"): {"type": "string", "description": "A time, or a cursor."},

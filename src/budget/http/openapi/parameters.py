@@ -32,12 +32,13 @@ _NAMED: Final[Mapping[str, tuple[Schema, str]]] = {
     "since": (TIME, "From this time on."),
     "until": (TIME, "Before this time."),
     "at": (TIME, "At this time; now unless said."),
+    "search": (line(256), "Any part of the name."),
+    **{name: (line(256), "") for name in STANDARD},
     "sort": (_TEXT, "By what; with - before it from the greatest down."),
     "fields": (_TEXT, "Only these fields of the answer: names with commas, dots for inner ones."),
 }
 _PRICED: Final = one_of(("verified", "unverified", "conflict", "own"))
 _DECIDED: Final = one_of(("pending", "approved", "rejected", "withdrawn", "expired"))
-_VALUE: Final = line(256)
 _IN: Final[Mapping[tuple[str, str], Schema]] = {
     ("/api/v1/allocations", "status"): one_of(get_args(Status)),
     ("/api/v1/prices", "status"): _PRICED,
@@ -45,14 +46,10 @@ _IN: Final[Mapping[tuple[str, str], Schema]] = {
     ("/api/v1/prices/updates", "status"): one_of(
         ("applied", "quarantined", "accepted", "rejected", "withdrawn")
     ),
-    ("/api/v1/prices/current", "model"): _VALUE,
-    ("/api/v1/prices/current", "provider"): _VALUE,
-    ("/api/v1/prices/compare", "model"): _VALUE,
-    ("/api/v1/prices/compare", "provider"): _VALUE,
     ("/api/v1/channels/{channel_id}/deliveries", "status"): one_of(DELIVERY_STATUSES),
     ("/api/v1/requests", "status"): _DECIDED,
     ("/api/v1/budgets/{budget_id}/requests", "status"): _DECIDED,
-    ("/api/v1/verify", "anchor"): {"type": "string", "pattern": "^[0-9]{1,18}:[0-9a-f]{64}$"},
+    ("/api/v1/verify", "anchor"): {"type": "string", "pattern": "^[1-9][0-9]{0,14}:[0-9a-f]{64}$"},
 }
 """What a parameter may be on one path."""
 REQUIRED: Final[Mapping[str, frozenset[str]]] = {
