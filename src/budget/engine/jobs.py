@@ -15,7 +15,6 @@ from budget.domain.answers import (
     Calculation,
     Check,
     Correction,
-    Event,
     Receipt,
     Refusal,
 )
@@ -61,6 +60,7 @@ from budget.engine.budgets import BudgetAsk
 from budget.engine.bulk import BulkRecordAsk
 from budget.engine.channels.jobs import ChannelJobs
 from budget.engine.commands import Command
+from budget.engine.events.jobs import EventJobs
 from budget.engine.fields import chosen_id
 from budget.engine.job import Job
 from budget.engine.key_jobs import KeyJobs
@@ -69,12 +69,12 @@ from budget.engine.past import Progress
 from budget.engine.policies import PolicyAsk
 from budget.engine.price_book.jobs import PriceJobs
 from budget.engine.recommending import RecommendJobs
-from budget.engine.reports import Page
 from budget.engine.reports.jobs import ReportJobs
 from budget.engine.requests.jobs import RequestJobs
 from budget.engine.session_jobs import SessionJobs
 from budget.engine.setting_jobs import SettingJobs
 from budget.engine.shown import shown
+from budget.engine.summary_jobs import SummaryJobs
 from budget.engine.verify import Verification
 from budget.prices.book import PriceBook
 
@@ -85,6 +85,8 @@ T = TypeVar("T")
 
 class Jobs(
     ReportJobs,
+    SummaryJobs,
+    EventJobs,
     PriceJobs,
     RequestJobs,
     SettingJobs,
@@ -298,14 +300,6 @@ class Jobs(
         return Job(change=top_ups.topping_up(policy_id, ask, self.caller))
 
     # --- Reading ---------------------------------------------------------------------------------
-
-    def events(
-        self, *, after: str | None = None, limit: int = 100, kind: str | None = None
-    ) -> Job[Page[Event]]:
-        """Entries of the journal in the order of their cursors, after one; none is ever skipped."""
-        return Job(
-            read=lambda: reports.events(self.books.database, after=after, limit=limit, kind=kind)
-        )
 
     def verify(self, *, anchor: str | None = None) -> Job[Verification]:
         """Recompute every balance from the entries and hold the books against their invariants.

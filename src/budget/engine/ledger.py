@@ -134,6 +134,7 @@ class Ledger:
         self._sweep_every = TICK_SECONDS if sweep else None
         self._next_sweep = 0.0
         self._sweep_now = False
+        self._listeners: tuple[Callable[[], None], ...] = ()
         self.clock_guard = ClockGuard()
         self.refusals = Refusals()
         self.meter = Meter()
@@ -182,6 +183,16 @@ class Ledger:
             self.submit_all(tickets)
             waiter.wait()
         return [ticket.answer if ticket.error is None else ticket.error for ticket in tickets]
+
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """Call this, in the writer's thread, after each commit; it must return at once."""
+        with self._changed:
+            self._listeners = (*self._listeners, listener)
+
+    def drop_listener(self, listener: Callable[[], None]) -> None:
+        """Call it no more."""
+        with self._changed:
+            self._listeners = tuple(one for one in self._listeners if one != listener)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -359,6 +370,7 @@ class Ledger:
             ticket.retried = True
         self.refusals.settle(batch, untold)
         self.meter.committed(len(commands), time.monotonic() - began)
+        self._tell_committed()
         self._sweep_now = bool(aside) or more_due
         return aside
 
@@ -383,6 +395,7 @@ class Ledger:
                 ticket.answer = ticket.change(batch)
                 unit.commit()
                 self._catalogue = batch.catalogue
+                self._tell_committed()
             except Transient:
                 unit.rollback()
                 time.sleep(0.002 * 2**attempt)
@@ -424,8 +437,13 @@ class Ledger:
             unit.rollback()
         else:
             self.refusals.settle(batch, untold)
+            self._tell_committed()
 
     # --- Answering -------------------------------------------------------------------------------
+
+    def _tell_committed(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     def _fail(self, tickets: list[Ticket], error: BaseException) -> None:
         for ticket in tickets:

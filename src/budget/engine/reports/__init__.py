@@ -5,6 +5,7 @@ attributes what it may see and nothing else: what it may not see is missing. Bal
 now for view only, as a batch would bring them. Not here: whether the books are right (`verify`).
 """
 
+from budget.engine.events.reading import events
 from budget.engine.pages import Page
 from budget.engine.reports.allocations import (
     allocation,
@@ -14,7 +15,6 @@ from budget.engine.reports.allocations import (
     due,
 )
 from budget.engine.reports.budgets import budget, budgets
-from budget.engine.reports.journal import events
 from budget.engine.reports.policies import (
     budget_policies,
     policies,

@@ -1,0 +1,45 @@
+"""Event jobs: the method of the facade that reads the journal as events."""
+
+from collections.abc import Mapping
+
+from budget.domain.answers import Event
+from budget.engine.events import reading
+from budget.engine.events.asks import parse_filter
+from budget.engine.fields import chosen_id
+from budget.engine.job import Job, Maker
+from budget.engine.pages import Page
+
+
+class EventJobs(Maker):
+    """The methods that read events."""
+
+    def events(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 100,
+        topic: str | None = None,
+        kind: str | None = None,
+        budget_id: str | None = None,
+        allocation_id: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+        audited: bool = True,
+    ) -> Job[Page[Event]]:
+        """Entries of the journal in the order of their cursors, after one; none is ever skipped.
+
+        Only those of a topic, a kind, a budget, an allocation or a call with attributes, where such
+        are given. Where few are wanted, a page may have fewer than `limit` though more follow: the
+        end is reached when `next_cursor` stays as it is.
+        """
+        asked = {
+            "topic": topic, "kind": kind, "budget_id": budget_id, "attributes": attributes,
+        }  # fmt: skip
+        narrow = any(value is not None for value in asked.values()) or not audited
+        wanted = parse_filter(asked, audited=audited) if narrow else None
+        chosen_id({"allocation_id": allocation_id}, "allocation_id")
+        return Job(
+            read=lambda: reading.events(
+                self.books.database, after=after, limit=limit, wanted=wanted,
+                allocation_id=allocation_id, bound=self.caller.bound,
+            )
+        )  # fmt: skip
