@@ -17,7 +17,14 @@ from budget.domain.windows import to_rfc3339
 from budget.engine import top_ups
 from budget.engine.asks import Caller, Written
 from budget.engine.batch import Batch
-from budget.engine.changes import Request, live_budget, live_policy, once, requested
+from budget.engine.changes import (
+    Request,
+    find_budget,
+    live_budget,
+    live_policy,
+    once,
+    requested,
+)
 from budget.engine.fields import (
     instant_us,
     only_fields,
@@ -285,8 +292,7 @@ def _seen(batch: Batch, request_id: str, bound: Bound) -> TopUpRequest:
 def _pending(batch: Batch, request_id: str, caller: Caller) -> TopUpRequest:
     """The request, which the caller must be one to decide, and which must not be decided."""
     found = _seen(batch, request_id, caller.bound)
-    if not pins(caller.bound, batch.catalogue.budgets[found.budget_id].scope):
-        raise Forbidden("This budget is shared with others; a key that is not bound decides.")
+    find_budget(batch, found.budget_id, caller.bound)  # which the caller may change
     _check_pends(found)
     return found
 
