@@ -166,10 +166,11 @@ def test_what_a_key_loses_its_session_loses_too(
     light: Books, had: str, has: str, left: set[str]
 ) -> None:
     begun = log_in(light, key(light, "a", had).login_link().token)
-    change_key(light, "a", scopes=has)
-    session = found(light, begun.token)
-    assert session is not None
-    assert set(session.scopes) == left
+    for priority, most in ((3, 3), (9, 7)):
+        change_key(light, "a", scopes=has, max_priority=priority)
+        session = found(light, begun.token)
+        assert session is not None
+        assert (set(session.scopes), session.max_priority) == (left, most)
 
 
 def test_a_session_ends_with_its_key(books: Books, clock: Clock) -> None:

@@ -209,7 +209,7 @@ def _key_of_link(found: list[tuple[Any, ...]], now_us: int) -> str | None:
 def read_session(database: Database, hashed: str) -> Session | None:
     """The session of a token, by its hash, with what its key allows still; None once it ended."""
     now_us = database.now_us()
-    names = ("scopes", "expires_us", "revoked_us")
+    names = ("scopes", "max_priority", "expires_us")
     of_key = [api_keys.c[name].label(f"key_{name}") for name in names]
     joined = sessions.outerjoin(api_keys, api_keys.c.key_id == sessions.c.key_id)
     wanted = select(*_COLUMNS, *of_key).select_from(joined)
@@ -270,7 +270,9 @@ def _narrowed(session: Session, row: RowMapping) -> Session:
     left = had if ADMIN in has else has if ADMIN in had else had & has
     until_us = row["key_expires_us"]
     expires_us = session.expires_us if until_us is None else min(until_us, session.expires_us)
-    return replace(session, scopes=tuple(sorted(left)), expires_us=expires_us)
+    priority = min(session.max_priority, row["key_max_priority"])
+    scopes = tuple(sorted(left))
+    return replace(session, scopes=scopes, max_priority=priority, expires_us=expires_us)
 
 
 def _session(row: Any) -> Session:
