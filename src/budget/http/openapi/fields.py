@@ -8,12 +8,13 @@ service tells of it with 422. Not here: what is checked (`engine.intake`, `engin
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, get_args, get_origin, get_type_hints, is_typeddict
 
-from budget.domain import quiet, windows
+from budget.domain import alerts, quiet, windows
 from budget.domain.answers_channels import KINDS as CHANNEL_KINDS
 from budget.domain.attributes import CAMEL_CASE, STANDARD
 from budget.domain.budgets import ENFORCEMENT_ALIASES, ENFORCEMENTS, MAX_POLICIES, UNITS
 from budget.domain.money import MAX_TOKENS
 from budget.domain.usage import UNITS as USAGE_UNITS
+from budget.engine.alerts.settings import MAX_FACTOR, MIN_FACTOR
 from budget.engine.bulk import MAX_RECORDS
 from budget.engine.key_acts import MAX_OVERLAP_SECONDS, NOT_BOUND_BY
 from budget.engine.key_acts import MAX_TTL_SECONDS as MAX_KEY_SECONDS
@@ -190,6 +191,14 @@ FIELDS: Final[Mapping[str, Schema]] = {
     "how_to_raise": words_of(500),
     "note": words_of(1000),
     "policy_type": one_of(_KINDS),
+    "runaway_factor": whole(MIN_FACTOR, MAX_FACTOR),
+    "runaway_floor": usd(10**9),
+    "off": list_of(one_of(alerts.KINDS)),
+    "severities": {
+        "type": "object",
+        "propertyNames": one_of(alerts.KINDS),
+        "additionalProperties": one_of(alerts.SEVERITIES),
+    },
     "max_cost": usd(10**6), "context_size": _COUNT, "output_size": _COUNT,
     "prefer_provider": _VALUE,
     "partition": {

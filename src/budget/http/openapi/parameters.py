@@ -3,16 +3,18 @@
 Not here: how a query is read (`http.queries`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, get_args
 
+from budget.domain import alerts
+from budget.domain import answers_alerts as alert_answers
 from budget.domain.allocations import Status
 from budget.domain.answers_channels import STATUSES as DELIVERY_STATUSES
 from budget.domain.attributes import CAMEL_CASE, STANDARD
 from budget.http import queries
-from budget.http.openapi.fields import TIME, line, one_of, whole
+from budget.http.openapi.fields import FIELDS, TIME, line, one_of, whole
 from budget.http.openapi.schemas import Schema
-from budget.http.queries import MAX_VALUE_CHARS
+from budget.http.queries import CALLED, MAX_VALUE_CHARS, Attributed
 from budget.http.route import Route
 
 _TEXT: Final[Schema] = {
@@ -31,6 +33,8 @@ _NAMED: Final[Mapping[str, tuple[Schema, str]]] = {
     "after": (_TEXT, "The `cursor` of the event after which to go on; opaque."),
     "since": (TIME, "From this time on."),
     "until": (TIME, "Before this time."),
+    "start_date": (TIME, "The same as `since`."),
+    "end_date": (TIME, "The same as `until`."),
     "at": (TIME, "At this time; now unless said."),
     "search": (line(256), "Any part of the name."),
     **{name: (line(256), "") for name in STANDARD},
@@ -47,6 +51,11 @@ _IN: Final[Mapping[tuple[str, str], Schema]] = {
         ("applied", "quarantined", "accepted", "rejected", "withdrawn")
     ),
     ("/api/v1/channels/{channel_id}/deliveries", "status"): one_of(DELIVERY_STATUSES),
+    ("/api/v1/alerts", "status"): one_of(alert_answers.STATUSES),
+    ("/api/v1/alerts", "kind"): one_of(alerts.KINDS),
+    ("/api/v1/alerts", "severity"): one_of(alerts.SEVERITIES),
+    ("/api/v1/alerts", "type"): one_of(dict.fromkeys((*alerts.TYPES, *alerts.KINDS))),
+    ("/api/v1/alerts/check", "period"): FIELDS["period"],
     ("/api/v1/requests", "status"): _DECIDED,
     ("/api/v1/budgets/{budget_id}/requests", "status"): _DECIDED,
     ("/api/v1/verify", "anchor"): {"type": "string", "pattern": "^[1-9][0-9]{0,14}:[0-9a-f]{64}$"},
@@ -61,7 +70,7 @@ REQUIRED: Final[Mapping[str, frozenset[str]]] = {
 def query_of(route: Route, examples: Mapping[str, Any]) -> list[Schema]:
     """The parameters of a route's query; of one that takes attributes, those."""
     if route.query is None:
-        return [_attribute(name, examples) for name in (*STANDARD, *CAMEL_CASE)] + [_TAGS]
+        return _attributes((*STANDARD, *CAMEL_CASE), examples)
     required = REQUIRED.get(route.path, frozenset()) if route.method == "GET" else frozenset()
     told = []
     for name, read in route.query.items():
@@ -77,7 +86,14 @@ def query_of(route: Route, examples: Mapping[str, Any]) -> list[Schema]:
         if name in examples:
             parameter["example"] = examples[name]
         told.append(parameter)
+    if isinstance(route.query, Attributed):
+        others = [name for name in (*STANDARD, *CALLED) if name not in route.query]
+        told += _attributes(others, examples)
     return told
+
+
+def _attributes(names: Iterable[str], examples: Mapping[str, Any]) -> list[Schema]:
+    return [*(_attribute(name, examples) for name in names), _TAGS]
 
 
 def _attribute(name: str, examples: Mapping[str, Any]) -> Schema:

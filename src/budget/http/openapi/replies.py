@@ -9,6 +9,7 @@ from typing import Any, Final, TypedDict
 
 from budget.domain import (
     shapes,
+    shapes_alerts,
     shapes_audit,
     shapes_channels,
     shapes_keys,
@@ -99,6 +100,7 @@ ITEMS: Final[Mapping[str, type]] = {
     "get_channels": shapes_channels.ChannelShape,
     "get_channel_deliveries": shapes_channels.DeliveryShape,
     "get_keys": shapes_keys.KeyShape,
+    "get_alerts": shapes_alerts.AlertShape,
     "get_requests": shapes_requests.TopUpRequestShape,
     "get_budget_requests": shapes_requests.TopUpRequestShape,
 }
