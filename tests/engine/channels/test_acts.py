@@ -176,6 +176,18 @@ def test_a_budget_that_may_not_be_seen_is_as_one_that_is_not_there(
     assert hook(search, receiver, wanted={"budget_id": own}).wanted.budget_id == own
 
 
+def test_what_is_done_to_keys_is_told_only_to_who_has_every_right(
+    light: Books, receiver: Receiver
+) -> None:
+    manager = light.acting_as(Caller("key_manager"))
+    assert isinstance(error_of(lambda: hook(manager, receiver, "key_created")), Forbidden)
+    channel = hook(manager, receiver)
+    change: Json = {"wanted": {"kinds": ["settings_changed"]}}
+    refused = error_of(lambda: manager.change_channel(channel.channel_id, **change))
+    assert isinstance(refused, Forbidden)
+    assert hook(light, receiver, "key_created").wanted.kinds == ("key_created",)
+
+
 # --- Bad input -----------------------------------------------------------------------------------
 
 WEBHOOK: Json = {"name": "x", "kind": "webhook", "url": "https://hooks.example.com/"}

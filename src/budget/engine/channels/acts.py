@@ -20,7 +20,7 @@ from budget.engine.asks import Caller
 from budget.engine.batch import Batch
 from budget.engine.changes import Request, differences, once
 from budget.engine.channels import webhook
-from budget.engine.channels.asks import check_kind, parse_changed, parse_new
+from budget.engine.channels.asks import check_kind, check_kinds, parse_changed, parse_new
 from budget.engine.channels.rows import COLUMNS, SELECT_DELIVERIES, channel_of, delivery_of, row_of
 from budget.engine.channels.settings import ChannelSettings
 from budget.engine.fields import only_fields, parse_idempotency_key, request_hash
@@ -62,6 +62,7 @@ def creating(
 ) -> Callable[[Batch], Channel]:
     """The change of `create_channel`. A webhook's secret is told in this answer and in no other."""
     terms = parse_new(ask, settings)
+    check_kinds(terms.fields["wanted"], caller)
     channel_id = new_id("chan")
     secret = webhook.new_secret() if terms.kind == "webhook" else None
     request = requested("create_channel", ask, caller)
@@ -94,6 +95,8 @@ def changing(
     comes from then on.
     """
     fields = parse_changed(ask, settings)
+    if "wanted" in fields:
+        check_kinds(fields["wanted"], caller)
     request = requested("change_channel", ask, caller, channel_id)
 
     def change(batch: Batch) -> tuple[Channel, str]:

@@ -9,8 +9,11 @@ from typing import Any, Final, NamedTuple, TypedDict
 
 from budget.domain.answers_channels import KINDS, OWNER, Wanted
 from budget.domain.attributes import parse_attributes
-from budget.domain.errors import InvalidInput
+from budget.domain.errors import Forbidden, InvalidInput
+from budget.domain.events import KINDS as EVENT_KINDS
+from budget.domain.events import OPEN_KINDS
 from budget.domain.quiet import SEVERITIES, Quiet, parse_quiet
+from budget.engine.asks import Caller
 from budget.engine.channels import chat, webhook
 from budget.engine.channels.settings import ChannelSettings, is_address
 from budget.engine.channels.topics import TOPICS
@@ -25,7 +28,6 @@ DEFAULT_KINDS: Final = ("alert_raised",)
 """What a channel is told of unless it asks for something else."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_KIND: Final = re.compile(r"[a-z][a-z_]{0,63}")
 _TARGETS: Final = {"webhook": "url", "email": "to", "chat": "apprise_url"}
 
 
@@ -119,7 +121,7 @@ def parse_wanted(given: object, field: str = "wanted") -> Wanted:
         raise InvalidInput(field, "must be an object.", sorted(WANTED))
     only_fields(given, WANTED, f"{field}.")
     topics = _words(given.get("topics"), f"{field}.topics", tuple(TOPICS))
-    kinds = _words(given.get("kinds"), f"{field}.kinds", None)
+    kinds = _words(given.get("kinds"), f"{field}.kinds", sorted(EVENT_KINDS))
     attributes = given.get("attributes")
     return Wanted(
         topics,
@@ -131,16 +133,21 @@ def parse_wanted(given: object, field: str = "wanted") -> Wanted:
     )
 
 
-def _words(value: object, field: str, allowed: Sequence[str] | None) -> tuple[str, ...]:
+def check_kinds(wanted: Wanted, caller: Caller) -> None:
+    """Forbidden unless the caller may hear of what is wanted."""
+    closed = [kind for kind in wanted.kinds if kind not in OPEN_KINDS]
+    if closed and not caller.admin:
+        raise Forbidden(f"Events such as {closed[0]} are for keys with the right `admin`.")
+
+
+def _words(value: object, field: str, allowed: Sequence[str]) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list | tuple) or len(value) > MAX_WORDS:
-        raise InvalidInput(field, f"must be a list of at most {MAX_WORDS}.", allowed or ())
+        raise InvalidInput(field, f"must be a list of at most {MAX_WORDS}.", allowed)
     for at, word in enumerate(value):
-        if allowed is not None and word not in allowed:
+        if word not in allowed:
             raise InvalidInput(f"{field}[{at}]", "is not one of those there are.", allowed)
-        if not isinstance(word, str) or not _KIND.fullmatch(word):
-            raise InvalidInput(f"{field}[{at}]", "must be a kind of event such as alert_raised.")
     return tuple(dict.fromkeys(value))
 
 

@@ -13,10 +13,12 @@ from sqlalchemy import select
 from budget.domain import wire
 from budget.domain.answers import Event
 from budget.domain.answers_channels import Channel, Delivery
+from budget.domain.rights import Bound, sees_budget
 from budget.domain.shapes_channels import NoticeShape
 from budget.domain.windows import to_rfc3339
 from budget.domain.wire import channels as channel_wire
 from budget.engine.channels.subjects import ALERTS, Subject, subjects_of
+from budget.engine.events.reading import Happened, shown
 from budget.engine.snapshots import snapshot
 from budget.storage import cursors
 from budget.storage.database import Database
@@ -38,22 +40,27 @@ class Notice(NamedTuple):
     severity: str
 
 
-def notices_of(database: Database, deliveries: Sequence[Delivery]) -> list[Notice]:
-    """What deliveries tell, in their order."""
+def notices_of(database: Database, deliveries: Sequence[Delivery], bound: Bound) -> list[Notice]:
+    """What deliveries tell, in their order, to a channel that is bound to attributes."""
     ids = [delivery.entry_id for delivery in deliveries]
     with snapshot(database) as connection:
         found = connection.execute(select(entries).where(entries.c.id.in_(ids)))
         events = {row.id: Event(*row) for row in found}
         subjects = subjects_of(connection, list(events.values()))
-    return [
-        _notice(delivery, events[delivery.entry_id], subjects[delivery.entry_id])
-        for delivery in deliveries
-    ]
+    told = []
+    for delivery in deliveries:
+        event, subject = events[delivery.entry_id], subjects[delivery.entry_id]
+        # What may not be seen was not gathered, but a replay may meet what has changed since.
+        seen = shown(Happened(event, subject), bound)
+        if seen is not None:
+            told.append(_notice(delivery, seen, subject, bound))
+    return told
 
 
-def _notice(delivery: Delivery, event: Event, subject: Subject) -> Notice:
+def _notice(delivery: Delivery, event: Event, subject: Subject, bound: Bound) -> Notice:
     shape = wire.event(event, cursors.encode(event.cursor))
-    budgets = {place.budget.name: place.budget for place in subject.places}
+    places = [place for place in subject.places if sees_budget(bound, place.budget)]
+    budgets = {place.budget.name: place.budget for place in places}
     title = _title(event, list(budgets), shape["detail"], subject.severity)
     return Notice(
         delivery,

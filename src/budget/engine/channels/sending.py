@@ -38,6 +38,7 @@ STARTS_SECONDS: Final = 8.0
 """For how long after the claim messages are begun; what is left goes with the next claim. The
 longest message (10 s) that is begun last still ends within the lease.
 """
+NOT_THEIRS: Final = Outcome("skipped", "The channel may not be told of it any more.")
 FAILING: Final = "channel_failing"
 """The kind of alert that tells of what could not be told."""
 
@@ -73,7 +74,8 @@ def work(
     """
     ends_at = time.monotonic() + STARTS_SECONDS
     receiver = receiver_of(books.database, claimed.channel_id, books.channel_settings)
-    told = notices_of(books.database, claimed.deliveries)
+    bound = {} if receiver is None else receiver.channel.bound
+    told = notices_of(books.database, claimed.deliveries, bound)
     notices = {notice.delivery.delivery_id: notice for notice in told}
     unreachable: Outcome | None = None
     gone: str | None = None
@@ -86,7 +88,10 @@ def work(
             yield _results(books, receiver, message_id, deliveries, unreachable, waits)
             continue
         receiver = receiver._replace(at_us=books.database.now_us())
-        message = [notices[delivery.delivery_id] for delivery in deliveries]
+        unseen = [d for d in deliveries if d.delivery_id not in notices]
+        if unseen:
+            yield _results(books, receiver, message_id, unseen, NOT_THEIRS, waits)
+        message = [notices[d.delivery_id] for d in deliveries if d.delivery_id in notices]
         for part, outcome in _sent(receiver, message_id, message):
             yield _results(books, receiver, message_id, part, outcome, waits)
             if outcome.unreachable:
