@@ -4,6 +4,9 @@ Its metadata and keys are remembered for an hour; its keys are read again when a
 one that is not among them. All that is asked of it goes through the address guard, in two threads
 of its own: one that hangs keeps nobody waiting but who logs in. Not here: cookies and pages
 (`oidc`), and who gets in (`domain.people`).
+
+What asks and what checks tokens is imported where it is used: services without an issuer start
+without it.
 """
 
 import asyncio
@@ -21,8 +24,6 @@ from urllib.parse import quote, urlencode
 
 from budget.domain.errors import BudgetError, InvalidInput, Unauthorized, Unavailable
 from budget.engine.door_settings import OidcSettings
-from budget.outbound.connecting import DEFAULT_LIMITS, asked
-from budget.outbound.fetching import fetch
 from budget.outbound.guard import Allow, read_url, system_addresses
 
 P = ParamSpec("P")
@@ -164,6 +165,8 @@ class Issuer:
         return token
 
     def _posted(self, url: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+        from budget.outbound.connecting import DEFAULT_LIMITS, asked
+
         sent = {**headers, "Content-Length": str(len(body))}
         with (
             _only_where_allowed(),
@@ -230,6 +233,8 @@ class Issuer:
             return keys
 
     def _json(self, url: str) -> dict[str, Any]:
+        from budget.outbound.fetching import fetch
+
         with _only_where_allowed():
             return _object(fetch(url, allow=self._allow).body)
 
