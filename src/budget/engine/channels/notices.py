@@ -29,7 +29,10 @@ MAX_LINE_CHARS: Final = 300
 
 
 class Notice(NamedTuple):
-    """What a delivery tells. `owners` are those of the budgets that it is about."""
+    """What a delivery tells: to programs its shape, to people a title and the figures below it.
+
+    `owners` are those of the budgets that it is about.
+    """
 
     delivery: Delivery
     at_us: int
@@ -67,7 +70,7 @@ def _notice(delivery: Delivery, event: Event, subject: Subject, bound: Bound) ->
         event.at_us,
         channel_wire.notice(event.kind, event.at_us, shape),
         title,
-        "\n".join([title, "", *_lines(event, list(budgets), shape["detail"])]),
+        "\n".join(_lines(event, list(budgets), shape["detail"])),
         tuple(dict.fromkeys(budget.owner for budget in budgets.values() if budget.owner)),
         subject.severity,
     )
@@ -95,7 +98,11 @@ def _lines(event: Event, budgets: Sequence[str], detail: Mapping[str, Any]) -> l
         "allocation": event.allocation_id,
         "usage record": event.usage_id,
     }
-    told |= {name.replace("_", " "): value for name, value in detail.items() if name != "message"}
+    told |= {
+        name.replace("_", " "): value
+        for name, value in detail.items()
+        if name != "message" and not name.endswith("_us")
+    }
     lines = [
         f"{name}: {_written(value)}" for name, value in told.items() if value not in (None, "")
     ]

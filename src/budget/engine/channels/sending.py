@@ -153,7 +153,7 @@ def _told(
         return _spoken(receiver, message_id, _encoded(shapes[0]), notice.title, notice.text, to)
     body = _encoded(channel_wire.digest(shapes, newest_us))
     title = f"{receiver.channel.name}: {len(notices)} notices" if notices[1:] else notices[0].title
-    text = "\n\n".join(notice.text for notice in notices)
+    text = "\n\n".join(f"{notice.title}\n{notice.text}" for notice in notices)
     return _spoken(receiver, message_id, body, title, text, to)
 
 
@@ -167,7 +167,7 @@ def _spoken(
     if channel.kind == "email":
         from budget.engine.channels import mail  # brings libraries that few processes need
 
-        return mail.send(settings.mail, to, message_id, at_s, title, text)
+        return mail.send(settings.mail, to, message_id, at_s, title, f"{title}\n\n{text}\n")
     return chat.send(channel.target["apprise_url"], title, text)
 
 
