@@ -20,11 +20,20 @@ def values(books: Books) -> dict[str, Any]:
 
 
 def test_unless_set_every_setting_has_its_default(books: Books) -> None:
-    assert values(books) == {
+    assert {**values(books), "alerts": None} == {
         "alerts": None, "how_to_raise": None, "refusal_status": None,
         "request_expires_seconds": 604_800,
     }  # fmt: skip
     assert all(one.set_us is None for one in books.settings().settings.values())
+
+
+def test_settings_of_alerts_are_shown_as_their_own_route_shows_them(books: Books) -> None:
+    before = books.settings().settings["alerts"]
+    assert (before.value["runaway_factor"], before.value) == (10, before.default)
+    books.change_alert_settings(runaway_factor=20, runaway_floor="2.50")
+    after = books.settings().settings["alerts"]
+    assert after.value == {**before.default, "runaway_factor": 20, "runaway_floor": "2.50"}
+    assert after.set_by == "local"
 
 
 def test_a_change_says_who_made_it_when_and_from_what_to_what(books: Books, clock: Clock) -> None:

@@ -12,7 +12,9 @@ from sqlalchemy import select
 
 from budget.domain.answers_settings import SettingsView, SettingView
 from budget.domain.errors import Forbidden, InvalidInput
+from budget.domain.wire.alerts import alert_settings
 from budget.engine import live_settings
+from budget.engine.alerts import settings as alerts
 from budget.engine.asks import Caller, require_unbound
 from budget.engine.batch import Batch
 from budget.engine.changes import Request, once
@@ -41,13 +43,26 @@ class SettingsAsk(TypedDict, total=False):
     idempotency_key: str
 
 
+def _as_it_is(stored: Any) -> Any:
+    return stored
+
+
+def _alerts(stored: Any) -> Any:
+    """The settings of alerts as their own route shows them, those that were never set too."""
+    return alert_settings(alerts.of({alerts.NAME: stored}))
+
+
 class Setting(NamedTuple):
-    """What there is to set. `parse` reads a value given, or raises; None: another route does."""
+    """What there is to set. `parse` reads a value given, or raises; None: another route does.
+
+    `tell` makes of what is stored what is shown.
+    """
 
     about: str
     default: Any
     parse: Callable[[object, str], Any] | None
     changed_by: str = ROUTE
+    tell: Callable[[Any], Any] = _as_it_is
 
 
 def _advice(value: object, field: str) -> str:
@@ -67,7 +82,11 @@ def _refusal_status(value: object, field: str) -> str:
 
 SETTINGS: Final[Mapping[str, Setting]] = {
     "alerts": Setting(
-        "What is alerted of, and from where on.", None, None, "PUT /api/v1/alerts/settings"
+        "What is alerted of, and from where on.",
+        _alerts(None),
+        None,
+        "PUT /api/v1/alerts/settings",
+        _alerts,
     ),
     "how_to_raise": Setting(
         "What is told behind `how_to_raise` to whoever is refused, such as whom to ask.",
@@ -122,9 +141,14 @@ def _view(rows: Iterable[Sequence[Any]]) -> SettingsView:
     stored = {name: (json.loads(value), at_us, actor) for name, value, at_us, actor in rows}
 
     def view(name: str, setting: Setting) -> SettingView:
-        value, at_us, actor = stored.get(name, (setting.default, None, None))
+        if name not in stored:
+            return SettingView(
+                name, setting.default, setting.default, setting.about, setting.changed_by
+            )
+        value, at_us, actor = stored[name]
+        told = setting.tell(value)
         return SettingView(
-            name, value, setting.default, setting.about, setting.changed_by, at_us, actor
+            name, told, setting.default, setting.about, setting.changed_by, at_us, actor
         )
 
     return SettingsView({name: view(name, setting) for name, setting in SETTINGS.items()})
