@@ -144,4 +144,4 @@ def _text(value: int, unit: str) -> str:
 
 def _percent(bps: int) -> str:
     whole, hundredths = divmod(bps, 100)
-    return f"{whole}.{hundredths:02d}%" if hundredths else f"{whole}%"
+    return f"{whole}.{hundredths:02d}".rstrip("0").rstrip(".") + "%"

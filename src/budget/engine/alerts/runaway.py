@@ -71,7 +71,7 @@ def spent_lately(
     `names`; those below the floor are left out.
     """
     column = _OF[of]
-    lately = _latest(column, now_us - FIVE_US, now_us + 1)
+    lately = _latest(column, now_us - FIVE_US + 1, now_us + 1)
     cost = func.sum(lately.c.cost)
     wanted = select(lately.c.name, cost).group_by(lately.c.name).having(cost >= max(1, floor_nanos))
     if names is not None:
@@ -95,7 +95,7 @@ def _usual(
     connection: Connection, of: str, column: ColumnElement[str], names: Iterable[str], now_us: int
 ) -> dict[str, int]:
     """The median of the five minutes in which each spent anything."""
-    wanted, until_us = list(names), now_us - FIVE_US
+    wanted, until_us = list(names), now_us - FIVE_US + 1
     latest = _latest(column, until_us - DAY_US, until_us)
     if of == "key" and connection.scalar(select(func.count()).select_from(latest)) == MAX_RECORDS:
         return _usual_by_hours(connection, wanted, now_us)
