@@ -1,6 +1,7 @@
 """Whoever is wrong too often waits, and costs the database nothing; who is right gets in."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -104,7 +105,9 @@ class Street:
     def open_link(self, address: str, token: str) -> httpx2.Response:
         """Press the button of a link."""
         headers = {"X-Forwarded-For": address, "Sec-Fetch-Site": "same-origin"}
-        return self._client.post(f"/login?token={token}", headers=headers)
+        answer = self._client.post(f"/login?token={token}", headers=headers)
+        self._client.cookies.clear()  # each request here says itself what it carries
+        return answer
 
     def key(self) -> keys.NewKey:
         """A new key that may read."""
@@ -171,6 +174,16 @@ def test_cookies_and_links_are_counted_too(street: Street) -> None:
     for answers in (by_cookie, by_link):
         assert [answer.status_code for answer in answers] == [401] * 20 + [429]
         assert answers[-1].headers["retry-after"] == "3"
+
+
+def test_a_browser_that_is_logged_in_stays_so_whoever_else_was_wrong(street: Street) -> None:
+    link = street.service.post("/login-links")["url"]
+    token = street.open_link("192.0.2.20", link.partition("token=")[2]).cookies["budget_session"]
+    cookie = f"budget_session={token}"
+    assert street.ask("192.0.2.20", cookie=cookie).status_code == 200
+    assert [street.ask("192.0.2.20", BAD).status_code for _ in range(21)][-1] == 429
+    time.sleep(keys.REMEMBERED_SECONDS)  # what was remembered of it is old, and is asked anew
+    assert street.ask("192.0.2.20", cookie=cookie).status_code == 200
 
 
 def test_a_page_left_open_asks_again_and_again(street: Street) -> None:

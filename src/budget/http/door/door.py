@@ -123,7 +123,7 @@ class Door:
     async def _visit(self, token: str, method: str, headers: Headers, client: Client) -> Visitor:
         self._check_site(token, method, headers)
         remembered = self.visits.recalls(token)
-        if not remembered and self._of_address.anybody:
+        if not (remembered or self.visits.was_good(token)) and self._of_address.anybody:
             self.check_attempts(headers, client)
         session = await self.visits.find(token)
         if session is None:

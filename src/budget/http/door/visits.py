@@ -43,6 +43,11 @@ class Visits:
         """The visits of open books."""
         return cls(lambda hashed: read_session(database, hashed), database.now_us)
 
+    def was_good(self, token: str) -> bool:
+        """Whether a token had an open session when it was last asked about, however long ago."""
+        recalled = self._recalled.get(token_hash(token))
+        return recalled is not None and recalled.session is not None
+
     def recalls(self, token: str) -> bool:
         """Whether to find the session of a token needs no question to the books."""
         return self._recall(token_hash(token)) is not None
