@@ -16,8 +16,9 @@ from starlette.types import Receive, Scope, Send
 
 from budget.domain.errors import BudgetError, Forbidden, InvalidInput, NotFound
 from budget.engine.asks import LOCAL
-from budget.http import bodies, problems
+from budget.http import bodies, choosing, problems
 from budget.http.calls import Call, Carried, Service
+from budget.http.choosing import chosen
 from budget.http.door.door import Client
 from budget.http.door.protection import protection_of
 from budget.http.problems import Reply
@@ -114,6 +115,8 @@ class _Place:
         carried = await self._admitted(route, method, headers, scope.get("client"))
         ids = tuple(_checked_id(name, text) for name, text in scope["path_params"].items())
         query = _query(route, scope["query_string"])
+        fields = query.pop("fields", None) if route.answer is not None else None
+        choice = None if fields is None else choosing.choice_of(route, fields)
         ask = {} if method in _BODILESS else await _ask(route, headers, receive)
         visitor = carried.visitor
         caller = LOCAL if visitor is None else visitor.key.caller
@@ -123,7 +126,7 @@ class _Place:
             return answered
         return Reply(
             route.status,
-            bodies.encode(answered.body),
+            bodies.encode(answered.body if choice is None else chosen(answered.body, choice)),
             headers=(*answered.headers, _REPLAYED) if answered.replayed else answered.headers,
         )
 

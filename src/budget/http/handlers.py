@@ -4,12 +4,15 @@ Not here: handlers that only pass on to a method of `Jobs` (`calls.act`).
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from budget.domain import wire
 from budget.domain.answers import Event
+from budget.domain.budgets import TopUp
 from budget.domain.errors import InvalidInput
 from budget.domain.windows import to_rfc3339
+from budget.domain.wire.usage import usage_summary as wire_usage
 from budget.engine.pages import Page
 from budget.http.calls import Answered, Call, with_key
 from budget.storage import cursors
@@ -64,6 +67,30 @@ async def check(call: Call) -> Answered:
 
 
 # --- Reading -------------------------------------------------------------------------------------
+
+
+async def usage_summary(call: Call) -> Answered:
+    """Say what usage adds up to: of a time, by attributes and by parts of the time."""
+    return Answered(wire_usage(await call.run(call.jobs.usage_summary(**_summary_of(call.query)))))
+
+
+async def usage_of_period(call: Call) -> Answered:
+    """Say what usage of this hour, day, week, month, quarter or year adds up to."""
+    ask = {**_summary_of(call.query), "period": call.ids[0]}
+    return Answered(wire_usage(await call.run(call.jobs.usage_summary(**ask))))
+
+
+def _summary_of(query: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary's ask from a query, whose attributes are the scope."""
+    ask = dict(query)
+    scope = ask.pop("attributes", None)
+    return ask if scope is None else {**ask, "scope": scope}
+
+
+def top_up_page(found: tuple[Page[TopUp], str]) -> Any:
+    """The shape of a page of a policy's top-ups."""
+    page, unit = found
+    return wire.page(page.items, page.next_cursor, lambda top_up: wire.top_up(top_up, unit))
 
 
 async def status(call: Call) -> Answered:

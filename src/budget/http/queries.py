@@ -16,12 +16,27 @@ _COUNT: Final = re.compile(r"[0-9]{1,9}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
+ATTRIBUTES: Final = (*STANDARD, "tag.<name>")
+"""What `parse_attributes` takes, for descriptions."""
+CALLED: Final[Mapping[str, str]] = {
+    "context_id": "session", "contextId": "session", "user_id": "user", "userId": "user",
+}  # fmt: skip
+"""Other names of attributes."""
+SPAN_CALLED: Final[Mapping[str, str]] = {
+    "start_date": "since", "end_date": "until", "start_time": "since", "end_time": "until",
+}  # fmt: skip
+"""Other names of the times that a list or a sum is of."""
+
 Parameter = Callable[[str, str], Any]
 """Reads (value, name) of a parameter, or raises InvalidInput."""
 
 
 class Lenient(dict[str, Parameter]):
     """Parameters beside which others may come, and are left away: we do not write the address."""
+
+
+class Attributed(dict[str, Parameter]):
+    """Parameters beside which any attributes may come; those are read as `attributes`."""
 
 
 def text(value: str, name: str) -> str:
@@ -47,15 +62,60 @@ def flag(value: str, name: str) -> bool:
     return _FLAGS[value]
 
 
+def word(*words: str) -> Parameter:
+    """A parameter that is one of some words."""
+
+    def one(value: str, name: str) -> str:
+        if value not in words:
+            raise InvalidInput(name, f"{value[:80]!r} is not known.", words)
+        return value
+
+    one.__dict__["schema"] = {"enum": list(words)}
+    return one
+
+
+def sorts(*names: str) -> Parameter:
+    """What a list may be sorted by, up or, with `-` before it, down."""
+    return word(*names, *(f"-{name}" for name in names))
+
+
+SPAN: Final[Mapping[str, Parameter]] = {
+    "since": text, "until": text, "start_date": text, "end_date": text,
+}  # fmt: skip
+
+
 def parse_query(query: bytes, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
     """The parameters given, named in snake_case, each read as its name asks; else InvalidInput."""
     read: dict[str, Any] = {}
+    attributes: dict[str, str] = {}
     for name, value in in_snake_case(dict(_pairs(query)), frozenset(parameters)).items():
-        if name not in parameters:
-            if isinstance(parameters, Lenient):
-                continue
+        if name in parameters:
+            read[name] = parameters[name](value, name)
+        elif isinstance(parameters, Attributed):
+            _put(attributes, _attribute(name, parameters), value)
+        elif not isinstance(parameters, Lenient):
             raise InvalidInput(name[:80], "is not a parameter here.", sorted(parameters))
-        read[name] = parameters[name](value, name)
+    if attributes:
+        read["attributes"] = attributes
+    return _renamed(read)
+
+
+def _attribute(name: str, parameters: Mapping[str, Parameter]) -> str:
+    """The attribute that a parameter names."""
+    try:
+        return parse_key(CALLED.get(name, name), name[:80])
+    except InvalidInput:
+        allowed = (*sorted(parameters), *ATTRIBUTES)
+        raise InvalidInput(name[:80], "is not a parameter here.", allowed) from None
+
+
+def _renamed(read: dict[str, Any]) -> dict[str, Any]:
+    """What was read, under our names for times."""
+    for name in SPAN_CALLED.keys() & read.keys():
+        ours = SPAN_CALLED[name]
+        if ours in read:
+            raise InvalidInput(ours, f"is given twice, as {name} too.")
+        read[ours] = read.pop(name)
     return read
 
 
@@ -63,15 +123,14 @@ def parse_attributes(query: bytes) -> dict[str, str]:
     """Attributes as parameters: `team=search&tag.env=prod`."""
     read: dict[str, str] = {}
     for name, value in _pairs(query):
-        key = parse_key(name, name[:80])
-        if key in read:
-            raise InvalidInput(key, "is given twice, in two spellings.")
-        read[key] = parse_value(value, key)
+        _put(read, parse_key(name, name[:80]), value)
     return read
 
 
-ATTRIBUTES: Final = (*STANDARD, "tag.<name>")
-"""What `parse_attributes` takes, for descriptions."""
+def _put(read: dict[str, str], key: str, value: str) -> None:
+    if key in read:
+        raise InvalidInput(key, "is given twice, in two spellings.")
+    read[key] = parse_value(value, key)
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:

@@ -31,7 +31,10 @@ class Nothing(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One line of the table. `query` of None: any attributes. `fields`: those a body may have."""
+    """One line of the table. `query` of None: any attributes. `fields`: those a body may have.
+
+    What answers an object or a page to GET also takes which `fields` of it to tell.
+    """
 
     method: str
     path: str
@@ -45,6 +48,9 @@ class Route:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fields", frozenset(self.ask.__annotations__))
+        if self.method == "GET" and self.answer is not None and self.query is not None:
+            kind = type(self.query) if isinstance(self.query, dict) else dict
+            object.__setattr__(self, "query", kind({**self.query, "fields": text}))
 
     @property
     def doc(self) -> str:

@@ -47,8 +47,13 @@ class Calls(NamedTuple):
 
     def in_sql(self, value_of: ValueOf) -> ColumnElement[bool]:
         """All of them and, unless `exact`, a few more, whose models and providers look alike."""
-        wanted = [*self.scope, *(Condition(k, frozenset({v}), ()) for k, v in self.bound.items())]
-        return and_(true(), *(_meets(value_of(one.key), one) for one in wanted))
+        return and_(true(), *(meets(value_of(one.key), one) for one in self.conditions))
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """All that must be so."""
+        bound = (Condition(key, frozenset({one}), ()) for key, one in self.bound.items())
+        return (*self.scope, *bound)
 
 
 def calls(attributes: Mapping[str, Any] | None, bound: Bound) -> Calls:
@@ -56,7 +61,8 @@ def calls(attributes: Mapping[str, Any] | None, bound: Bound) -> Calls:
     return Calls(parse_scope(attributes, "attributes"), bound)
 
 
-def _meets(value: ColumnElement[str], wanted: Condition) -> ColumnElement[bool]:
+def meets(value: ColumnElement[str], wanted: Condition) -> ColumnElement[bool]:
+    """That an attribute's value is as a condition wants it, or of a model or provider may be."""
     if wanted.key in FOLDED:
         return _looks_like(func.lower(value), wanted)
     return or_(

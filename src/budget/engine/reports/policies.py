@@ -6,7 +6,7 @@ Not here: how they stand as a whole (`standings`).
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, case, select, true
+from sqlalchemy import Connection, RowMapping, Select, and_, case, not_, select
 
 from budget.domain.answers import BalanceView
 from budget.domain.budgets import Budget, Policy, TopUp, parse_enforcement, parse_unit
@@ -18,7 +18,7 @@ from budget.engine.balances import budgets_named, read_policies
 from budget.engine.catalogue_rows import top_up_from_row
 from budget.engine.pages import Order, Page, is_storable, order_of, read_kept, read_ordered
 from budget.engine.reports.budgets import budget_of, seen_policy
-from budget.engine.reports.filters import in_force, where
+from budget.engine.reports.filters import where
 from budget.engine.reports.selecting import tuples
 from budget.engine.snapshots import snapshot
 from budget.engine.views import view
@@ -66,9 +66,9 @@ def policies(
     limit: int = 100,
     cursor: str | None = None,
 ) -> Page[Policy]:
-    """Policies by id, those of archived budgets too; archived ones only when asked for.
+    """Policies by id; those that are archived, or of an archived budget, only when asked for.
 
-    `enabled` as in `is_active` of budgets: those in force alone, or the archived ones alone.
+    `enabled`: those in force alone, or the others alone.
     """
     order = order_of(sort, _ORDERS, "policy_id")
     equal = {
@@ -80,9 +80,17 @@ def policies(
         else parse_enforcement(enforcement, "enforcement"),
     }
     wanted = where(select(schema.policies), equal)
-    wanted = in_force(wanted, _p.archived_us, archived, enabled)
+    wanted = _in_force(wanted, archived, enabled)
     with snapshot(database) as connection:
         return _policy_page(connection, wanted, order, bound, limit, cursor)
+
+
+def _in_force(statement: Select[Any], archived: bool, enabled: bool | None) -> Select[Any]:
+    gone = select(schema.budgets.c.budget_id).where(schema.budgets.c.archived_us.is_not(None))
+    wanted = and_(_p.archived_us.is_(None), _p.budget_id.not_in(gone))
+    if enabled is not None:
+        return statement.where(wanted if enabled else not_(wanted))
+    return statement if archived else statement.where(wanted)
 
 
 def budget_policies(
@@ -192,7 +200,7 @@ def policy_balances(
         policy, budget = policy_of(connection, policy_id, bound)
         if policy.rolling and order.keys[0] is spent:
             raise InvalidInput("sort", "is by partition on a rolling policy.", ("partition",))
-        wanted = _HEADS.add_columns(spent).where(true(), _h.policy_id == policy_id)
+        wanted = _HEADS.add_columns(spent).where(_h.policy_id == policy_id)
 
         def keep(some: list[RowMapping]) -> list[RowMapping]:
             return [row for row in some if sees_partition(bound, budget, row[_h.partition])]

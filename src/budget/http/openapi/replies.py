@@ -16,6 +16,7 @@ from budget.domain import (
     shapes_prices,
     shapes_requests,
     shapes_sessions,
+    shapes_usage,
 )
 from budget.http.openapi.schemas import Components, Schema
 
@@ -88,7 +89,15 @@ SHAPES: Final[Mapping[str, type]] = {
 ITEMS: Final[Mapping[str, type]] = {
     "get_allocations": shapes.AllocationShape,
     "get_usage": shapes.UsageRecordShape,
+    "get_usage_records": shapes.UsageRecordShape,
     "get_budgets": shapes.BudgetShape,
+    "get_budget_policies": shapes.PolicyShape,
+    "get_budget_allocations": shapes.AllocationShape,
+    "get_budget_summary": shapes_usage.StandingShape,
+    "get_reports_summary_short": shapes_usage.StandingShape,
+    "get_policies": shapes.PolicyShape,
+    "get_policy_top_ups": shapes.TopUpShape,
+    "get_policy_balances": shapes.BalanceShape,
     "get_events": shapes.EventShape,
     "get_audit": shapes_audit.AuditRecordShape,
     "get_prices": shapes_prices.PriceShape,

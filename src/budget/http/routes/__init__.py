@@ -29,6 +29,7 @@ from budget.http.routes.service import SERVICE
 from budget.http.routes.sessions import SESSIONS
 from budget.http.routes.settings import SETTINGS
 from budget.http.routes.spending import SPENDING
+from budget.http.routes.usage import USAGE
 from budget.prices.schedules import CONTEXT_NAMES
 
 NESTED: Final[Mapping[str, frozenset[str]]] = {
@@ -46,6 +47,7 @@ NESTED: Final[Mapping[str, frozenset[str]]] = {
 ROUTES: Final[tuple[Route, ...]] = (
     *BULK,
     *SPENDING,
+    *USAGE,
     *BUDGETS,
     *REQUESTS,
     *LIMITS,

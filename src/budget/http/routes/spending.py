@@ -1,4 +1,7 @@
-"""Routes of spending: allocations, usage, checks and estimates. Calls wait for the first."""
+"""Routes of spending: allocations, checks, estimates, and usage that is booked.
+
+Calls wait for the first. Not here: usage that is read (`usage`).
+"""
 
 from collections.abc import Mapping
 from typing import Final, TypedDict
@@ -6,9 +9,10 @@ from typing import Final, TypedDict
 from budget.domain import shapes, shapes_estimates, wire
 from budget.engine.asks import AllocationAsk, EstimateAsk, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.jobs import Jobs
+from budget.engine.reports.allocations import STATUSES
 from budget.http import handlers
 from budget.http.calls import act, act_of_key
-from budget.http.queries import text
+from budget.http.queries import SPAN, Attributed, flag, sorts, text, word
 from budget.http.route import PAGED, V1, Route
 
 
@@ -36,31 +40,30 @@ class CorrectAsk(TypedDict, total=False):
 allocate = act_of_key(Jobs.allocate, wire.allocation)
 report = act_of_key(Jobs.record_usage, wire.receipt)
 allocation_page = handlers.page_of(wire.allocation)
-usage_page = handlers.page_of(wire.usage_record)
 
 SPENDING: Final[tuple[Route, ...]] = (
     Route("POST", f"{V1}/allocations", "spend", allocate,
           AllocationAsk, shapes.AllocationShape, 201),
     Route("GET", f"{V1}/allocations", "read", act(Jobs.allocations, allocation_page),
           answer=shapes.PageShape,
-          query={**PAGED, "status": text, "parent_id": text, "session": text}),
+          query=Attributed({
+              **PAGED, **SPAN, "status": word(*STATUSES), "is_active": flag, "parent_id": text,
+              "actor": text, "sort": sorts("placed_at", "expires_at"),
+          })),
     Route("POST", f"{V1}/allocations/{{allocation_id}}/usage", "spend",
           act(Jobs.settle, wire.receipt), RecordAsk, shapes.ReceiptShape, 201),
     Route("POST", f"{V1}/allocations/{{allocation_id}}/release", "spend",
           act(Jobs.release, wire.allocation), ReleaseAsk, shapes.AllocationShape),
     Route("POST", f"{V1}/allocations/{{allocation_id}}/extend", "spend",
           act(Jobs.extend, wire.allocation), ExtendAsk, shapes.AllocationShape),
+    Route("GET", f"{V1}/allocations/context/{{context:path}}", "read",
+          act(Jobs.allocation_of_context, wire.allocation_in_full),
+          answer=shapes.AllocationInFullShape),
     Route("GET", f"{V1}/allocations/{{allocation_id}}", "read",
           act(Jobs.allocation, wire.allocation_in_full), answer=shapes.AllocationInFullShape),
     Route("POST", f"{V1}/check", "spend", handlers.check, AllocationAsk, shapes.CheckShape),
     Route("POST", f"{V1}/usage", "spend", report, ReportAsk, shapes.ReceiptShape, 201),
-    Route("GET", f"{V1}/usage", "read", act(Jobs.usage_records, usage_page),
-          answer=shapes.PageShape,
-          query={**PAGED, "allocation_id": text, "session": text, "task": text,
-                 "since": text, "until": text}),
     Route("POST", f"{V1}/usage/record", "spend", report, ReportAsk, shapes.ReceiptShape, 201),
-    Route("GET", f"{V1}/usage/{{usage_id}}", "read", act(Jobs.usage_record, wire.usage_record),
-          answer=shapes.UsageRecordShape),
     Route("POST", f"{V1}/usage/{{usage_id}}/correct", "manage",
           handlers.correct, CorrectAsk, shapes.CorrectionShape, 201),
     Route("POST", f"{V1}/estimate", "spend", act(Jobs.estimate, wire.estimate),
