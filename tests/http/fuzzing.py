@@ -90,16 +90,15 @@ def fuzz(service: Running, examples: int, *, seed: int = 1, only: Sequence[str] 
     schema.config.update(headers=headers)
     if only:
         schema = schema.include(operation_id=list(only))
-    found = Found({}, Counter(), [])
     schema.hook(filter_failure)
-    schema.hook(_sparing(service.key))
-    for event in from_schema(schema).execute():
-        if isinstance(event, events.ScenarioFinished):
+    found = Found({}, Counter(), [])
+    sparing = _sparing(service.key)
+    schemathesis.hook(sparing)
+    try:
+        for event in from_schema(schema).execute():
             _note(event, found)
-        elif isinstance(event, events.NonFatalError):
-            found.errors.append(f"{event.label}: {event.value!r}")
-        elif isinstance(event, events.FatalError):
-            raise event.exception
+    finally:
+        schemathesis.hooks.unregister(sparing)
     return found
 
 
@@ -123,7 +122,16 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     return _RULE.search(_detail(response.content)) is None
 
 
-def _note(event: events.ScenarioFinished, found: Found) -> None:
+def _note(event: events.EngineEvent, found: Found) -> None:
+    if isinstance(event, events.ScenarioFinished):
+        _note_scenario(event, found)
+    elif isinstance(event, events.NonFatalError):
+        found.errors.append(f"{event.label}: {event.value!r}")
+    elif isinstance(event, events.FatalError):
+        raise event.exception
+
+
+def _note_scenario(event: events.ScenarioFinished, found: Found) -> None:
     recorder = event.recorder
     for case_id, node in recorder.cases.items():
         if case_id in recorder.interactions:
