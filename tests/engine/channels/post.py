@@ -41,7 +41,7 @@ class Post:
         """Send what was claimed; how many deliveries were tried."""
         tried = 0
         for results in sending.work(self.books.books, claimed, self.waits):
-            outbox.finish(self.books.books.database, self.unit, results)
+            outbox.finish(self.books.books.database, self.unit, results, claimed.until_us)
             tried += len(results)
         return tried
 

@@ -277,6 +277,37 @@ def test_what_a_killed_sender_had_taken_is_due_again_when_its_lease_ends(
     assert [request.id for request in receiver.received] == [lost.deliveries[0].delivery_id]
 
 
+def test_what_another_has_taken_meanwhile_is_left_to_that_one(
+    books: Books, post: Post, receiver: Receiver, clock: Clock
+) -> None:
+    channel = hook(books, receiver)
+    receiver.status = lambda _: 500
+    made(books, "a")
+    post.gather()
+    (slow,) = post.claim()
+    clock.move(int(outbox.LEASE_SECONDS * SECOND))
+    (mine,) = post.claim()
+    post.send(slow)
+    (waiting,) = deliveries(books, channel)
+    assert (waiting.due_us, waiting.attempts) == (mine.until_us, 0)
+    receiver.status = lambda _: 200
+    post.send(slow)  # that it has arrived is true, whoever says so
+    assert [d.status for d in deliveries(books, channel)] == ["delivered"]
+
+
+def test_nothing_is_begun_that_might_outlast_its_lease(
+    light: Books, light_post: Post, receiver: Receiver
+) -> None:
+    channel = hook(light, receiver)
+    made(light, "a")
+    light_post.gather()
+    (claimed,) = light_post.claim()
+    light_post.send(claimed._replace(begin_before=0.0))
+    assert receiver.received == []
+    assert [(d.status, d.attempts) for d in deliveries(light, channel)] == [("pending", 0)]
+    assert light_post.turn() == 1
+
+
 # --- Anew ----------------------------------------------------------------------------------------
 
 

@@ -107,9 +107,9 @@ class Notifier:
                 known += results
                 # Soon, for what is not written down when the process is killed is sent again.
                 if time.monotonic() >= began_at + KNOWN_SECONDS:
-                    self._finish(unit, known)
+                    self._finish(unit, known, claimed.until_us)
                     known, began_at = [], time.monotonic()
-            self._finish(unit, known)
+            self._finish(unit, known, claimed.until_us)
         except Exception:
             log.exception("channel %s could not be told; it is tried again", claimed.channel_id)
         finally:
@@ -118,10 +118,10 @@ class Notifier:
                 self._busy.discard(claimed.channel_id)
             self._woken.set()  # there may be more for it
 
-    def _finish(self, unit: "Unit", results: Sequence[outbox.Result]) -> None:
+    def _finish(self, unit: "Unit", results: Sequence[outbox.Result], until_us: int) -> None:
         for tried in range(TRIES):
             try:
-                outbox.finish(self._books.database, unit, results)
+                outbox.finish(self._books.database, unit, results, until_us)
             except Transient:
                 if tried == TRIES - 1:
                     raise

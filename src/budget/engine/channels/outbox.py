@@ -8,6 +8,7 @@ transactions stand beside the ledger's and keep no call waiting. Not here: sendi
 """
 
 import hashlib
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,6 +47,8 @@ MOST_CLAIMED: Final = 50
 PLACE_KEPT_US: Final = 60 * SECOND_US
 """How often the place of a channel that wants nothing is written down."""
 LEASE_SECONDS: Final = 20.0
+BEGINNING: Final = 0.4
+"""The share of a lease in which messages are begun: the longest takes 10 of 20 seconds."""
 WAITS_SECONDS: Final = (
     5, 30, 120, 600, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 22 * 3600, 22 * 3600,
 )  # fmt: skip
@@ -76,11 +79,15 @@ Places = dict[str, Place]
 
 
 class Claimed(NamedTuple):
-    """Deliveries that a sender has for itself until the lease ends."""
+    """Deliveries that a sender has for itself until the lease ends, at `until_us`.
+
+    `begin_before`, of the monotonic clock: later no message may be begun, or it might outlast that.
+    """
 
     channel_id: str
     deliveries: tuple[Delivery, ...]
     until_us: int
+    begin_before: float
 
 
 class Result(NamedTuple):
@@ -263,12 +270,13 @@ def claim(
     if not waiting:
         return []
     claimed: list[Claimed] = []
+    begin_before = time.monotonic() + lease_seconds * BEGINNING
     with transaction(unit, database) as now_us:
         until_us = now_us + int(lease_seconds * SECOND_US)
         for channel_id in waiting:
             found = _claim_of(unit, channel_id, now_us, until_us)
             if found:
-                claimed.append(Claimed(channel_id, found, until_us))
+                claimed.append(Claimed(channel_id, found, until_us, begin_before))
     return claimed
 
 
@@ -314,22 +322,33 @@ _FINISH: Final = (
 )  # fmt: skip
 
 
-def finish(database: Database, unit: Unit, results: Sequence[Result]) -> None:
-    """Write down what came of deliveries that were claimed."""
+_PUT_OFF: Final = _FINISH.where(deliveries.c.due_us == bindparam("lease_us"))
+
+
+def finish(database: Database, unit: Unit, results: Sequence[Result], until_us: int) -> None:
+    """Write down what came of deliveries that were claimed. One that is still to be told is left to
+    whoever has it now if the lease, to `until_us`, was not kept.
+    """
     if not results:
         return
     with transaction(unit, database) as now_us:
-        unit.execute(
-            _FINISH,
-            [
-                {
-                    "of": result.delivery_id, "to_status": result.status,
-                    "to_attempts": result.attempts, "to_due_us": result.due_us,
-                    "to_done_us": now_us if result.done else None, "to_answer": result.answer,
-                }
-                for result in results
-            ],
-        )  # fmt: skip
+        done = [_written(result, now_us) for result in results if result.done]
+        later = [
+            {**_written(result, None), "lease_us": until_us}
+            for result in results
+            if not result.done
+        ]
+        if done:
+            unit.execute(_FINISH, done)
+        if later:
+            unit.execute(_PUT_OFF, later)
+
+
+def _written(result: Result, done_us: int | None) -> dict[str, Any]:
+    return {
+        "of": result.delivery_id, "to_status": result.status, "to_attempts": result.attempts,
+        "to_due_us": result.due_us, "to_done_us": done_us, "to_answer": result.answer,
+    }  # fmt: skip
 
 
 def prune(database: Database, unit: Unit) -> int:

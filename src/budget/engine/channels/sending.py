@@ -34,10 +34,6 @@ from budget.storage.schema import channels
 if TYPE_CHECKING:
     from budget.engine.books import Books
 
-STARTS_SECONDS: Final = 8.0
-"""For how long after the claim messages are begun; what is left goes with the next claim. The
-longest message (10 s) that is begun last still ends within the lease.
-"""
 NOT_THEIRS: Final = Outcome("skipped", "The channel may not be told of it any more.")
 FAILING: Final = "channel_failing"
 """The kind of alert that tells of what could not be told."""
@@ -72,7 +68,6 @@ def work(
     """Send what was claimed of one channel, in the order of the journal; what came of each message,
     as soon as it is known.
     """
-    ends_at = time.monotonic() + STARTS_SECONDS
     receiver = receiver_of(books.database, claimed.channel_id, books.channel_settings)
     bound = {} if receiver is None else receiver.channel.bound
     told = notices_of(books.database, claimed.deliveries, bound)
@@ -81,7 +76,7 @@ def work(
     gone: str | None = None
     for message_id, deliveries in messages_of(claimed).items():
         left = stopped is None or not stopped.is_set()
-        if receiver is None or gone or not left or time.monotonic() > ends_at:
+        if receiver is None or gone or not left or time.monotonic() > claimed.begin_before:
             yield [_later(delivery, books.database.now_us()) for delivery in deliveries]
             continue
         if unreachable is not None:
