@@ -21,6 +21,7 @@ from budget.engine.key_acts import MAX_TTL_SECONDS as MAX_KEY_SECONDS
 from budget.engine.keys import SCOPES
 from budget.engine.requests.acts import MAX_EXPIRES_SECONDS, MIN_EXPIRES_SECONDS
 from budget.engine.settings import REFUSAL_STATUSES
+from budget.engine.summaries import BUCKETS, MAX_KEYS, PERIODS
 from budget.http.openapi.schemas import Components, Schema, nullable, ref, schema_of, words
 from budget.prices.schedules import CONTEXT_NAMES
 
@@ -87,6 +88,7 @@ def list_of(item: Schema, least: int = 0, most: int | None = None, **more: Any) 
 
 _KEYS: Final = "|".join([*STANDARD, *CAMEL_CASE, "tag\\.[A-Za-z0-9_.-]{1,64}"])
 ATTRIBUTE: Final = {"type": "string", "pattern": f"^(?:{_KEYS})$"}
+SEVERAL: Final = {"type": "string", "pattern": f"^(?:{_KEYS})(?:,(?:{_KEYS})){{0,7}}$"}
 _KINDS: Final = [*ENFORCEMENTS, *ENFORCEMENT_ALIASES]
 _PERIODS: Final = [kind for kind in get_args(windows.Kind) if kind != "rolling"]
 _PERIOD: Final = f"^(?:{'|'.join(_PERIODS)}|rolling:0*[1-9][0-9]{{0,7}}[smhd])$"
@@ -199,6 +201,9 @@ FIELDS: Final[Mapping[str, Schema]] = {
         "propertyNames": one_of(alerts.KINDS),
         "additionalProperties": one_of(alerts.SEVERITIES),
     },
+    "start_time": TIME, "end_time": TIME, "bucket": one_of(BUCKETS),
+    "group_by": {"anyOf": [list_of(ATTRIBUTE, 1, MAX_KEYS, uniqueItems=True), SEVERAL],
+                 "description": "Up to 8 attributes: a list, or a text with commas."},
     "max_cost": usd(10**6), "context_size": _COUNT, "output_size": _COUNT,
     "prefer_provider": _VALUE,
     "partition": {
@@ -263,6 +268,7 @@ OVERRIDES: Final[Mapping[tuple[str, str], Schema]] = {
         "propertyNames": {"type": "string", "pattern": f"^(?:{_CALLERS})$"},
         "additionalProperties": nullable(_VALUE),
     },
+    ("SummaryAsk", "period"): one_of(PERIODS),
     ("WorkflowAsk", "purpose"): one_of(["check_work"]),
     ("WorkflowAsk", "dest"): one_of(["budget"]),
     ("CorrectAsk", "replacement"): named(
