@@ -37,6 +37,8 @@ RULES: Final = (
     "needs an estimate", "needs an amount", "needs ttl_seconds", "needs a model",
     "an envelope cannot", "and an envelope is for several", "must not be above",
     "must lie before until", "must be after the start", "rolls nothing over",
+    "is required: say why", "is required: a time of day", "is required when the unit",
+    "is not what this policy splits", "would make more than", "is no field of the answer",
     "only a monthly policy", "each tier must", "tiers must", "must be stated: policy",
     # of the calendar, and of now
     "must lie in the years", "must lie in the future", "must not lie in the past",
@@ -48,7 +50,7 @@ RULES: Final = (
     # a time or a cursor
     "^since: must be an RFC 3339",
     # of the operator's settings and books
-    "is not configured", "is not a source", "cannot be read",
+    "email needs BUDGET_SMTP_URL", "is not configured", "is not a source", "cannot be read",
 )  # fmt: skip
 """What no JSON Schema can say: why a request may be refused that is as the schemas say."""
 

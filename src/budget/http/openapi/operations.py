@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from budget.engine.summaries import PERIODS
 from budget.http.openapi import problems
 from budget.http.openapi.examples import answers_of, asks_of, path_of, query_example
-from budget.http.openapi.fields import FIELDS, ID, NAME, body_of
+from budget.http.openapi.fields import FIELDS, ID, NAME, body_of, one_of
 from budget.http.openapi.links import links_of
 from budget.http.openapi.parameters import query_of
 from budget.http.openapi.replies import REPLIES, answer_of
@@ -26,6 +27,7 @@ _HEADER: Final[Schema] = {
     "example": "order-4711",
 }
 _CHOSEN: Final[Schema] = {"type": "object", "description": "With `fields`: only those."}
+_WORDS: Final[Mapping[str, Schema]] = {"period": one_of(PERIODS)}
 
 
 def operation_id(route: Route) -> str:
@@ -47,8 +49,10 @@ def template(path: str) -> str:
     return _PARAMETER.sub(r"{\1}", path)
 
 
-def operation_of(route: Route, tag: str, components: Components) -> Schema:
-    """One operation of the description."""
+def operation_of(
+    route: Route, tag: str, components: Components, taken: frozenset[str] = frozenset()
+) -> Schema:
+    """One operation of the description; `taken` are the paths of all routes."""
     name = operation_id(route)
     doc = words(route.doc)
     told: Schema = {
@@ -59,7 +63,10 @@ def operation_of(route: Route, tag: str, components: Components) -> Schema:
         "x-required-scope": route.scope,
         "security": [] if route.scope == "open" else [{"bearer": []}, {"key": []}],
     }
-    parameters = [*_path_parameters(route, name), *query_of(route, query_example(name))]
+    parameters = [
+        *_path_parameters(route, name, taken),
+        *query_of(route, name, query_example(name)),
+    ]
     if "idempotency_key" in route.fields:
         parameters.append(_HEADER)
     if parameters:
@@ -86,7 +93,7 @@ def _singular(word: str) -> str:
     return word.removesuffix("s")
 
 
-def _path_parameters(route: Route, operation: str) -> list[Schema]:
+def _path_parameters(route: Route, operation: str, taken: frozenset[str]) -> list[Schema]:
     examples = path_of(operation)
     parameters: list[Schema] = []
     for name in _PARAMETER.findall(route.path):
@@ -94,12 +101,27 @@ def _path_parameters(route: Route, operation: str) -> list[Schema]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "pattern": ID if name.endswith("_id") else NAME},
+            "schema": _name_schema(route, name, taken),
         }
         if name in examples:
             parameter["example"] = examples[name]
         parameters.append(parameter)
     return parameters
+
+
+def _name_schema(route: Route, name: str, taken: frozenset[str]) -> Schema:
+    """What may stand in a path: an id, or a name; not what another route has there."""
+    if name in _WORDS:
+        return _WORDS[name]
+    schema: Schema = {"type": "string", "pattern": ID if name.endswith("_id") else NAME}
+    before, _, after = template(route.path).partition(f"{{{name}}}")
+    others = sorted(
+        word
+        for path in taken
+        if path.startswith(before) and path.endswith(after) and len(path) > len(before + after)
+        if "/" not in (word := path[len(before) : len(path) - len(after)]) and "{" not in word
+    )
+    return {**schema, "not": {"enum": others}} if others else schema
 
 
 def _body(route: Route, operation: str, components: Components) -> Schema:

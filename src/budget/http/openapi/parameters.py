@@ -4,15 +4,17 @@ Not here: how a query is read (`http.queries`).
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_type_hints, is_typeddict
 
-from budget.domain import alerts
+from budget.domain import alerts, events
 from budget.domain import answers_alerts as alert_answers
 from budget.domain.allocations import Status
 from budget.domain.answers_channels import STATUSES as DELIVERY_STATUSES
 from budget.domain.attributes import CAMEL_CASE, STANDARD
+from budget.domain.shapes import PageShape
 from budget.http import queries
-from budget.http.openapi.fields import FIELDS, TIME, line, one_of, whole
+from budget.http.openapi.fields import FIELDS, SEVERAL, TIME, line, one_of, whole
+from budget.http.openapi.replies import ITEMS
 from budget.http.openapi.schemas import Schema
 from budget.http.queries import CALLED, MAX_VALUE_CHARS, Attributed
 from budget.http.route import Route
@@ -36,6 +38,10 @@ _NAMED: Final[Mapping[str, tuple[Schema, str]]] = {
     "start_date": (TIME, "The same as `since`."),
     "end_date": (TIME, "The same as `until`."),
     "at": (TIME, "At this time; now unless said."),
+    "group_by": (SEVERAL, "Up to 8 attributes, with commas between."),
+    "enforcement": (FIELDS["enforcement"], "How strict it is."),
+    "period": (FIELDS["period"], "Of which period."),
+    "timezone": (FIELDS["timezone"], "IANA name of a time zone; UTC unless said."),
     "search": (line(256), "Any part of the name."),
     **{name: (line(256), "") for name in STANDARD},
     "sort": (_TEXT, "By what; with - before it from the greatest down."),
@@ -55,7 +61,7 @@ _IN: Final[Mapping[tuple[str, str], Schema]] = {
     ("/api/v1/alerts", "kind"): one_of(alerts.KINDS),
     ("/api/v1/alerts", "severity"): one_of(alerts.SEVERITIES),
     ("/api/v1/alerts", "type"): one_of(dict.fromkeys((*alerts.TYPES, *alerts.KINDS))),
-    ("/api/v1/alerts/check", "period"): FIELDS["period"],
+    ("/api/v1/events", "kind"): one_of(sorted(events.KINDS)),
     ("/api/v1/requests", "status"): _DECIDED,
     ("/api/v1/budgets/{budget_id}/requests", "status"): _DECIDED,
     ("/api/v1/verify", "anchor"): {"type": "string", "pattern": "^[1-9][0-9]{0,14}:[0-9a-f]{64}$"},
@@ -67,14 +73,17 @@ REQUIRED: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def query_of(route: Route, examples: Mapping[str, Any]) -> list[Schema]:
+def query_of(route: Route, operation: str, examples: Mapping[str, Any]) -> list[Schema]:
     """The parameters of a route's query; of one that takes attributes, those."""
     if route.query is None:
         return _attributes((*STANDARD, *CAMEL_CASE), examples)
+    shape = ITEMS.get(operation) if route.answer is PageShape else route.answer
     required = REQUIRED.get(route.path, frozenset()) if route.method == "GET" else frozenset()
     told = []
     for name, read in route.query.items():
         schema, words = _NAMED.get(name, (None, ""))
+        if name == "fields":
+            schema = _fields_of(shape)
         schema = _IN.get((route.path, name)) or getattr(read, "schema", None) or schema
         parameter: Schema = {
             "name": name, "in": "query", "schema": schema or _KINDS.get(read, _TEXT),
@@ -90,6 +99,15 @@ def query_of(route: Route, examples: Mapping[str, Any]) -> list[Schema]:
         others = [name for name in (*STANDARD, *CALLED) if name not in route.query]
         told += _attributes(others, examples)
     return told
+
+
+def _fields_of(shape: Any) -> Schema:
+    """Names of fields of the answer, with commas between; a dot leads into an inner one."""
+    if not is_typeddict(shape):
+        return _TEXT
+    names = "|".join(get_type_hints(shape))
+    one = f"(?:{names})(?:\\.[A-Za-z0-9_.-]+)?"
+    return {"type": "string", "pattern": f"^{one}(?:,{one}){{0,99}}$", "maxLength": 2048}
 
 
 def _attributes(names: Iterable[str], examples: Mapping[str, Any]) -> list[Schema]:
