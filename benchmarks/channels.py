@@ -2,6 +2,7 @@
 
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,7 +17,8 @@ from budget.engine.channels.settings import ChannelSettings
 from budget.http.serve import SWITCH_SECONDS
 from tests.support.receivers import receiving
 
-ROUNDS = 3
+ROUNDS = 5
+SECONDS = 4
 TOLD = 1_000
 
 
@@ -29,16 +31,30 @@ def channels() -> Iterator[Figure]:
         with Budget(books) as budget:
             # One that hears of alerts, as most do: it looks at every event, and wants few.
             budget.create_channel(name="alerts", kind="webhook", url=receiver.url)
-            ratios = []
+            ratios, shares = [], []
             for _ in range(ROUNDS):
-                without = throughput(url, seconds=6)
+                without = throughput(url, seconds=SECONDS)
                 with closing(Notifier(books).start()):
-                    ratios.append(throughput(url, seconds=6) / without)
+                    ratios.append(throughput(url, seconds=SECONDS) / without)
+                    shares.append(_cpu_seconds() / SECONDS)
             yield Figure(
                 "channels: commands/s with a notifier to those without",
                 statistics.median(ratios), "", 0.85,
             )  # fmt: skip
+            yield Figure(
+                "channels: share of a core that looking takes meanwhile",
+                statistics.median(shares), "", 0.15, at_least=False,
+            )  # fmt: skip
             yield _told(budget, receiver.url, lambda: len(receiver.received))
+
+
+def _cpu_seconds() -> float:
+    """What the thread that looks has used of a core."""
+    (ident,) = [
+        thread.ident for thread in threading.enumerate() if thread.name == "budget-notifier"
+    ]
+    assert ident is not None
+    return time.clock_gettime(time.pthread_getcpuclockid(ident))
 
 
 def _told(budget: Budget, url: str, received: object) -> Figure:
