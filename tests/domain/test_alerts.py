@@ -34,10 +34,10 @@ def a_policy(**given: Any) -> Policy:
         ("limit", Figures(10 * USD, 12 * USD, 0, 0, 2 * USD),
          "the daily limit of 10.00 USD is reached: 12.00 USD is spent."),
         ("limit", Figures(10 * USD, 3 * USD, 6 * USD, 0, 0),
-         ("a call was refused by the daily limit of 10.00 USD: 3.00 USD is spent and 6.00 USD is "
+         ("a call was refused by the daily limit of 10.00 USD: 3.00 USD is spent and 6.00 USD "
          "held.")),
         ("overrun", Figures(10 * USD, 12 * USD, 0, 0, 2 * USD),
-         "2.00 USD was used beyond the daily limit of 10.00 USD."),
+         "2.00 USD went beyond the daily limit of 10.00 USD."),
         ("unreserved", Figures(10 * USD, 4 * USD, 0, 0, 0),
          ("usage was booked that nobody had reserved; 4.00 USD of the daily limit of 10.00 USD is "
          "spent.")),
@@ -62,7 +62,7 @@ def test_counts_are_told_in_their_unit_and_a_partition_without_its_attribute_as_
     policy = a_policy(unit="input_tokens", limit=1_000_000, period="monthly")
     figures = Figures(1_000_000, 800_000, 0, 0, 0)
     assert policy_message("warning", "B", policy, '{"team":null}', figures) == (
-        "B (team=none): 800,000 input tokens of the monthly limit of 1,000,000 input tokens is "
+        "B (team=none): 800,000 input tokens of the monthly limit of 1,000,000 input tokens are "
         "spent; the warning threshold is 80%."
     )
     assert policy_message("warning", "B", policy, "{}", figures).startswith("B: 800,000")

@@ -70,27 +70,27 @@ def policy_message(
     kind: str, budget: str, policy: Policy, partition: str, figures: Figures, soon_us: int = 0
 ) -> str:
     """One sentence about a partition of a policy; `soon_us` is when the limit would be reached."""
-    used = figures.spent + figures.assumed
+    used, are = figures.spent + figures.assumed, "is" if policy.unit == "usd" else "are"
     spent, held = _text(used, policy.unit), _text(figures.reserved, policy.unit)
     limit = f"the {policy.calendar.period.text} limit of {_text(figures.limit, policy.unit)}"
     match kind:
         case "warning" | "action":
             bps = policy.warning_bps if kind == "warning" else policy.action_bps
-            said = f"{spent} of {limit} is spent; the {kind} threshold is {_percent(bps)}."
+            said = f"{spent} of {limit} {are} spent; the {kind} threshold is {_percent(bps)}."
         case "limit" if used >= figures.limit:
-            said = f"{limit} is reached: {spent} is spent."
+            said = f"{limit} is reached: {spent} {are} spent."
         case "limit":
-            said = f"a call was refused by {limit}: {spent} is spent and {held} is held."
+            said = f"a call was refused by {limit}: {spent} {are} spent and {held} held."
         case "overrun":
-            said = f"{_text(figures.overrun, policy.unit)} was used beyond {limit}."
+            said = f"{_text(figures.overrun, policy.unit)} went beyond {limit}."
         case "unreserved":
-            said = f"usage was booked that nobody had reserved; {spent} of {limit} is spent."
+            said = f"usage was booked that nobody had reserved; {spent} of {limit} {are} spent."
         case "assumed":
             assumed = _text(figures.assumed, policy.unit)
             said = f"calls that never said what they used count as {assumed} of {limit}."
         case _:
             said = (
-                f"{spent} of {limit} is spent; at the pace of this window so far it is reached "
+                f"{spent} of {limit} {are} spent; at the pace of this window so far it is reached "
                 f"about {to_rfc3339(soon_us)}, before the window ends."
             )
     return f"{budget}{_of(partition)}: {said}"
@@ -139,7 +139,10 @@ def _of(partition: str) -> str:
 
 
 def _text(value: int, unit: str) -> str:
-    return f"{format_usd(value)} USD" if unit == "usd" else f"{value:,} {unit.replace('_', ' ')}"
+    if unit == "usd":
+        return f"{format_usd(value)} USD"
+    named = unit.replace("_", " ")
+    return f"1 {named.removesuffix('s')}" if value == 1 else f"{value:,} {named}"
 
 
 def _percent(bps: int) -> str:
