@@ -81,13 +81,15 @@ class DoorSettings:
 
     `public_url`: scheme and host by which browsers reach the service; None: the address that it
     listens on. `rate` None: keys may call as often as they like. `failures`: how often an address
-    may be wrong a minute; a key's id half as often.
+    may be wrong a minute; a key's id half as often. `allowed_origins`: other sites whose pages may
+    follow events by WebSocket.
     """
 
     public_url: str | None = None
     rate: Rate | None = DEFAULT_RATE
     failures: int = DEFAULT_FAILURES
     oidc: OidcSettings | None = None
+    allowed_origins: frozenset[str] = frozenset()
 
     @property
     def tls(self) -> bool:
@@ -96,29 +98,33 @@ class DoorSettings:
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> Self:
-        """Settings from BUDGET_PUBLIC_URL, BUDGET_RATE_LIMIT, BUDGET_FAILED_ATTEMPTS and
-        BUDGET_OIDC_*; InvalidInput names the variable.
+        """Settings from BUDGET_PUBLIC_URL, BUDGET_RATE_LIMIT, BUDGET_FAILED_ATTEMPTS,
+        BUDGET_ALLOWED_ORIGINS and BUDGET_OIDC_*; InvalidInput names the variable.
         """
         return cls(
             _public_url(env.get("BUDGET_PUBLIC_URL", "")),
             _rate(env.get("BUDGET_RATE_LIMIT", "")),
             _failures(env.get("BUDGET_FAILED_ATTEMPTS", "")),
             _oidc(env),
+            _origins(env.get("BUDGET_ALLOWED_ORIGINS", "")),
         )
 
 
 DEFAULT_DOOR: Final = DoorSettings()
 
 
-def _public_url(text: str) -> str | None:
+def _origins(text: str) -> frozenset[str]:
+    named = [one for one in text.split(",") if one.strip()]
+    return frozenset(filter(None, (_public_url(one, "BUDGET_ALLOWED_ORIGINS") for one in named)))
+
+
+def _public_url(text: str, variable: str = "BUDGET_PUBLIC_URL") -> str | None:
     url = text.strip().rstrip("/").lower()
     if not url:
         return None
     matched = _PUBLIC_URL.fullmatch(url)
     if matched is None:
-        raise InvalidInput(
-            "BUDGET_PUBLIC_URL", "must be a scheme and a host, as https://budget.example.com."
-        )
+        raise InvalidInput(variable, "must be a scheme and a host, as https://budget.example.com.")
     usual = {"https": ":443", "http": ":80"}[matched[1]]
     return url.removesuffix(usual) if matched[3] == usual else url
 

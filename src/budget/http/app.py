@@ -21,6 +21,9 @@ from budget.http.calls import Call, Carried, Service
 from budget.http.choosing import chosen
 from budget.http.door.door import Client
 from budget.http.door.protection import protection_of
+from budget.http.live.conversation import converse, refuse
+from budget.http.live.guests import Live
+from budget.http.live.sockets import checked_sockets
 from budget.http.problems import Reply
 from budget.http.queries import parse_attributes, parse_query
 from budget.http.route import Route, check_routes
@@ -54,6 +57,13 @@ class App:
             default=_nowhere,
         )
         self._hosts = service.hosts
+        self._service = service
+        self._sockets = checked_sockets()
+
+    @property
+    def live(self) -> Live:
+        """Who follows events."""
+        return self._service.live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -63,9 +73,21 @@ class App:
                 await _send(send, problems.reply_to(error))
                 return
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
+            await self._converse(scope, receive, send)
             return
         await self._router(scope, receive, send)
+
+    async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak with who opens a WebSocket, if there is one at its path."""
+        socket = self._sockets.get(scope["path"])
+        error = _unfit(scope, self._hosts)
+        if error is None and socket is None:
+            error = problems.NoRoute("No WebSocket is here; they lie under /ws.")
+        if error is not None or socket is None:
+            await receive()
+            await refuse(send, problems.reply_to(error or problems.NoRoute("")))
+            return
+        await converse(self.live, self._service.door, socket, scope, receive, send)
 
 
 class _Place:
@@ -97,6 +119,7 @@ class _Place:
         await _send(
             send,
             reply._replace(headers=(*reply.headers, seen.header)),
+            receive,
             bodiless=scope["method"] == "HEAD",
         )
 
@@ -245,11 +268,16 @@ async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
         await _send(send, problems.reply_to(error), bodiless=scope["method"] == "HEAD")
 
 
-async def _send(send: Send, reply: Reply, *, bodiless: bool = False) -> None:
+async def _send(
+    send: Send, reply: Reply, receive: Receive | None = None, *, bodiless: bool = False
+) -> None:
     headers = [*protection_of(reply), *reply.headers]
-    if reply.body:
+    if reply.body or reply.stream:
         headers.append((b"content-type", reply.media_type))
-    if reply.status != NO_CONTENT:
+    if reply.status != NO_CONTENT and not reply.stream:
         headers.append((b"content-length", str(len(reply.body)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    if reply.stream and receive and not bodiless:
+        await reply.stream(send, receive)
+        return
     await send({"type": "http.response.body", "body": b"" if bodiless else reply.body})

@@ -58,6 +58,18 @@ class Gate:
             self._used(presented.key_id)
         return key
 
+    async def still_good(self, key: Key) -> bool:
+        """Whether a key that passed before would pass now, and may do what it could then."""
+        key_id = key.caller.actor
+        recalled = self._keyring.recall(key_id) or await self._ask(key_id)
+        row = recalled.row
+        return (
+            row is not None
+            and row.is_live(self._keyring.now_us())
+            and frozenset(row.scopes.split()) == key.scopes
+            and row.bound == key.caller.bound
+        )
+
     async def _ask(self, key_id: str) -> Recalled:
         asking = self._asking.get(key_id)
         if asking is None:

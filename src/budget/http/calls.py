@@ -17,6 +17,7 @@ from budget.engine.budget import AsyncBudget
 from budget.engine.jobs import Job, Jobs
 from budget.engine.settings import REFUSAL_STATUSES
 from budget.http.door.door import Door, Visitor
+from budget.http.live.guests import Live
 from budget.http.observing import Observer
 from budget.http.problems import Header, Reply
 from budget.http.watched import Watched
@@ -33,7 +34,8 @@ class Service:
     """What a running service is: its books, what it is called, and since when it runs.
 
     `instance` tells this run from any other. Whoever comes in comes by the `door`; the `observer`
-    sees requests come and go. `hosts` are the names it may be called by; None: any.
+    sees requests come and go. Who follows events is a guest of `live`.
+    `hosts` are the names it may be called by; None: any.
     `refusal_status` is that of every refusal; None: by the limit that refuses. Browsers find it at
     `url`, and the page of the API if `docs` are on. `process` is what it was started with, without
     secrets. Who reads sources of prices holds `updating`,
@@ -45,6 +47,7 @@ class Service:
     instance: str
     door: Door
     observer: Observer
+    live: Live
     port: int | None = None
     hosts: frozenset[str] | None = None
     refusal_status: int | None = None

@@ -4,10 +4,11 @@ Not here: what went wrong (`domain.errors`, `domain.answers.Refusal`).
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import structlog
+from starlette.types import Receive, Send
 
 from budget.domain import wire
 from budget.domain.answers import Refusal
@@ -35,12 +36,13 @@ log = structlog.get_logger("budget.http")
 
 
 class Reply(NamedTuple):
-    """An answer on its way out."""
+    """An answer on its way out. With `stream` its body goes on: that sends it, piece by piece."""
 
     status: int
     body: bytes
     media_type: bytes = JSON
     headers: tuple[Header, ...] = ()
+    stream: Callable[[Send, Receive], Awaitable[None]] | None = None
 
 
 class NoRoute(BudgetError):

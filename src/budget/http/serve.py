@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from budget.engine.jobs import Books
     from budget.http.app import App
+    from budget.http.live.guests import Limits
     from budget.http.observing import Observer
 
 __all__ = ["Started", "serve", "service_address"]
@@ -167,10 +168,11 @@ def make_app(
     used: "Callable[[str], None] | None" = None,
     docs: bool = True,
     process: "Mapping[str, Any] | None" = None,
+    limits: "Limits | None" = None,
 ) -> "App":
     """The application over open books. `proxied`: the last proxy says who is at the other end.
 
-    `used` is told of keys that are used.
+    `used` is told of keys that are used. `limits` are those of who follows events.
     """
     from budget.engine.budget import AsyncBudget
     from budget.engine.keys import Keyring
@@ -180,6 +182,7 @@ def make_app(
     from budget.http.door.door import Door
     from budget.http.door.issuer import Issuer
     from budget.http.door.visits import Visits
+    from budget.http.live.guests import DEFAULT_LIMITS, Live
     from budget.http.observing import Observer
 
     budget = AsyncBudget(books)
@@ -187,9 +190,10 @@ def make_app(
     visits = Visits.of(books.database)
     issuer = None if door.oidc is None else Issuer(door.oidc, f"{url}/login/oidc/callback")
     entrance = Door(gate, visits, door, issuer=issuer, proxied=proxied)
+    live = Live(books, entrance, limits or DEFAULT_LIMITS)
     service = Service(
-        budget, Pulse(budget), instance, entrance, observer or Observer(instance), port, hosts,
-        refusal_status, url, docs, process or {},
+        budget, Pulse(budget), instance, entrance, observer or Observer(instance), live, port,
+        hosts, refusal_status, url, docs, process or {},
     )  # fmt: skip
     return App(service)
 
@@ -213,6 +217,7 @@ def make_server(
 
     from budget.http.door.patience import PatientProtocol
     from budget.http.door.protection import HSTS
+    from budget.http.live.protocol import MAX_MESSAGE_BYTES, LiveProtocol
 
     class Draining(uvicorn.Server):
         """Ends with success when a signal asks it to; a second Ctrl-C does not wait for callers."""
@@ -238,6 +243,7 @@ def make_server(
             state = self.server_state
             state.default_headers = [*state.default_headers, (b"connection", b"close")]
             await asyncio.sleep(LAST_CALLS_SECONDS)
+            app.live.close()  # streams of events would be waited for
             await super().shutdown(sockets)
 
     config = uvicorn.Config(
@@ -245,7 +251,10 @@ def make_server(
         loop="auto",
         http=http or PatientProtocol,
         headers=[HSTS] if tls else [],
-        ws="none",
+        ws=LiveProtocol,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from budget.domain.errors import BudgetError
 from budget.engine.books import Books
-from budget.engine.events.reading import Happened, events_after, newest
+from budget.engine.events.reading import Happened, events_after
 
 POLL_SECONDS: Final = 0.25
 PACE_SECONDS: Final = 0.02
@@ -47,15 +47,13 @@ class Feed:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> int:
-        """Begin with what comes from now on; the cursor of the last event before that."""
-        at = newest(self._books.database)
+    def start(self, at: int) -> None:
+        """Begin with what comes after a cursor."""
         self._books.ledger.add_listener(self._woken.set)
         self._thread = threading.Thread(
             target=self._run, args=(at,), name="budget-events", daemon=True
         )
         self._thread.start()
-        return at
 
     def stop(self) -> None:
         """Tell no more, soon; does not wait."""

@@ -81,6 +81,13 @@ class Door:
         self._spend(key)
         return Visitor(key)
 
+    async def still_in(self, visitor: Visitor) -> bool:
+        """Whether who came in and stays may stay, with what they could do then."""
+        if visitor.session is None:
+            return await self._gate.still_good(visitor.key)
+        session = await self.visits.find(visitor.token)
+        return session is not None and key_of(session) == visitor.key
+
     def check_attempts(self, headers: Headers, client: Client) -> None:
         """TooMany for an address that was wrong too often."""
         wait = self._of_address.wait_seconds(self._address(headers, client))

@@ -1,0 +1,1 @@
+"""Live events: over WebSocket and as a stream of server-sent events."""
