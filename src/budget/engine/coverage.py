@@ -7,16 +7,20 @@ calls. Not here: what makes a price sure (`prices.verification`).
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from budget.domain.answers_prices import STATUSES
 from budget.domain.answers_rating import UNPRICED, Coverage, Seen, SeenModel
 from budget.domain.budgets import BPS
+from budget.domain.rights import UNBOUND, Bound
 from budget.engine.books import Books
 from budget.engine.past import span
 from budget.engine.price_book.reports import statuses
+from budget.engine.reports.filters import Calls
+from budget.engine.reports.usage import value_of
 from budget.engine.rows import DAY_US, HOUR_US
 from budget.engine.snapshots import snapshot
+from budget.engine.summing import COST, SIGN, UNPRICED_ONE, Sums, rolled_up_value
 from budget.prices.book import PriceBook
 from budget.storage import schema
 
@@ -28,13 +32,19 @@ KINDS: Final = ("models", "calls", "tokens", "cost")
 StatusOf = Callable[[str | None, str], str]
 """(provider, model) of a priced model -> how sure its price is: one of `STATUSES`."""
 
-_r, _s = schema.rollups.c, schema.series.c
+_u, _r, _s = schema.usage.c, schema.rollups.c, schema.series.c
 
 
-def coverage(books: Books, ask: Mapping[str, Any], status_of: StatusOf | None = None) -> Coverage:
+def coverage(
+    books: Books,
+    ask: Mapping[str, Any],
+    status_of: StatusOf | None = None,
+    bound: Bound = UNBOUND,
+) -> Coverage:
     """What was seen from the hour of `since` to that of `until` (the last 30 days unless given).
 
-    `status_of` tells how sure a price is; without it the database's sources do.
+    Whoever is bound to attributes is told of its own calls. `status_of` tells how sure a price is;
+    without it the database's sources do.
     """
     now_us = books.database.now_us()
     since_us, until_us = span(ask, now_us)
@@ -46,7 +56,7 @@ def coverage(books: Books, ask: Mapping[str, Any], status_of: StatusOf | None = 
     with snapshot(books.database) as connection:
         seen = [
             _seen_model(row, book, now_us, status_of)
-            for row in _read(connection, since_us, until_us)
+            for row in _read(connection, since_us, until_us, bound)
         ]
     by_status = {
         status: _sum(one for one in seen if one.status == status)
@@ -92,8 +102,20 @@ def shares(found: Coverage) -> Iterator[Share]:
             yield Share(kind, status, part * BPS // whole if whole > 0 else 0)
 
 
-def _read(connection: Connection, since_us: int, until_us: int) -> Iterator[Any]:
-    """Sums by (provider, model): of whole UTC days from their rollups, of the rest by the hour."""
+def _read(connection: Connection, since_us: int, until_us: int, bound: Bound) -> Iterator[Any]:
+    """Sums by (provider, model), and when each was last seen."""
+    sums = Sums(connection, Calls((), bound))
+    if sums.rolled_up():
+        summed = _of_rollups(since_us, until_us).where(sums.meets(rolled_up_value))
+    else:
+        dialect = connection.dialect.name
+        meets = sums.meets(lambda key: value_of(key, dialect))
+        summed = _of_records(since_us, until_us).where(meets)
+    return iter(connection.execute(summed))
+
+
+def _of_rollups(since_us: int, until_us: int) -> Select[Any]:
+    """Of whole UTC days from their rollups, of the rest by the hour."""
     first_us, last_us = since_us + -since_us % DAY_US, until_us - until_us % DAY_US
     hours = and_(_r.grain == "hour", _r.start_us >= since_us, _r.start_us < until_us)
     within = hours
@@ -101,7 +123,7 @@ def _read(connection: Connection, since_us: int, until_us: int) -> Iterator[Any]
         edges = or_(_r.start_us < first_us, _r.start_us >= last_us)
         days = and_(_r.grain == "day", _r.start_us >= first_us, _r.start_us < last_us)
         within = or_(and_(hours, edges), days)
-    summed = (
+    return (
         select(
             _s.provider, _s.model, func.sum(_r.requests),
             func.sum(_r.input_tokens + _r.output_tokens), func.sum(_r.cost_nanos),
@@ -112,7 +134,20 @@ def _read(connection: Connection, since_us: int, until_us: int) -> Iterator[Any]
         .group_by(_s.provider, _s.model)
         .having(func.sum(_r.records) > 0)  # else all were reversed
     )  # fmt: skip
-    return iter(connection.execute(summed))
+
+
+def _of_records(since_us: int, until_us: int) -> Select[Any]:
+    """The same of the records, for callers whose attributes are in no rollup."""
+    return (
+        select(
+            _u.provider, _u.model, func.sum(_u.requests),
+            func.sum(_u.input_tokens + _u.output_tokens), func.sum(COST), func.sum(UNPRICED_ONE),
+            func.max(_u.occurred_us),
+        )
+        .where(_u.occurred_us >= since_us, _u.occurred_us < until_us)
+        .group_by(_u.provider, _u.model)
+        .having(func.sum(SIGN) > 0)
+    )  # fmt: skip
 
 
 def _seen_model(row: Any, book: PriceBook, now_us: int, status_of: StatusOf) -> SeenModel:

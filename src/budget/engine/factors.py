@@ -8,7 +8,8 @@ little takes the highest factor of those that have, if there are enough. Not her
 import threading
 import time
 from collections import defaultdict
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import func, select
 
@@ -96,11 +97,16 @@ class Factors:
         )
 
 
-def family_factors(factors: Factors, database: Database, actor: str) -> list[FamilyFactor]:
-    """What was learnt of each family that anybody's calls have taught about, for one key."""
+def family_factors(
+    factors: Factors, database: Database, actor: str, *, own_only: bool = False
+) -> list[FamilyFactor]:
+    """What was learnt of each family that anybody's calls have taught about, for one key.
+
+    `own_only`: of those that its own calls have taught about, and nothing of how many others did.
+    """
     table = calibrations
     with snapshot(database) as connection:
-        totals = connection.execute(
+        totals: Sequence[Any] = connection.execute(
             select(
                 table.c.family,
                 func.sum(table.c.samples),
@@ -111,6 +117,10 @@ def family_factors(factors: Factors, database: Database, actor: str) -> list[Fam
         ).all()
         of_actor = select(table.c.family, table.c.samples).where(table.c.actor == actor)
         own = {row[0]: row[1] for row in connection.execute(of_actor)}
+    if own_only:
+        totals = [
+            (family, count, int(count >= FEWEST_SAMPLES)) for family, count in sorted(own.items())
+        ]
     return [
         FamilyFactor(family, *factors.of(family, actor), own.get(family, 0), int(samples), keys)
         for family, samples, keys in totals

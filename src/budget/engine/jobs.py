@@ -247,8 +247,12 @@ class Jobs(
 
     def factors(self) -> Job[list[FamilyFactor]]:
         """What settled calls have taught about the bounds of each family of models."""
-        books, actor = self.books, self.caller.actor
-        return Job(read=lambda: factors.family_factors(books.factors, books.database, actor))
+        books, (actor, bound) = self.books, (self.caller.actor, self.caller.bound)
+        return Job(
+            read=lambda: factors.family_factors(
+                books.factors, books.database, actor, own_only=bool(bound)
+            )
+        )
 
     def learn(self) -> Job[Learning]:
         """Learn from the calls that were settled since the last time. A service does so itself."""
@@ -339,7 +343,7 @@ class Jobs(
     def what_if(self, *, progress: Progress | None = None, **ask: Unpack[WhatIfAsk]) -> Job[WhatIf]:
         """Say what past usage would have cost with models exchanged. Nothing is booked."""
         now_us = self.books.database.now_us()
-        asked = whatif.parse_what_if(ask, now_us)
+        asked = whatif.parse_what_if(ask, now_us, self.caller.bound)
         return Job(
             read=lambda: whatif.what_if(
                 self.books.database, self.books.prices, asked, now_us, progress
@@ -348,5 +352,5 @@ class Jobs(
 
     def coverage(self, *, since: str | None = None, until: str | None = None) -> Job[Coverage]:
         """Say how much of what was seen has a price now, and how sure that is."""
-        ask = {"since": since, "until": until}
-        return Job(read=lambda: coverage.coverage(self.books, ask))
+        ask, bound = {"since": since, "until": until}, self.caller.bound
+        return Job(read=lambda: coverage.coverage(self.books, ask, bound=bound))

@@ -14,6 +14,7 @@ from sqlalchemy import and_, exists, func, literal, select, tuple_
 from budget.domain.attributes import Scope, parse_scope, parse_value, scope_matches
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rates, decode_rates
+from budget.domain.rights import UNBOUND, Bound, covers
 from budget.domain.usage import Usage
 from budget.domain.windows import parse_rfc3339
 from budget.engine import rows
@@ -72,19 +73,24 @@ class PastRecord(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Which records: those of [since, until), perhaps only of a model, a provider, a scope."""
+    """Which records: those of [since, until), perhaps only of a model, a provider, a scope, and
+    those that a caller may see who is bound to attributes.
+    """
 
     since_us: int
     until_us: int
     provider: str | None = None
     model: str | None = None
     scope: Scope = ()
+    bound: Bound = UNBOUND
 
     def has(self, record: PastRecord) -> bool:
         """Whether a record of that time is one of them."""
         if self.model is not None and not is_called(record, self.model):
             return False
         if self.provider is not None and self.provider not in _sellers(record):
+            return False
+        if not covers(self.bound, record.attributes):
             return False
         return not self.scope or scope_matches(self.scope, record.attributes)
 
@@ -100,7 +106,9 @@ def wanted(ask: Mapping[str, Any], now_us: int) -> Wanted:
         for name in ("provider", "model")
         if ask.get(name) is not None
     }
-    return Wanted(since_us, until_us, scope=parse_scope(ask.get("scope")), **names)
+    return Wanted(
+        since_us, until_us, names.get("provider"), names.get("model"), parse_scope(ask.get("scope"))
+    )
 
 
 def span(ask: Mapping[str, Any], now_us: int) -> tuple[int, int]:

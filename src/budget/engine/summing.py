@@ -32,11 +32,14 @@ from budget.engine.rows import DAY_US, HOUR_US
 from budget.storage import schema
 
 _u, _r, _s = schema.usage.c, schema.rollups.c, schema.series.c
-_SIGN: Final = case((_u.reverses.is_(None), 1), else_=-1)
+SIGN: Final = case((_u.reverses.is_(None), 1), else_=-1)
+"""How often a record counts: a reversal takes away."""
+COST: Final = func.coalesce(_u.cost_nanos, 0)
+UNPRICED_ONE: Final = case((_u.cost_nanos.is_(None), SIGN), else_=0)
 _OF_RECORDS: Final[Sequence[Any]] = (
-    _SIGN, _u.requests, _u.input_tokens, _u.output_tokens, _u.cache_read_tokens,
+    SIGN, _u.requests, _u.input_tokens, _u.output_tokens, _u.cache_read_tokens,
     _u.cache_write_tokens + _u.cache_write_1h_tokens, _u.reasoning_tokens,
-    func.coalesce(_u.cost_nanos, 0), case((_u.cost_nanos.is_(None), _SIGN), else_=0),
+    COST, UNPRICED_ONE,
 )  # fmt: skip
 _OF_ROLLUPS: Final[Sequence[Any]] = tuple(_r[name] for name in Figures._fields)
 
@@ -68,6 +71,11 @@ def parts_of(window: Window, rolled_up: bool) -> list[Part]:
     return [part for part in parts if part.start_us < part.end_us]
 
 
+def rolled_up_value(key: str) -> ColumnElement[str]:
+    """An attribute of a series in SQL, NULL where it is missing."""
+    return func.nullif(_s[key], literal(""))
+
+
 class Sums:
     """Sums of the usage of some calls, in one snapshot."""
 
@@ -97,8 +105,7 @@ class Sums:
     def _rows(
         self, window: Window, keys: tuple[str, ...], most: int | None
     ) -> Iterable[tuple[tuple[str, ...], Figures]]:
-        asked = {*keys, *(one.key for one in self._wanted)}
-        parts = parts_of(window, asked <= set(ROLLED_UP))
+        parts = parts_of(window, self.rolled_up(keys))
         read = union_all(*(self._part(part, keys) for part in parts)).subquery()
         names = [read.c[f"key_{n}"] for n in range(len(keys))]
         sums = [func.sum(read.c[name]).label(name) for name in Figures._fields]
@@ -119,7 +126,7 @@ class Sums:
                 _u.occurred_us >= part.start_us, _u.occurred_us < part.end_us
             )
         return (
-            self._summed(keys, _OF_ROLLUPS, lambda key: func.nullif(_s[key], literal("")))
+            self._summed(keys, _OF_ROLLUPS, rolled_up_value)
             .select_from(schema.rollups.join(schema.series, _s.id == _r.series_id))
             .where(_r.grain == part.grain, _r.start_us >= part.start_us, _r.start_us < part.end_us)
         )
@@ -131,10 +138,15 @@ class Sums:
         summed = [
             func.sum(one).label(name) for one, name in zip(figures, Figures._fields, strict=True)
         ]
-        statement = select(*named, *summed).where(self._meets(value))
+        statement = select(*named, *summed).where(self.meets(value))
         return statement.group_by(*named) if named else statement
 
-    def _meets(self, value: ValueOf) -> ColumnElement[bool]:
+    def rolled_up(self, keys: Sequence[str] = ()) -> bool:
+        """Whether rollups tell these calls by these attributes."""
+        return {*keys, *(one.key for one in self._wanted)} <= set(ROLLED_UP)
+
+    def meets(self, value: ValueOf) -> ColumnElement[bool]:
+        """That a row is of these calls."""
         return and_(true(), *(self._one(value(one.key), one) for one in self._wanted))
 
     def _one(self, value: ColumnElement[str], wanted: Condition) -> ColumnElement[bool]:

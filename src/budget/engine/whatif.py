@@ -12,6 +12,7 @@ from budget.domain.answers_rating import DayTotal, Exchange, WhatIf
 from budget.domain.attributes import parse_value
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rates, cost_nanos, unpriced_units
+from budget.domain.rights import UNBOUND, Bound
 from budget.engine import rows
 from budget.engine.asks import WhatIfAsk
 from budget.engine.costing import NoPrice
@@ -36,8 +37,8 @@ class Asked(NamedTuple):
     """The instant whose prices count for all; None: each record's own."""
 
 
-def parse_what_if(ask: Mapping[str, Any], now_us: int) -> Asked:
-    """What a caller wrote, checked."""
+def parse_what_if(ask: Mapping[str, Any], now_us: int, bound: Bound = UNBOUND) -> Asked:
+    """What a caller wrote, checked; it is about the calls that the caller may see."""
     only_fields(ask, _FIELDS)
     given = ask.get("models")
     if not isinstance(given, Mapping) or not given:
@@ -51,7 +52,7 @@ def parse_what_if(ask: Mapping[str, Any], now_us: int) -> Asked:
             raise InvalidInput("models", f"exchanges {name!r} twice.")
         models[name.lower()] = parse_value(instead, f"models.{name[:80]}")
     at_us = now_us if parse_flag(ask, "at_now") else None
-    return Asked(wanted(ask, now_us), models, at_us)
+    return Asked(wanted(ask, now_us)._replace(bound=bound), models, at_us)
 
 
 def what_if(
