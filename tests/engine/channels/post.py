@@ -73,3 +73,8 @@ def made(books: Books, *names: str, **ask: Any) -> list[str]:
         "policies", [{"unit": "tokens", "period": "total", "limit": 1, "enforcement": "ignore"}]
     )
     return [books.create_budget(name=name, **ask).budget_id for name in names]
+
+
+def names(receiver: Receiver) -> list[str]:
+    """Of the budgets that the receiver was told of, in order."""
+    return [request.told["data"]["detail"]["name"] for request in receiver.received]

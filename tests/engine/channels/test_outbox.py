@@ -1,25 +1,18 @@
-"""The outbox: what is gathered from the journal, sent, tried again, given up and sent anew."""
+"""The outbox: what is gathered from the journal, sent, tried again and given up."""
 
 import json
 from typing import Any
 
 import pytest
 
-from budget.domain.errors import Conflict
 from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
 from budget.engine.channels import outbox, webhook
 from budget.engine.channels.outbox import JITTER_BPS, WAITS_SECONDS, wait_us
 from budget.engine.channels.outcomes import Outcome
-from tests.engine.channels.post import Post, deliveries, hook, made
+from tests.engine.channels.post import Post, deliveries, hook, made, names
 from tests.engine.opened import DAY, HOUR, SECOND, Clock, told
 from tests.support.receivers import Receiver
-
-
-def names(receiver: Receiver) -> list[str]:
-    """Of the budgets that the receiver was told of, in order."""
-    return [request.told["data"]["detail"]["name"] for request in receiver.received]
-
 
 # --- Gathering -----------------------------------------------------------------------------------
 
@@ -305,172 +298,6 @@ def test_nothing_is_begun_that_might_outlast_its_lease(
     light_post.send(claimed._replace(begin_before=0.0))
     assert receiver.received == []
     assert [(d.status, d.attempts) for d in deliveries(light, channel)] == [("pending", 0)]
-    assert light_post.turn() == 1
-
-
-# --- Anew ----------------------------------------------------------------------------------------
-
-
-def test_one_delivery_is_sent_again_with_its_id(
-    books: Books, post: Post, receiver: Receiver
-) -> None:
-    channel = hook(books, receiver)
-    made(books, "a", "b")
-    post.turn()
-    first, _ = deliveries(books, channel)
-    answer = books.replay_delivery(channel.channel_id, first.delivery_id)
-    assert (answer.status, answer.attempts) == ("pending", 0)
-    assert post.turn() == 1
-    assert [r.id for r in receiver.received].count(first.delivery_id) == 2
-    assert told(books, "delivery_replayed") == [
-        {"channel_id": channel.channel_id, "delivery_id": first.delivery_id}
-    ]
-
-
-def test_a_replay_sends_what_was_sent_and_what_never_was(
-    books: Books, post: Post, receiver: Receiver, clock: Clock
-) -> None:
-    made(books, "long before")
-    clock.move(HOUR)
-    since_us = clock.now_us
-    made(books, "before")
-    channel = hook(books, receiver)
-    made(books, "after")
-    post.turn()
-    assert names(receiver) == ["after"]
-    from budget.domain.windows import to_rfc3339
-
-    replay = books.replay_channel(channel.channel_id, since=to_rfc3339(since_us))
-    assert replay.deliveries == 1
-    post.turn()
-    assert sorted(names(receiver)) == ["after", "after", "before"]
-    ids = [r.id for r in receiver.received if b'"after"' in r.body]
-    assert len(ids) == 2
-    assert len(set(ids)) == 1
-    assert post.turn() == 0
-
-
-def test_a_replay_from_a_cursor_begins_after_it(
-    light: Books, light_post: Post, receiver: Receiver
-) -> None:
-    channel = hook(light, receiver)
-    made(light, "a", "b", "c")
-    light_post.turn()
-    light.replay_channel(channel.channel_id, since=receiver.cursors[0])
-    light_post.turn()
-    assert names(receiver) == ["a", "b", "c", "b", "c"]
-
-
-def test_a_channel_that_is_off_sends_nothing_again(light: Books, receiver: Receiver) -> None:
-    channel = hook(light, receiver, enabled=False)
-    with pytest.raises(Conflict):
-        light.replay_channel(channel.channel_id, since="2026-01-01T00:00:00Z")
-
-
-def test_what_was_done_with_a_month_ago_is_forgotten(
-    books: Books, post: Post, receiver: Receiver, clock: Clock
-) -> None:
-    channel = hook(books, receiver)
-    made(books, "a", "b")
-    post.turn()
-    receiver.status = lambda _: 500
-    made(books, "c")
-    post.turn()
-    database = books.books.database
-    clock.move(30 * DAY)
-    assert outbox.prune(database, post.unit) == 0
-    clock.move(SECOND)
-    assert outbox.prune(database, post.unit) == 2
-    assert [d.status for d in deliveries(books, channel)] == ["pending"]
-
-
-# --- Digests and quiet hours ---------------------------------------------------------------------
-
-
-def test_a_digest_gathers_notices_into_one_message_that_keeps_its_id(
-    books: Books, post: Post, receiver: Receiver, clock: Clock
-) -> None:
-    channel = hook(books, receiver, digest_seconds=60)
-    clock.move(60 * SECOND - clock.now_us % (60 * SECOND))  # a whole minute
-    made(books, "a", "b")
-    assert post.turn() == 0
-    clock.move(30 * SECOND)
-    made(books, "c")
-    assert post.turn() == 0
-    receiver.status = lambda _: 503
-    clock.move(30 * SECOND)
-    assert post.turn() == 3
-    made(books, "d")
-    post.turn()
-    receiver.status = lambda _: 200
-    clock.move(60 * SECOND)
-    post.turn()
-    first, again, last = sorted(receiver.received, key=lambda r: len(r.told["data"]["notices"]) < 3)
-    assert first.told["type"] == "digest"
-    assert [n["data"]["detail"]["name"] for n in first.told["data"]["notices"]] == ["a", "b", "c"]
-    assert (first.id, first.body) == (again.id, again.body)
-    assert [n["data"]["detail"]["name"] for n in last.told["data"]["notices"]] == ["d"]
-    assert last.id != first.id
-    done = deliveries(books, channel)
-    assert [d.status for d in done] == ["delivered"] * 4
-    assert [d.digest_id for d in done] == [first.id] * 3 + [last.id]
-
-
-def test_a_digest_that_is_tried_again_goes_out_whole(
-    light: Books,
-    light_post: Post,
-    receiver: Receiver,
-    clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(outbox, "MOST_CLAIMED", 2)
-    hook(light, receiver, digest_seconds=60)
-    receiver.status = lambda _: 503
-    for _ in range(3):
-        made(light, "a", "b")
-        light_post.gather()
-    clock.move(60 * SECOND)
-    for _ in range(3):
-        light_post.turn()
-    receiver.status = lambda _: 200
-    clock.move(6 * SECOND)
-    for _ in range(3):
-        light_post.turn()
-    by_id: dict[str, set[bytes]] = {}
-    for request in receiver.received:
-        by_id.setdefault(request.id, set()).add(request.body)
-    assert len(by_id) == 3
-    assert all(len(bodies) == 1 for bodies in by_id.values())
-
-
-def test_in_quiet_hours_a_notice_waits_for_their_end(
-    books: Books, post: Post, receiver: Receiver, clock: Clock
-) -> None:
-    day = clock.now_us - clock.now_us % DAY + DAY
-    clock.now_us = day + 23 * HOUR
-    quiet = {"from": "22:00", "to": "07:00"}
-    channel = hook(books, receiver, quiet=quiet)
-    made(books, "a")
-    assert post.turn() == 0
-    (waiting,) = deliveries(books, channel)
-    assert waiting.due_us == day + DAY + 7 * HOUR
-    clock.now_us = day + DAY + 7 * HOUR
-    assert post.turn() == 1
-    # By day one is told at once; what fails just before the night is tried again after it.
-    clock.now_us = day + DAY + 22 * HOUR - SECOND
-    receiver.status = lambda _: 500
-    made(books, "b")
-    assert post.turn() == 1
-    assert deliveries(books, channel)[-1].due_us == day + 2 * DAY + 7 * HOUR
-
-
-def test_quiet_hours_end_when_they_are_taken_away_for_what_comes_then(
-    light: Books, light_post: Post, receiver: Receiver
-) -> None:
-    channel = hook(light, receiver, quiet={"from": "00:00", "to": "23:59", "min_severity": "never"})
-    changed = light.change_channel(channel.channel_id, quiet={})
-    assert changed.quiet is None
-    made(light, "a")
     assert light_post.turn() == 1
 
 
