@@ -44,17 +44,17 @@ def test_of_many_who_set_the_same_limit_at_once_one_makes_the_budget(
     assert len(books.budgets().items) == 1
 
 
-def test_another_zone_gives_the_policy_a_successor(books: Books) -> None:
-    made = set_limit(books)
-    changed = set_limit(books, timezone="Europe/Berlin")
+def test_another_zone_gives_the_policy_a_successor(light: Books) -> None:
+    made = set_limit(light)
+    changed = set_limit(light, timezone="Europe/Berlin")
     assert changed.did == "changed_policy"
     assert changed.policy.succeeds == made.policy.policy_id
 
 
-def test_an_archived_budget_is_not_found_again(books: Books) -> None:
-    made = set_limit(books)
-    books.archive_budget(made.budget.budget_id)
-    anew = set_limit(books)
+def test_an_archived_budget_is_not_found_again(light: Books) -> None:
+    made = set_limit(light)
+    light.archive_budget(made.budget.budget_id)
+    anew = set_limit(light)
     assert anew.did == "created_budget"
     assert anew.budget.budget_id != made.budget.budget_id
 
@@ -66,17 +66,17 @@ def test_the_name_says_whose_calls_count(light: Books) -> None:
     assert set_limit(light, scope={**scope, "team": ["a", "b"]}).did == "nothing"
 
 
-def test_a_bound_caller_sets_limits_on_its_own_calls(books: Books) -> None:
-    lead = books.acting_as(Caller("key_lead", bound={"team": "a"}))
+def test_a_bound_caller_sets_limits_on_its_own_calls(light: Books) -> None:
+    lead = light.acting_as(Caller("key_lead", bound={"team": "a"}))
     made = set_limit(lead)
     assert scope_to_json(made.budget.scope) == {"team": "a"}
     assert made.budget.name == "Default Budget (team a)"
     assert set_limit(lead, limit="6").did == "changed_policy"
-    of_all = set_limit(books)
+    of_all = set_limit(light)
     assert (of_all.did, of_all.budget.name) == ("created_budget", "Default Budget")
     with pytest.raises(NotFound):
         set_limit(lead, budget_id=of_all.budget.budget_id)
-    shared = books.create_budget(
+    shared = light.create_budget(
         name="Shared", per=["team"], policies=[{"unit": "usd", "period": "daily", "limit": "9"}]
     )
     with pytest.raises(Forbidden):

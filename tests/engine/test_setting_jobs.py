@@ -19,19 +19,19 @@ def values(books: Books) -> dict[str, Any]:
     return {name: one.value for name, one in books.settings().settings.items()}
 
 
-def test_unless_set_every_setting_has_its_default(books: Books) -> None:
-    assert {**values(books), "alerts": None} == {
+def test_unless_set_every_setting_has_its_default(light: Books) -> None:
+    assert {**values(light), "alerts": None} == {
         "alerts": None, "how_to_raise": None, "refusal_status": None,
         "request_expires_seconds": 604_800,
     }  # fmt: skip
-    assert all(one.set_us is None for one in books.settings().settings.values())
+    assert all(one.set_us is None for one in light.settings().settings.values())
 
 
-def test_settings_of_alerts_are_shown_as_their_own_route_shows_them(books: Books) -> None:
-    before = books.settings().settings["alerts"]
+def test_settings_of_alerts_are_shown_as_their_own_route_shows_them(light: Books) -> None:
+    before = light.settings().settings["alerts"]
     assert (before.value["runaway_factor"], before.value) == (10, before.default)
-    books.change_alert_settings(runaway_factor=20, runaway_floor="2.50")
-    after = books.settings().settings["alerts"]
+    light.change_alert_settings(runaway_factor=20, runaway_floor="2.50")
+    after = light.settings().settings["alerts"]
     assert after.value == {**before.default, "runaway_factor": 20, "runaway_floor": "2.50"}
     assert after.set_by == "local"
 
@@ -63,12 +63,12 @@ def test_null_sets_back_to_the_default(books: Books) -> None:
     assert len(told(books, "settings_changed")) == 2
 
 
-def test_the_same_key_changes_once(books: Books) -> None:
-    first = books.change_settings(request_expires_seconds=3600, idempotency_key="k")
-    books.change_settings(request_expires_seconds=7200)
-    again = books.change_settings(request_expires_seconds=3600, idempotency_key="k")
+def test_the_same_key_changes_once(light: Books) -> None:
+    first = light.change_settings(request_expires_seconds=3600, idempotency_key="k")
+    light.change_settings(request_expires_seconds=7200)
+    again = light.change_settings(request_expires_seconds=3600, idempotency_key="k")
     assert (first.replayed, again.replayed) == (False, True)
-    assert values(books)["request_expires_seconds"] == 7200
+    assert values(light)["request_expires_seconds"] == 7200
 
 
 def test_a_setting_counts_at_once_also_on_another_node(

@@ -113,3 +113,23 @@ def test_what_no_record_can_be_is_told_for_each_and_books_nothing(fresh: Running
     assert (told["accepted"], told["failed"]) == (0, len(wrong))
     assert {result["status"] for result in told["results"]} == {404, 422}
     assert fresh.written() == before
+
+
+def test_the_records_of_a_bound_key_are_its_own(fresh: Running) -> None:
+    fresh.budget(scope={"team": "a"})
+    foreign = {"attributes": {"team": "b"}, "model": "m", "input_tokens": 9, "max_output_tokens": 0}
+    held = fresh.post("/allocations", foreign)["allocation_id"]
+    made = fresh.post("/keys", {"name": "a", "scopes": ["spend"], "bound": {"team": "a"}})
+    records = [
+        used("u0", 4), used("u1", 4, attributes={"team": "b"}),
+        {"usage_id": "u2", "allocation_id": held, "input_tokens": 1},
+        {"usage_id": "u3", "allocation_id": "alloc_none", "input_tokens": 1},
+    ]  # fmt: skip
+    answer = fresh.client.post(
+        "/api/v1/usage/batch", json={"records": records}, headers={"X-API-Key": made["key"]}
+    )
+    results = answer.json()["results"]
+    assert [result["status"] for result in results] == [201, 403, 404, 404]
+    told = [result["problem"]["detail"] for result in results[2:]]
+    assert told[0].replace(held, "alloc_none") == told[1]
+    assert fresh.get("/usage/u0")["attributes"]["team"] == "a"

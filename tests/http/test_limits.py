@@ -15,33 +15,33 @@ def set_limit(service: Running, path: str = "/api/v1/limits", **ask: Any) -> Jso
     return told
 
 
-def test_the_budget_and_its_policy_are_made_and_found_again(service: Running) -> None:
-    made = set_limit(service, period="daily", limit="5")
+def test_the_budget_and_its_policy_are_made_and_found_again(fresh: Running) -> None:
+    made = set_limit(fresh, period="daily", limit="5")
     assert made["did"] == "created_budget"
     assert (made["budget"]["name"], made["budget"]["scope"]) == ("Default Budget", {})
     assert (made["policy"]["limit"], made["policy"]["enforcement"]) == ("5.00", "warn")
-    again = set_limit(service, "/api/limits", period="daily", limit="5.00")
+    again = set_limit(fresh, "/api/limits", period="daily", limit="5.00")
     assert (again["did"], again["policy"]) == ("nothing", made["policy"])
-    changed = set_limit(service, period="daily", limit="6", enforcement="hard_limit")
+    changed = set_limit(fresh, period="daily", limit="6", enforcement="hard_limit")
     assert changed["did"] == "changed_policy"
     assert changed["policy"]["policy_id"] == made["policy"]["policy_id"]
     assert (changed["policy"]["limit"], changed["policy"]["enforcement"]) == ("6.00", "hard_limit")
-    kept = set_limit(service, period="daily", limit="7")
+    kept = set_limit(fresh, period="daily", limit="7")
     assert kept["policy"]["enforcement"] == "hard_limit"
-    more = set_limit(service, period="monthly", limit="100")
+    more = set_limit(fresh, period="monthly", limit="100")
     assert more["did"] == "created_policy"
     assert more["budget"]["budget_id"] == made["budget"]["budget_id"]
     assert [policy["period"] for policy in more["budget"]["policies"]] == ["daily", "monthly"]
-    assert len(service.get("/budgets")["items"]) == 1
+    assert len(fresh.get("/budgets")["items"]) == 1
 
 
-def test_another_scope_has_a_budget_of_its_own_in_either_spelling(service: Running) -> None:
-    one = set_limit(service, period="daily", limit="5", provider="openai")
+def test_another_scope_has_a_budget_of_its_own_in_either_spelling(fresh: Running) -> None:
+    one = set_limit(fresh, period="daily", limit="5", provider="openai")
     assert one["budget"]["name"] == "Default Budget (provider openai)"
-    same = set_limit(service, period="daily", limit="5", scope={"provider": "openai"})
+    same = set_limit(fresh, period="daily", limit="5", scope={"provider": "openai"})
     assert (same["did"], same["budget"]["budget_id"]) == ("nothing", one["budget"]["budget_id"])
     other = set_limit(
-        service, period="daily", limit=9, unit="requests", scope={"team": "a"}, policyType="enforce"
+        fresh, period="daily", limit=9, unit="requests", scope={"team": "a"}, policyType="enforce"
     )
     assert (other["did"], other["policy"]["enforcement"]) == ("created_budget", "hard_limit")
 

@@ -76,15 +76,15 @@ def test_who_manages_does_not_approve_its_own_request_but_who_has_every_right_ma
     assert granted["granted_amount"] == "5.00"
 
 
-def test_a_bound_key_asks_for_its_own_and_sees_no_other(service: Running) -> None:
-    shared = service.budget(per=["team"])["budget_id"]
-    foreign = service.budget(scope={"team": "b"})["budget_id"]
+def test_a_bound_key_asks_for_its_own_and_sees_no_other(fresh: Running) -> None:
+    shared = fresh.budget(per=["team"])["budget_id"]
+    foreign = fresh.budget(scope={"team": "b"})["budget_id"]
     asked = {"amount": "5", "reason": "release"}
-    with key_with(service, "spend read", {"team": "a"}) as ann:
+    with key_with(fresh, "spend read", {"team": "a"}) as ann:
         made = told(ann.post(f"/api/v1/budgets/{shared}/requests", json=asked), 201)
         assert made["partition"] == {"team": "a"}
-        hidden = service.post(f"/budgets/{foreign}/requests", asked)["request_id"]
-        other = service.post(f"/budgets/{shared}/requests", {**asked, "partition": {"team": "b"}})
+        hidden = fresh.post(f"/budgets/{foreign}/requests", asked)["request_id"]
+        other = fresh.post(f"/budgets/{shared}/requests", {**asked, "partition": {"team": "b"}})
         for path in (f"requests/{hidden}", f"requests/{other['request_id']}", "requests/req_none"):
             answer = told(ann.get(f"/api/v1/{path}"), 404)
             assert answer["detail"] == f"There is no request {path.partition('/')[2]!r}."

@@ -15,15 +15,15 @@ def put(service: Running, status: int = 200, **ask: Any) -> Json:
     return told
 
 
-def test_settings_are_shown_and_changed_in_either_spelling(service: Running) -> None:
-    before = service.get("/settings")["settings"]
+def test_settings_are_shown_and_changed_in_either_spelling(fresh: Running) -> None:
+    before = fresh.get("/settings")["settings"]
     assert before["request_expires_seconds"]["value"] == 604_800
     assert before["request_expires_seconds"]["updated_at"] is None
-    changed = put(service, requestExpiresSeconds=3600, how_to_raise="Ask Ann.")
+    changed = put(fresh, requestExpiresSeconds=3600, how_to_raise="Ask Ann.")
     one = changed["settings"]["request_expires_seconds"]
     assert (one["value"], one["default"]) == (3600, 604_800)
     assert one["updated_by"].startswith("key_")
-    assert service.get("/settings")["settings"] == changed["settings"]
+    assert fresh.get("/settings")["settings"] == changed["settings"]
 
 
 def test_words_for_whoever_is_refused_and_the_status_of_refusals_count_at_once(
@@ -66,7 +66,7 @@ def test_what_the_process_was_told_is_shown_without_secrets(tmp_path: Path) -> N
     assert (told["price_sources"], told["mail"]) == (["litellm"], True)
 
 
-def test_the_database_is_shown_without_its_password(service: Running) -> None:
-    process = service.get("/settings")["process"]
+def test_the_database_is_shown_without_its_password(shared: Running) -> None:
+    process = shared.get("/settings")["process"]
     assert process["database"]["engine"] in ("sqlite", "postgresql")
     assert process["port"] is not None
