@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from benchmarks import bulk, channels, ledger, prices, sealing, service
+from benchmarks import alerts, bulk, channels, events, ledger, prices, reading, sealing, service
 from benchmarks.figures import Figure, machine, show
 
 
@@ -23,8 +23,11 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "postgres": _postgres,
     "sealing": sealing.sealing,
     "channels": channels.channels,
+    "alerts": alerts.alerts,
+    "events": events.events,
     "http": service.over_http,
     "bulk": bulk.bulk,
+    "reading": reading.reading,
 }
 
 

@@ -3,7 +3,12 @@
 import json
 from typing import Any
 
+import pytest
+
+from budget.engine import housekeeping
+from budget.engine.batch import Batch
 from budget.engine.budget import Budget as Books
+from budget.storage.errors import Transient
 from tests.engine.opened import DAY, MILLI, USD, Clock, allocated, open_books, us
 
 
@@ -109,3 +114,28 @@ def test_an_alert_about_no_policy_is_an_entry_too(books: Books) -> None:
     books.record_usage(model="unheard-of", input_tokens=5)
     books.record_usage(model="unheard-of", input_tokens=5)
     assert told(books).count(("unpriced", None, None)) == 1
+
+
+def test_what_a_process_forgot_that_it_has_told_is_not_told_again(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "MAX_ALERTED", 0)
+    a_policy(books, enforcement="hard_limit")
+    for _ in range(3):
+        books.record_usage(model="m", input_tokens=1)
+    assert [kind for kind, _, _ in told(books)] == ["unreserved"]
+
+
+def test_an_alert_of_a_transaction_that_failed_is_told_by_the_next(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_policy(books, enforcement="hard_limit")
+    write = Batch.write
+
+    def fail_once(batch: Batch, claimed: Any) -> bool:
+        monkeypatch.setattr(Batch, "write", write)
+        raise Transient("another transaction was in the way")
+
+    monkeypatch.setattr(Batch, "write", fail_once)
+    books.record_usage(model="m", input_tokens=1)
+    assert [kind for kind, _, _ in told(books)] == ["unreserved"]

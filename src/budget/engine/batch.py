@@ -5,7 +5,7 @@ nothing outlives the transaction. Not here: queueing, retries and answering (`le
 (`domain`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -102,7 +102,8 @@ class Batch:
         self._due: bool | None = None
         self._matched: dict[int, list[Balance]] = {}
         self._matches: list[Match] = []
-        self._alerted: set[AlertSubject] = set()
+        self.alerted: set[AlertSubject] = set()
+        self.alerted_before: Collection[AlertSubject] = ()
         self._alert_entries: list[tuple[str | None, str | None, str]] = []
         self._keys_taken: set[tuple[str, str, str]] = set()
 
@@ -275,12 +276,14 @@ class Batch:
             self._raise(name, {"message": message, **detail}, None)
 
     def _is_new(self, subject: AlertSubject) -> bool:
-        """Whether this batch has not raised this yet, and nobody has switched its kind off."""
-        if subject in self._alerted:
+        """Whether it may be that nobody has raised this yet, and its kind is not switched off."""
+        if subject in self.alerted or subject in self.alerted_before:
             return False
-        self._alerted.add(subject)
         chosen = self.catalogue.settings.get("alerts")
-        return chosen is None or subject[3] not in chosen.get("off", ())
+        if chosen is not None and subject[3] in chosen.get("off", ()):
+            return False
+        self.alerted.add(subject)
+        return True
 
     def _raise(
         self, subject: AlertSubject, detail: Mapping[str, object], budget_id: str | None

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import delete, select, tuple_
 
 from budget.domain.balances import Balance
-from budget.engine.batch import Batch
+from budget.engine.batch import AlertSubject, Batch
 from budget.storage.schema import keys
 
 JUMP_US: Final = 5 * 60_000_000
@@ -14,6 +14,7 @@ KEPT_US: Final = 30 * 86_400_000_000
 MAX_PRUNED: Final = 20_000
 STEADY_SECONDS: Final = 300.0
 MAX_REFUSERS: Final = 10_000
+MAX_ALERTED: Final = 50_000
 
 
 def prune_keys(batch: Batch) -> None:
@@ -65,6 +66,23 @@ class ClockGuard:
     def confirm(self) -> None:
         """Trust the clock as it is now."""
         self._paused_at = None
+
+
+class Alerted:
+    """What this process has alerted of: the next batches need not try to again, to find it there.
+
+    It holds what is committed alone, and alerts are never deleted, so it can't be wrong; what is
+    forgotten is tried once more.
+    """
+
+    def __init__(self) -> None:
+        self.subjects: set[AlertSubject] = set()
+
+    def remember(self, batch: Batch) -> None:
+        """The batch is committed: remember what it has raised, or found there."""
+        if len(self.subjects) > MAX_ALERTED:
+            self.subjects = set()
+        self.subjects.update(batch.alerted)
 
 
 Refuser = tuple[str, str]

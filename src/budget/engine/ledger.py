@@ -17,7 +17,7 @@ from budget.engine import acts
 from budget.engine.batch import Batch, SetAside
 from budget.engine.catalogue import Catalogue
 from budget.engine.commands import Command, Sweep
-from budget.engine.housekeeping import ClockGuard, Refusals, prune_keys
+from budget.engine.housekeeping import Alerted, ClockGuard, Refusals, prune_keys
 from budget.engine.meter import Meter
 from budget.storage.durability import Durability
 from budget.storage.errors import Broken, CommitUnknown, StorageError, Transient, Unreachable
@@ -137,6 +137,7 @@ class Ledger:
         self._listeners: tuple[Callable[[], None], ...] = ()
         self.clock_guard = ClockGuard()
         self.refusals = Refusals()
+        self._alerted = Alerted()
         self.meter = Meter()
         self.durability: Durability | None = None
         """What the writer's connection has been told about disks, once it was asked."""
@@ -349,6 +350,7 @@ class Ledger:
             now_us = self._clock() if begun.now_us is None else begun.now_us
             expiring = self.clock_guard.expiry_runs(now_us)
             batch = Batch(unit, begun, self._catalogue_of(unit, begun.catalogue_version), now_us)
+            batch.alerted_before = self._alerted.subjects
             due = unit.due(now_us, SWEEP_BATCH) if sweeping and expiring else []
             commands: list[Command] = [t.command for t in tickets if t.command is not None]
             if due:
@@ -369,6 +371,7 @@ class Ledger:
         for ticket in aside:  # only now: what was rolled back may be set aside again
             ticket.retried = True
         self.refusals.settle(batch, untold)
+        self._alerted.remember(batch)
         self.meter.committed(len(commands), time.monotonic() - began)
         self._tell_committed()
         self._sweep_now = bool(aside) or more_due
