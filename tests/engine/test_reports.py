@@ -93,6 +93,38 @@ def test_what_comes_while_a_list_is_read_neither_repeats_nor_skips_anything(
     assert ids == ["old-3", "old-2", "old-1", "old-0"]
 
 
+@pytest.mark.parametrize("sort", [None, "placed_at", "expires_at"])
+def test_lists_that_are_read_while_others_write_miss_and_repeat_nothing(
+    books: Books, sort: str | None
+) -> None:
+    for number in range(30):
+        allocated(books, allocation_id=f"old-{number:02}", requests=1, attributes={"team": "a"})
+    done = threading.Event()
+
+    def write() -> None:
+        for number in range(100):
+            attributes = {"team": "ab"[number % 2]}
+            allocated(books, allocation_id=f"new-{number}", requests=1, attributes=attributes)
+            if done.is_set():
+                return
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for wanted in (None, {"team": "a"}, {"team": "a", "tag.x": "none"}):
+            read = [
+                item.allocation_id
+                for page in pages(books.allocations, limit=7, sort=sort, attributes=wanted)
+                for item in page.items
+            ]
+            assert len(read) == len(set(read))
+            old = [name for name in read if name.startswith("old")]
+            assert len(old) == (0 if wanted and "tag.x" in wanted else 30)
+    finally:
+        done.set()
+        writer.join()
+
+
 def test_a_page_has_1_to_1000_items(books: Books) -> None:
     reads: list[Any] = [books.allocations, books.budgets, books.usage_records, books.events]
     for limit in (0, -1, 1001, True, "10", 1.0, None):

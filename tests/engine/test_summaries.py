@@ -14,7 +14,7 @@ from budget.domain.windows import Window, to_rfc3339
 from budget.engine import summaries
 from budget.engine.budget import Budget as Books
 from budget.engine.summing import Part, parts_of
-from tests.engine.opened import DAY, HOUR, MILLI, MINUTE, Clock, refused, us
+from tests.engine.opened import DAY, HOUR, MILLI, MINUTE, Clock, allocated, refused, us
 
 NOON = us("2026-05-15 12:00")
 
@@ -103,9 +103,9 @@ def test_a_corrected_record_counts_once_as_it_is_now(books: Books) -> None:
         assert told.other is None
 
 
-def test_unpriced_usage_is_counted_and_costs_nothing(books: Books) -> None:
-    books.record_usage(model="unknown", input_tokens=7, output_tokens=1)
-    told = books.usage_summary(period="hourly")
+def test_unpriced_usage_is_counted_and_costs_nothing(light: Books) -> None:
+    light.record_usage(model="unknown", input_tokens=7, output_tokens=1)
+    told = light.usage_summary(period="hourly")
     assert told.total == Figures(records=1, requests=1, input_tokens=7, output_tokens=1, unpriced=1)
     by_model = told.by["model"]
     assert [(group.values, group.figures.unpriced) for group in by_model] == [(("unknown",), 1)]
@@ -145,16 +145,16 @@ def test_days_are_those_of_the_zone_also_where_it_is_off_by_half_an_hour(books: 
         assert told.buckets[-1].window.end_us == NOON
 
 
-def test_weeks_begin_on_monday_and_months_on_the_first(books: Books, clock: Clock) -> None:
-    week = books.usage_summary(period="weekly").window
+def test_weeks_begin_on_monday_and_months_on_the_first(light: Books, clock: Clock) -> None:
+    week = light.usage_summary(period="weekly").window
     assert week == (us("2026-05-11 00:00"), us("2026-05-18 00:00"))
-    told = books.usage_summary(
+    told = light.usage_summary(
         since="2026-05-06T00:00:00Z", until="2026-05-20T00:00:00Z", bucket="week"
     )
     assert [bucket.window.start_us for bucket in told.buckets] == [
         us("2026-05-06 00:00"), us("2026-05-11 00:00"), us("2026-05-18 00:00"),
     ]  # fmt: skip
-    month = books.usage_summary(period="monthly", timezone="Europe/Berlin").window
+    month = light.usage_summary(period="monthly", timezone="Europe/Berlin").window
     assert month == (us("2026-04-30 22:00"), us("2026-05-31 22:00"))
 
 
@@ -171,7 +171,6 @@ def test_the_usage_of_a_budget_is_what_its_scope_meets(books: Books) -> None:
     assert books.usage_summary(period="daily", model="other").total == Figures()
 
 
-DAYS = ("2026-05-14", "2026-05-15")
 RECORDS = st.lists(
     st.tuples(
         st.integers(0, 2 * DAY - 1), st.integers(0, 50), st.sampled_from(["", "a", "b"]),
@@ -248,11 +247,30 @@ def test_what_cannot_be_summed_is_told_by_its_name(
     assert error.field == field
 
 
-def test_an_hour_of_records_is_not_counted_twice(books: Books) -> None:
+def test_an_hour_of_records_is_not_counted_twice(light: Books) -> None:
     for minute in range(0, 180, 30):
-        spend(books, NOON - 3 * HOUR + minute * MINUTE, 1, team="a")
-    told = books.usage_summary(
+        spend(light, NOON - 3 * HOUR + minute * MINUTE, 1, team="a")
+    told = light.usage_summary(
         since=to_rfc3339(NOON - 3 * HOUR - MINUTE), until=to_rfc3339(NOON - MINUTE),
         group_by="team",
     )  # fmt: skip
     assert groups(told) == {("a",): (6, 6)}
+
+
+def test_the_sums_are_those_of_the_balances_and_of_the_proof(books: Books) -> None:
+    made = books.create_budget(
+        name="All", per=["team"], policies=[{"unit": "usd", "period": "daily", "limit": "1"}]
+    )
+    for number, team in enumerate(("a", "b", "a"), start=1):
+        held = allocated(
+            books, model="m", input_tokens=10, max_output_tokens=0, attributes={"team": team}
+        )
+        books.settle(held.allocation_id, input_tokens=number, output_tokens=0)
+    told = books.usage_summary(period="daily", group_by="team")
+    by_team = {
+        view.partition: view.spent for view in books.balances(made.policies[0].policy_id).items
+    }
+    assert by_team == {'{"team":"a"}': 4 * MILLI, '{"team":"b"}': 2 * MILLI}
+    assert groups(told) == {("a",): (2, 4), ("b",): (1, 2)}
+    proof = books.verify()
+    assert (proof.violations, proof.usage_records) == ((), told.total.records)

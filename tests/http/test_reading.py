@@ -30,6 +30,17 @@ def ids(page: Json, name: str) -> list[str]:
 
 @pytest.fixture
 def spent(service: Running) -> Running:
+    """A service where some was spent, once on each engine."""
+    return having_spent(service)
+
+
+@pytest.fixture
+def light(fresh: Running) -> Running:
+    """The same on SQLite, for what no engine can make different."""
+    return having_spent(fresh)
+
+
+def having_spent(service: Running) -> Running:
     """Three records: 4,000 and 2,000 input tokens of search, 1,000 of ads; 0.0175 USD in all."""
     service.budget(scope={"team": "*"}, per=["team"])
     spend(service, 4000, attributes={**ALICE, "tag.env": "prod"}, usage_id="one")
@@ -64,9 +75,9 @@ def test_usage_is_listed_by_any_attribute(spent: Running) -> None:
         assert set(ids(spent.get("/usage/records", **query), "usage_id")) == found, query
 
 
-def test_one_record_is_found_under_both_paths(spent: Running) -> None:
-    assert spent.get("/usage/two") == spent.get("/usage/records/two")
-    assert spent.client.get("/api/v1/usage/records/four").status_code == 404
+def test_one_record_is_found_under_both_paths(light: Running) -> None:
+    assert light.get("/usage/two") == light.get("/usage/records/two")
+    assert light.client.get("/api/v1/usage/records/four").status_code == 404
 
 
 def test_allocations_are_listed_by_status_attribute_and_budget(service: Running) -> None:
@@ -97,13 +108,13 @@ def test_allocations_are_listed_by_status_attribute_and_budget(service: Running)
     assert service.client.get("/api/v1/budgets/bud_none/allocations").status_code == 404
 
 
-def test_the_allocation_of_a_context_is_its_newest_open_one(service: Running) -> None:
-    service.budget()
+def test_the_allocation_of_a_context_is_its_newest_open_one(fresh: Running) -> None:
+    fresh.budget()
     for name in ("first", "second", "third"):
-        hold(service, name, context_id="a chat/1", usd="1")
-    service.post("/allocations/third/release", {}, status=200)
-    assert service.get("/allocations/context/a chat/1")["allocation_id"] == "second"
-    gone = service.client.get("/api/v1/allocations/context/other")
+        hold(fresh, name, context_id="a chat/1", usd="1")
+    fresh.post("/allocations/third/release", {}, status=200)
+    assert fresh.get("/allocations/context/a chat/1")["allocation_id"] == "second"
+    gone = fresh.client.get("/api/v1/allocations/context/other")
     assert gone.status_code == 404
 
 
@@ -173,15 +184,15 @@ def test_usage_is_sorted_by_cost_page_by_page(spent: Running) -> None:
     assert found == ["one", "two", "three"]
 
 
-def test_a_cursor_of_another_order_is_refused(spent: Running) -> None:
-    cursor = spent.get("/usage", sort="-cost", limit=1)["next_cursor"]
+def test_a_cursor_of_another_order_is_refused(light: Running) -> None:
+    cursor = light.get("/usage", sort="-cost", limit=1)["next_cursor"]
     for sort in ("cost", "-tokens", "occurred_at", "-occurred_at"):
-        answer = spent.client.get("/api/v1/usage", params={"sort": sort, "cursor": cursor})
+        answer = light.client.get("/api/v1/usage", params={"sort": sort, "cursor": cursor})
         assert (answer.status_code, answer.json()["field"]) == (422, "cursor"), sort
 
 
-def test_only_the_fields_asked_for_are_told(spent: Running) -> None:
-    page = spent.get("/usage", fields="usageId,attributes.user", sort="cost")
+def test_only_the_fields_asked_for_are_told(light: Running) -> None:
+    page = light.get("/usage", fields="usageId,attributes.user", sort="cost")
     assert page == {
         "items": [
             {"usage_id": "three", "attributes": {"user": "bob"}},
@@ -190,11 +201,11 @@ def test_only_the_fields_asked_for_are_told(spent: Running) -> None:
         ],
         "next_cursor": None,
     }
-    (budget,) = spent.get("/budgets", fields="name,policies.unit,policies")["items"]
+    (budget,) = light.get("/budgets", fields="name,policies.unit,policies")["items"]
     assert set(budget) == {"name", "policies"}
     assert "limit" in budget["policies"][0], "policies are all of them"
-    assert spent.get("/usage/one", fields="cost") == {"cost": "0.01"}
-    whole = spent.get("/usage/summary", fields="total.cost,total_tokens", period="daily")
+    assert light.get("/usage/one", fields="cost") == {"cost": "0.01"}
+    whole = light.get("/usage/summary", fields="total.cost,total_tokens", period="daily")
     assert whole == {"total": {"cost": "0.0175"}, "total_tokens": 7000}
 
 
@@ -250,9 +261,9 @@ def test_what_cannot_be_asked_is_told_by_its_name(
 
 
 def test_a_summary_without_groups_is_by_provider_model_component_and_task_type(
-    spent: Running,
+    light: Running,
 ) -> None:
-    told = spent.post("/usage/summary", {"period": "monthly"}, status=200)
+    told = light.post("/usage/summary", {"period": "monthly"}, status=200)
     assert told["total_input_tokens"] == 7000
     assert (told["total_cost"], told["count"]) == ("0.0175", 3)
     assert told["groups"].keys() == {"provider", "model", "component", "task_type"}
@@ -276,11 +287,11 @@ def test_a_summary_groups_by_any_attributes_the_dearest_first(spent: Running) ->
     assert [(g["group"], g["count"]) for g in ads["groups"]] == [({"user": "bob"}, 1)]
 
 
-def test_the_usage_of_a_period_has_a_short_path(spent: Running) -> None:
+def test_the_usage_of_a_period_has_a_short_path(light: Running) -> None:
     for path in ("/api/usage/daily", "/api/v1/usage/periods/daily"):
-        answer = spent.client.get(path, params={"team": "search"})
+        answer = light.client.get(path, params={"team": "search"})
         assert (answer.status_code, answer.json()["total_cost"]) == (200, "0.015")
-    assert spent.client.get("/api/usage/sometimes").status_code == 422
+    assert light.client.get("/api/usage/sometimes").status_code == 422
 
 
 def test_a_budget_tells_how_its_policies_stand(spent: Running) -> None:
