@@ -3,13 +3,13 @@
 Not here: who notes that a key was used (`http.auth`).
 """
 
-import logging
-import threading
+import contextlib
 from typing import Final
 
 from sqlalchemy import update
 
 from budget.domain.errors import BudgetError
+from budget.engine.background import Again
 from budget.engine.batch import Batch
 from budget.engine.books import Books
 from budget.engine.ledger import Ticket
@@ -18,45 +18,31 @@ from budget.storage.key_tables import api_keys
 ROUND_SECONDS: Final = 60.0
 AT_ONCE: Final = 500
 
-log = logging.getLogger(__name__)
-
 
 class KeyUses:
     """Writes down which keys were used, once a round until it is closed, and then a last time."""
 
     def __init__(self, books: Books, every_seconds: float = ROUND_SECONDS) -> None:
         self._books = books
-        self._every_seconds = every_seconds
         self._used: dict[str, None] = {}
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="budget-key-uses", daemon=True)
-        self._thread.start()
+        self._again = Again("key uses", every_seconds, lambda _: self._write())
 
     def note(self, key_id: str) -> None:
         """A key was used. It costs next to nothing, and may be said as often as one likes."""
         self._used[key_id] = None
 
     def close(self) -> None:
-        """Write down what was noted, and stop."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._every_seconds):
+        """Write down what was noted, if it can be, and stop."""
+        self._again.close()
+        with contextlib.suppress(BudgetError):
             self._write()
-        self._write()
 
     def _write(self) -> None:
         # Whoever notes a key meanwhile may still hold the old dict; it will note it again.
         used, self._used = self._used, {}
         key_ids = list(used)
-        try:
-            for at in range(0, len(key_ids), AT_ONCE):
-                write_uses(self._books, key_ids[at : at + AT_ONCE])
-        except BudgetError as error:
-            log.warning("when keys were last used was not written down: %s", error)
-        except Exception:
-            log.exception("writing down when keys were last used failed")
+        for at in range(0, len(key_ids), AT_ONCE):
+            write_uses(self._books, key_ids[at : at + AT_ONCE])
 
 
 def write_uses(books: Books, key_ids: list[str]) -> None:
