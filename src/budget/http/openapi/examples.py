@@ -183,6 +183,7 @@ STORY: Final[tuple[Example, ...]] = (
     Example("delete_session", ids={"session_id": "@get_sessions.items.0.session_id"}),
     Example("get_sessions_current"),
     Example("get_events", query={"limit": 2}),
+    Example("get_events_stream", query={"topics": "budget_events,budget_alerts"}),
     Example("get_audit", query={"kind": "budget_created"}),
     Example("get_verify"),
     Example("post_verify"),

@@ -27,9 +27,9 @@ from budget.prices.schedules import CONTEXT_NAMES
 
 ID: Final = "^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$"
 NAME: Final = "^[^\\x00-\\x1f\\x7f]{1,512}$"
-_LINE: Final = "^[^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f][^\\x00-\\x1f\\x7f]*$"
-_NOT: Final = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029"
-_NAMED: Final = f"^[^{_NOT}]*[^{_NOT} \\xa0][^{_NOT}]*$"
+_LINE: Final = "^[^\\x00-\\x1f\\x7f]+$"
+_NAMED: Final = "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]+$"
+_BLANK: Final[Schema] = {"type": "string", "pattern": "^\\s*$"}
 _DECIMAL: Final = "(?:\\.[0-9]{1,9}0*)?"
 
 
@@ -54,15 +54,12 @@ def whole(least: int, most: int) -> Schema:
 
 def line(most: int) -> Schema:
     """A text without control characters, not blank."""
-    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": _LINE}
+    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": _LINE, "not": _BLANK}
 
 
 def words_of(most: int) -> Schema:
     """A text of several lines, not blank, without NUL."""
-    return {
-        "type": "string", "minLength": 1, "maxLength": most,
-        "pattern": "^[^\\x00]*[^\\x00-\\x20\\x85\\xa0][^\\x00]*$",
-    }  # fmt: skip
+    return {**line(most), "pattern": "^[^\\x00]+$"}
 
 
 def one_of(allowed: Iterable[str]) -> Schema:
@@ -108,9 +105,8 @@ _ATTRIBUTES: Final[Schema] = {
     "propertyNames": ATTRIBUTE,
     "additionalProperties": nullable(_VALUE),
 }
-_UNSTARRED: Final = "[^\\x00-\\x1f\\x7f*]*[^\\x00-\\x20\\x7f*][^\\x00-\\x1f\\x7f*]*"
 _SCOPED: Final[Schema] = {
-    "type": "string", "minLength": 1, "maxLength": 256, "pattern": f"^(?:{_UNSTARRED}\\*?|\\*)$",
+    "type": "string", "minLength": 1, "pattern": "^[^\\x00-\\x1f\\x7f*]{0,255}\\*?$", "not": _BLANK,
 }  # fmt: skip
 _SCOPE: Final[Schema] = {
     "type": "object",

@@ -20,8 +20,7 @@ from budget.http.queries import CALLED, MAX_VALUE_CHARS, Attributed
 from budget.http.route import Route
 
 _TEXT: Final[Schema] = {
-    "type": "string", "minLength": 1, "maxLength": MAX_VALUE_CHARS,
-    "pattern": "^[^\\x00-\\x1f\\x7f]+$",
+    "type": "string", "pattern": f"^[^\\x00-\\x1f\\x7f]{{1,{MAX_VALUE_CHARS}}}$",
 }  # fmt: skip
 _FLAG: Final = one_of(("true", "false", "1", "0"))
 _KINDS: Final[Mapping[Any, Schema]] = {
@@ -107,7 +106,7 @@ def _fields_of(shape: Any) -> Schema:
         return _TEXT
     names = "|".join(get_type_hints(shape))
     one = f"(?:{names})(?:\\.[A-Za-z0-9_.-]+)?"
-    return {"type": "string", "pattern": f"^{one}(?:,{one}){{0,99}}$", "maxLength": 2048}
+    return {"type": "string", "pattern": f"^{one}(?:,{one}){{0,9}}$"}
 
 
 def _attributes(names: Iterable[str], examples: Mapping[str, Any]) -> list[Schema]:

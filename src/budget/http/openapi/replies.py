@@ -142,6 +142,7 @@ REPLIES: Final[Mapping[str, Mapping[str, Schema]]] = {
     "get_metrics": {
         "200": _text("text/plain; version=0.0.4; charset=utf-8", "Figures for Prometheus."),
     },
+    "get_events_stream": {"200": _text("text/event-stream", "Events, as long as you listen.")},
     "get_openapi_json": {"200": _DESCRIPTION},
     "get_docs_openapi_json": {"200": _DESCRIPTION},
     "get_docs": {"200": _text(_PAGE, "The page.")},
