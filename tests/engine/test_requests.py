@@ -1,7 +1,9 @@
 """Requests for top-ups: asked for, approved once, rejected, withdrawn, expired, seen by whom."""
 
+import contextlib
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -425,6 +427,35 @@ def test_of_many_who_approve_at_once_one_makes_the_top_up(
     assert sorted(outcomes) == ["approved", *["request_decided"] * 7]
     assert len(books.policy(made.policy_id).top_ups) == 1
     assert len(told(books, "request_approved")) == 1
+
+
+def decide(act: Callable[[], TopUpRequest], decided: list[str]) -> None:
+    """Note what an act has made of a request, if it was the one that did."""
+    with contextlib.suppress(Conflict):
+        decided.append(act().status)
+
+
+def test_of_all_who_decide_at_once_one_does(books: Books, books_url: str, clock: Clock) -> None:
+    budget = budget_of(books)
+    with open_books(books_url, clock) as other:
+        for _ in range(6):
+            request_id = asked(books, budget).request_id
+            decided: list[str] = []
+            acts = [
+                partial(books.acting_as(BOB).approve_request, request_id),
+                partial(other.acting_as(EVE).reject_request, request_id, reason="no"),
+                partial(other.acting_as(ANN).withdraw_request, request_id),
+            ]
+            threads = [threading.Thread(target=decide, args=(act, decided)) for act in acts]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert decided == [books.request(request_id).status]
+    granted = len(books.policy(budget.policies[0].policy_id).top_ups)
+    assert granted == len(told(books, "request_approved"))
+    ends = ("request_approved", "request_rejected", "request_withdrawn")
+    assert sum(len(told(books, kind)) for kind in ends) == 6
 
 
 # --- Bad input -----------------------------------------------------------------------------------
