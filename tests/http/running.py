@@ -16,6 +16,7 @@ from budget.engine.door_settings import DoorSettings
 from budget.engine.jobs import Books
 from budget.engine.price_book.settings import PriceSettings
 from budget.engine.snapshots import snapshot
+from budget.http.live.guests import Limits
 from budget.http.observing import Observer
 from budget.http.serve import listen, make_app, make_server, url_of
 from budget.prices.book import PriceBook
@@ -26,6 +27,9 @@ Json = dict[str, Any]
 
 PATIENT = DoorSettings(failures=1_000_000)
 """A door at which tests may be wrong as often as they like."""
+
+SHORT = Limits(stream_seconds=0)
+"""Streams of events end at once, so that tests of all routes need not know of them."""
 
 PRICED = {"input": "2.50", "output": "10.00"}
 """USD per million tokens: 2,500 and 10,000 nanos a token."""
@@ -102,6 +106,7 @@ def running(
     http: type[asyncio.Protocol] | None = None,
     proxied: bool = False,
     docs: bool = True,
+    limits: Limits | None = None,
 ) -> Iterator[Running]:
     """The service over a database. Without `prices` no model has a price but what a budget says.
 
@@ -118,7 +123,7 @@ def running(
     app = make_app(
         books, port=port, instance="test", hosts=hosts, refusal_status=refusal_status,
         url=door.public_url or url_of("127.0.0.1", port), door=door,
-        observer=observer, proxied=proxied, docs=docs,
+        observer=observer, proxied=proxied, docs=docs, limits=limits,
     )  # fmt: skip
     server = make_server(app, tls=door.tls, http=http)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

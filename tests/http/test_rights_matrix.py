@@ -26,6 +26,7 @@ from budget.http.route import Route
 from budget.http.routes import ROUTES
 from budget.http.serve import make_app
 from budget.prices.book import PriceBook
+from tests.http.running import SHORT
 from tests.http.tenants import DEAD, MARK, Answer, Asker, ask, make_askers, own_everything
 from tests.support.databases import sqlite_url
 from tests.support.results import report
@@ -275,7 +276,7 @@ def books(tmp_path: Path) -> Iterator[Books]:
 def filled(books: Books, asked: Sequence[Row]) -> Matrix:
     """The matrix of these rows."""
     askers = make_askers(books)
-    app = make_app(books, door=DoorSettings(failures=1_000_000, rate=None))
+    app = make_app(books, door=DoorSettings(failures=1_000_000, rate=None), limits=SHORT)
     matrix = Matrix(app, own_everything(books, askers))
 
     async def fill() -> None:

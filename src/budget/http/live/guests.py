@@ -32,6 +32,7 @@ class Limits(NamedTuple):
     authenticate_seconds: float = 5.0
     heartbeat_seconds: float = 30.0
     silent_seconds: float = 90.0
+    stream_seconds: float = 3600.0
     round_seconds: float = 1.0
 
 

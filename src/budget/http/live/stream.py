@@ -12,13 +12,14 @@ from typing import Final
 
 from starlette.types import Receive, Send
 
+from budget.domain.errors import BudgetError
 from budget.domain.events import Filter
 from budget.engine.events.asks import parse_filter
 from budget.http.calls import Call
 from budget.http.door.door import Visitor
 from budget.http.live.frames import event_of_stream
 from budget.http.live.guests import Live
-from budget.http.live.hub import Cut, Member
+from budget.http.live.hub import UNREADABLE, Cut, Member
 from budget.http.problems import Reply
 from budget.storage import cursors
 
@@ -98,8 +99,10 @@ class _Stream:
     ) -> None:
         """Send what is written, until the reader is gone or cut off."""
         watching = asyncio.create_task(self._watch(receive))
+        # Readers connect anew by themselves, and then to whichever node there is.
+        most = asyncio.get_running_loop().call_later(self._live.limits.stream_seconds, self._end)
         try:
-            await self._live.hub.follow(self.member, wanted, resume_from, self._joined)
+            await self._follow(wanted, resume_from)
             while not self._ended or self._parts:
                 await self._written.wait()
                 self._written.clear()
@@ -107,9 +110,16 @@ class _Stream:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             watching.cancel()
+            most.cancel()
             self._end()
             self._live.hub.leave(self.member)
             self._live.part(self)
+
+    async def _follow(self, wanted: Filter, resume_from: int | None) -> None:
+        try:
+            await self._live.hub.follow(self.member, wanted, resume_from, self._joined)
+        except BudgetError:  # the books cannot be read now
+            self.cut(UNREADABLE)
 
     async def _send_on(self, send: Send) -> None:
         while self._parts:
