@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from budget.engine.budget import Budget as Books
 from budget.engine.key_uses import KeyUses, write_uses
 from budget.engine.snapshots import snapshot
 from budget.storage.schema import api_keys, entries
-from tests.engine.opened import Clock
+from tests.engine.opened import Clock, open_books
 
 DAY_US = 86_400_000_000
 ADMIN = Caller("key_admin000", admin=True)
@@ -237,24 +238,55 @@ def test_the_last_admin_cannot_lock_itself_out(books: Books, clock: Clock) -> No
     assert books.revoke_key(second.key_id).status == "revoked"
 
 
-def test_two_admins_that_revoke_each_other_at_once_leave_one(books: Books) -> None:
-    made = [books.create_key(name=name, scopes=["admin"]) for name in ("one", "two")]
-    outcomes: list[object] = []
+def outcomes_of(*acts: Callable[[], ApiKey]) -> list[str]:
+    """What acts that are done at once end with: the status of the key, or the code of the error."""
+    outcomes: list[str] = []
 
-    def revoke(actor: ApiKey, key: ApiKey) -> None:
+    def done(act: Callable[[], ApiKey]) -> None:
         try:
-            outcomes.append(books.acting_as(caller_of(books, actor)).revoke_key(key.key_id).status)
+            outcomes.append(act().status)
         except BudgetError as error:
             outcomes.append(error.code)
 
-    pairs = [(made[0], made[1]), (made[1], made[0])]
-    threads = [threading.Thread(target=revoke, args=pair) for pair in pairs]
+    threads = [threading.Thread(target=done, args=(act,)) for act in acts]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert "revoked" in outcomes
-    assert len(books.keys().items) == 1
+    return sorted(outcomes)
+
+
+@pytest.fixture
+def another(books: Books, books_url: str, clock: Clock) -> Iterator[Books]:
+    """The same books, opened by a second process, as it were."""
+    with open_books(books_url, clock) as opened:
+        yield opened
+
+
+def test_two_admins_that_revoke_each_other_through_two_services_leave_one(
+    books: Books, another: Books
+) -> None:
+    for _ in range(5):
+        one, two = (books.create_key(name=name, scopes=["admin"]) for name in ("one", "two"))
+        first = books.acting_as(caller_of(books, one))
+        second = another.acting_as(caller_of(books, two))
+        outcomes = outcomes_of(
+            partial(first.revoke_key, two.key_id), partial(second.revoke_key, one.key_id)
+        )
+        assert outcomes == ["last_admin_key", "revoked"]
+        (left,) = books.keys().items
+        books.revoke_key(left.key_id)
+
+
+def test_a_key_that_two_services_rotate_at_once_has_one_successor(
+    books: Books, another: Books
+) -> None:
+    for _ in range(5):
+        key_id = books.create_key(name="ci", scopes=["read"]).key_id
+        outcomes = outcomes_of(
+            partial(books.rotate_key, key_id), partial(another.rotate_key, key_id)
+        )
+        assert outcomes == ["live", "rotation_underway"]
 
 
 # --- Rotating ------------------------------------------------------------------------------------

@@ -91,6 +91,17 @@ def test_only_who_manages_may_name_another_key(light: Books) -> None:
             act()
 
 
+def test_a_key_uses_no_priority_above_its_own(light: Books) -> None:
+    low = light.acting_as(SPENDER._replace(max_priority=3))
+    assert allocated(low, tokens=1).priority == 3
+    assert allocated(low, tokens=1, priority=1).priority == 1
+    assert told(lambda: low.allocate(tokens=1, priority=4)) == (
+        Forbidden, "priority_not_allowed", "This key may not use a priority above 3.",
+    )  # fmt: skip
+    assert allocated(light.acting_as(SPENDER), tokens=1).priority == 5
+    assert allocated(light, tokens=1, priority=10).priority == 10
+
+
 def test_a_call_within_an_envelope_has_the_key_of_the_envelope(light: Books) -> None:
     spender, other = light.acting_as(SPENDER), light.acting_as(SPENDER_A)
     envelope = allocated(spender, tokens=10, envelope=True, attributes={"team": "a"})

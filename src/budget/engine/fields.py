@@ -171,12 +171,15 @@ def parse_flag(ask: Mapping[str, Any], name: str) -> bool:
 
 def priority_of(value: object, caller: Caller) -> int:
     if value is None:
-        return NORMAL_PRIORITY
+        return min(NORMAL_PRIORITY, caller.max_priority)
     priority = parse_count(value, "priority", maximum=10)
     if priority < 1:
         raise InvalidInput("priority", "must be 1 (low) to 10 (critical).")
-    if priority > NORMAL_PRIORITY and priority > caller.max_priority:
-        raise Forbidden("This key may not use a priority above 5.", code="priority_not_allowed")
+    if priority > caller.max_priority:
+        raise Forbidden(
+            f"This key may not use a priority above {caller.max_priority}.",
+            code="priority_not_allowed",
+        )
     return priority
 
 

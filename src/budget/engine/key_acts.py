@@ -202,8 +202,8 @@ def _check_another_admin(batch: Batch, key: ApiKey, caller: Caller) -> None:
     """Conflict if a key would lock itself out, and nobody were left who may do as much."""
     if caller.actor == LOCAL.actor:
         return  # whoever has the database itself can make another key
-    others = select(api_keys.c.key_id, api_keys.c.scopes, api_keys.c.bound)
-    for other_id, scopes, bound in batch.unit.execute(others.where(is_live(batch.now_us))):
+    live = select(api_keys.c.key_id, api_keys.c.scopes, api_keys.c.bound)
+    for other_id, scopes, bound in batch.unit.execute(live.where(is_live(batch.now_us))):
         another = other_id != key.key_id and ADMIN in scopes.split()
         if another and covers(json.loads(bound), key.bound):
             return
@@ -323,7 +323,7 @@ def key_of(row: Sequence[Any], now_us: int) -> ApiKey:
 
 
 def find(batch: Batch, key_id: str, bound: Bound) -> ApiKey:
-    """A key that the caller may see, or NotFound."""
+    """A key that the caller may see, or NotFound. A change is alone, whatever the service."""
     found = None
     if is_storable(key_id):
         found = batch.unit.execute(ALL_KEYS.where(api_keys.c.key_id == key_id))

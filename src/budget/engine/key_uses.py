@@ -3,20 +3,20 @@
 Not here: who notes that a key was used (`http.auth`).
 """
 
-import contextlib
+import logging
 from typing import Final
 
 from sqlalchemy import update
 
-from budget.domain.errors import BudgetError
 from budget.engine.background import Again
-from budget.engine.batch import Batch
 from budget.engine.books import Books
-from budget.engine.ledger import Ticket
+from budget.storage.errors import StorageError
 from budget.storage.key_tables import api_keys
 
 ROUND_SECONDS: Final = 60.0
 AT_ONCE: Final = 500
+
+log = logging.getLogger("budget.keys")
 
 
 class KeyUses:
@@ -34,8 +34,7 @@ class KeyUses:
     def close(self) -> None:
         """Write down what was noted, if it can be, and stop."""
         self._again.close()
-        with contextlib.suppress(BudgetError):
-            self._write()
+        self._write()
 
     def _write(self) -> None:
         # Whoever notes a key meanwhile may still hold the old dict; it will note it again.
@@ -46,10 +45,18 @@ class KeyUses:
 
 
 def write_uses(books: Books, key_ids: list[str]) -> None:
-    """Write down that keys were used by now, in the writer's turn. No entry tells of it."""
+    """Write down that keys were used by now. No entry tells of it.
 
-    def writing(batch: Batch) -> None:
+    It writes beside the ledger's writer, in a transaction of its own, and keeps nobody waiting.
+    """
+    unit = books.database.unit()
+    try:
+        begun = unit.begin()
         used = update(api_keys).where(api_keys.c.key_id.in_(key_ids))
-        batch.unit.execute(used.values(last_used_us=batch.now_us))
-
-    books.ledger.do(lambda waiter: Ticket(waiter, change=writing))
+        now_us = books.database.now_us() if begun.now_us is None else begun.now_us
+        unit.execute(used.values(last_used_us=now_us))
+        unit.commit()
+    except StorageError as error:
+        log.debug("when keys were used was not written: %s", error)
+    finally:
+        unit.close()
