@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from budget.engine import housekeeping
+from budget.engine import housekeeping, raising
 from budget.engine.batch import Batch
 from budget.engine.budget import Budget as Books
 from budget.storage.errors import Transient
@@ -139,3 +139,22 @@ def test_an_alert_of_a_transaction_that_failed_is_told_by_the_next(
     monkeypatch.setattr(Batch, "write", fail_once)
     books.record_usage(model="m", input_tokens=1)
     assert [kind for kind, _, _ in told(books)] == ["unreserved"]
+
+
+def test_what_one_transaction_has_no_numbers_left_for_is_found_by_the_next_look(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = books.create_budget(
+        name="B",
+        per=["team"],
+        policies=[{"unit": "usd", "period": "daily", "limit": "10", "enforcement": "warn"}],
+    )
+    for team in "abcde":
+        books.record_usage(attributes={"team": team}, model="m", input_tokens=850)
+    monkeypatch.setattr(raising, "MAX_ENTRIES_PER_BATCH", 3)
+    books.change_alert_settings(off=["exhausted_soon"])
+    books.change_policy(made.policies[0].policy_id, limit="1")
+    assert [kind for kind, _, _ in told(books)] == ["warning"] * 2
+    monkeypatch.undo()
+    assert len(books.check_alerts().raised) == 3
+    assert books.check_alerts().raised == []

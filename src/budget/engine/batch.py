@@ -5,11 +5,10 @@ nothing outlives the transaction. Not here: queueing, retries and answering (`le
 (`domain`).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from budget.domain import alerts
 from budget.domain.allocations import Holding
 from budget.domain.answers import BalanceView
 from budget.domain.balances import Balance, Cell, Posting
@@ -18,16 +17,13 @@ from budget.domain.usage import Usage
 from budget.engine import rows, views
 from budget.engine.catalogue import Catalogue, Match
 from budget.engine.commands import Command
-from budget.engine.ids import new_id
+from budget.engine.raising import Raising
 from budget.storage.cursors import MAX_ENTRIES_PER_BATCH, pack
 from budget.storage.errors import Broken
 from budget.storage.unit import Begun, Changes, Row, Unit
 
 EntryLeg = tuple[int, int, int, int, int, int, int, int | None]
 """(head_id, cell_us, spent, reserved, assumed, overrun, version of the balance, limit | None)."""
-
-AlertSubject = tuple[str, str, int, str]
-"""(policy_id | "", partition or subject, window_us, kind): what is alerted of once."""
 
 Booked = dict[int, list[tuple[int, int]]]
 """What a usage record has spent: (cell_us, spent) by head, in the order it was booked."""
@@ -102,9 +98,7 @@ class Batch:
         self._due: bool | None = None
         self._matched: dict[int, list[Balance]] = {}
         self._matches: list[Match] = []
-        self.alerted: set[AlertSubject] = set()
-        self.alerted_before: Collection[AlertSubject] = ()
-        self._alert_entries: list[tuple[str | None, str | None, str]] = []
+        self.raising = Raising(now_us)
         self._keys_taken: set[tuple[str, str, str]] = set()
 
     # --- Loading ---------------------------------------------------------------------------------
@@ -247,76 +241,11 @@ class Batch:
         The window is that of `cell_us`, which may have closed; None: the open one. Of a rolling
         policy it is a period's length of the clock. `soon_us` is told by `exhausted_soon`.
         """
-        policy = balance.policy
-        window_us, limit = balance.start_us, balance.limit
-        shown: Balance | Cell = balance
-        if policy.rolling:
-            window_us = self.now_us - self.now_us % policy.calendar.period.length_us
-        elif cell_us is not None and cell_us != window_us:
-            cell = shown = balance.cells[cell_us]
-            window_us, limit = cell_us, balance.limit_of(cell_us, cell)
-        figures = alerts.Figures(
-            limit, shown.spent, shown.reserved, shown.assumed, shown.overrun
-        )  # fmt: skip
-        subject = (policy.policy_id, balance.partition, window_us, kind)
-        if self._is_new(subject):
-            name = self.catalogue.budgets[policy.budget_id].name
-            message = alerts.policy_message(
-                kind, name, policy, balance.partition, figures, soon_us
-            )  # fmt: skip
-            told = {"message": message, "unit": policy.unit, **figures._asdict()}
-            self._raise(subject, told, policy.budget_id)
+        self.raising.of_balance(self.catalogue, kind, balance, cell_us, soon_us)
 
     def alert_subject(self, kind: str, subject: str, detail: Mapping[str, object]) -> None:
         """Raise an alert that is about no policy, once for each subject, kind and UTC day."""
-        day_us = self.now_us - self.now_us % rows.DAY_US
-        name = ("", subject, day_us, kind)
-        if self._is_new(name):
-            message = alerts.subject_message(kind, subject, detail)
-            self._raise(name, {"message": message, **detail}, None)
-
-    def _is_new(self, subject: AlertSubject) -> bool:
-        """Whether it may be that nobody has raised this yet, and its kind is not switched off."""
-        if subject in self.alerted or subject in self.alerted_before:
-            return False
-        chosen = self.catalogue.settings.get("alerts")
-        if chosen is not None and subject[3] in chosen.get("off", ()):
-            return False
-        self.alerted.add(subject)
-        return True
-
-    def _raise(
-        self, subject: AlertSubject, detail: Mapping[str, object], budget_id: str | None
-    ) -> None:
-        """Raise an alert; its entry is written if nobody has raised it before."""
-        policy_id, partition, window_us, kind = subject
-        chosen = self.catalogue.settings.get("alerts") or {}
-        severity = chosen.get("severities", {}).get(kind) or alerts.KINDS.get(kind, "warning")
-        alert_id = new_id("alert")
-        self.changes.alerts.append(
-            (alert_id, kind, severity, policy_id, partition, window_us, self.now_us,
-             rows.to_json(detail))
-        )  # fmt: skip
-        shown = {
-            "alert_id": alert_id, "alert": kind, "severity": severity, "partition": partition,
-            "window_us": window_us, **detail,
-        }  # fmt: skip
-        self._alert_entries.append((budget_id, policy_id or None, rows.to_json(shown)))
-
-    def _tell_alerts(self) -> None:
-        """Number the alerts' entries, which stand behind all others of the batch."""
-        changes = self.changes
-        for at, (alert, entry) in enumerate(zip(changes.alerts, self._alert_entries, strict=True)):
-            number = len(changes.entries) + at
-            if number >= MAX_ENTRIES_PER_BATCH:
-                raise Broken("the batch has more entries than one transaction can number")
-            entry_id = self._first_entry_id + number
-            budget_id, policy_id, detail = entry
-            changes.alerts[at] = (*alert, entry_id)
-            changes.alert_entries.append(
-                (entry_id, self.now_us, "alert_raised", "budget", None, None, budget_id, policy_id,
-                 "[]", detail, alert[0])
-            )  # fmt: skip
+        self.raising.of_subject(self.catalogue, kind, subject, detail)
 
     def add_holding(self, holding: Holding) -> None:
         """Take a new holding into the working set."""
@@ -433,7 +362,9 @@ class Batch:
         )
         changes.series.extend(self._series.values())
         changes.rollups.extend(self._rollup_rows())
-        self._tell_alerts()
+        changes.alerts, changes.alert_entries = self.raising.numbered(
+            self._first_entry_id, len(changes.entries)
+        )
         something = bool(changes.entries or changes.heads_unused or changes.keys_unused)
         if something or changes.alerts:
             self.unit.write(changes)

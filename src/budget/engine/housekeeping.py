@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 from sqlalchemy import delete, select, tuple_
 
 from budget.domain.balances import Balance
-from budget.engine.batch import AlertSubject, Batch
+from budget.engine.batch import Batch
+from budget.engine.raising import AlertSubject
 from budget.storage.schema import keys
 
 JUMP_US: Final = 5 * 60_000_000
@@ -82,7 +83,7 @@ class Alerted:
         """The batch is committed: remember what it has raised, or found there."""
         if len(self.subjects) > MAX_ALERTED:
             self.subjects = set()
-        self.subjects.update(batch.alerted)
+        self.subjects.update(batch.raising.subjects)
 
 
 Refuser = tuple[str, str]

@@ -350,7 +350,7 @@ class Ledger:
             now_us = self._clock() if begun.now_us is None else begun.now_us
             expiring = self.clock_guard.expiry_runs(now_us)
             batch = Batch(unit, begun, self._catalogue_of(unit, begun.catalogue_version), now_us)
-            batch.alerted_before = self._alerted.subjects
+            batch.raising.before = self._alerted.subjects
             due = unit.due(now_us, SWEEP_BATCH) if sweeping and expiring else []
             commands: list[Command] = [t.command for t in tickets if t.command is not None]
             if due:

@@ -81,8 +81,8 @@ def carrying_out(found: Found) -> Callable[[Batch], AlertCheck]:
         passing.raise_of(batch, found.head_ids)
         for one in found.runaways:
             batch.alert_subject(runaway.KIND, one.subject, one.detail)
-        tried = [row[0] for row in batch.changes.alerts]
         batch.write(())
+        tried = [row[0] for row in batch.changes.alerts]
         return AlertCheck(_those_there(batch, tried), resolved)
 
     return change
