@@ -82,6 +82,10 @@ BODIES: Final[dict[str, Any]] = {
         "amount": 1, "reason": "why", "policy_id": "{policy_id}",
     },
     "POST /api/v1/requests/{request_id}/reject": {"reason": "why"},
+    "POST /api/v1/limits": {
+        "budget_id": "{budget_id}", "unit": "tokens", "period": "yearly", "limit": 1_000_000_000,
+    },
+    "POST /api/limits": {"unit": "tokens", "period": "monthly", "limit": 1_000_000_003},
     "POST /api/v1/prices/recommendations": {"provider": "acme", "model": "m"},
     "POST /api/v1/prices/calculate": {"model": "m", "input_tokens": 1},
     "POST /api/v1/channels": {
