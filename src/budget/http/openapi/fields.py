@@ -30,6 +30,7 @@ NAME: Final = "^[^\\x00-\\x1f\\x7f]{1,512}$"
 _LINE: Final = "^[^\\x00-\\x1f\\x7f]+$"
 _NAMED: Final = "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]+$"
 _BLANK: Final[Schema] = {"type": "string", "pattern": "^\\s*$"}
+_NOTHING: Final[Schema] = {"anyOf": [{"const": 0}, {"type": "string", "pattern": "^[0.]*$"}]}
 _DECIMAL: Final = "(?:\\.[0-9]{1,9}0*)?"
 
 
@@ -167,7 +168,8 @@ FIELDS: Final[Mapping[str, Schema]] = {
     "unit": one_of(UNITS),
     "period": {"type": "string", "pattern": _PERIOD, "description": "rolling: at most 366 days"},
     "limit": {**usd(10**9), "description": "USD for the unit usd, else a count (a number)."},
-    "amount": {**usd(10**9), "description": "USD for the unit usd, else a count (a number)."},
+    "amount": {**usd(10**9), "not": _NOTHING,
+               "description": "USD for the unit usd, else a count (a number); above 0."},
     "enforcement": one_of(_KINDS),
     "action_threshold": _FRACTION, "warning_threshold": _FRACTION,
     "timezone": {"type": "string", "description": "IANA name", "examples": ["Europe/Berlin"]},
