@@ -6,7 +6,7 @@ process has done (`meter`), and how it is shown (`http.metrics`).
 
 from typing import Final, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select
 
 from budget.domain.answers import BalanceView
 from budget.domain.balances import Balance
@@ -62,7 +62,11 @@ def read_gauges(books: Books) -> Gauges:
         alerts.acknowledged_us.is_(None),
         alerts.dismissed_us.is_(None),
     )
-    is_open = select(func.count()).select_from(schema.allocations).where(placed.status == "open")
+    is_open = (
+        select(func.count())
+        .select_from(schema.allocations)
+        .where(placed.status == literal_column("'open'"))
+    )
     told = schema.deliveries.c
     waiting = select(func.count()).where(PENDING)
     sealed = select(func.coalesce(func.max(schema.blocks.c.last_entry_id), -1)).scalar_subquery()
