@@ -1,4 +1,4 @@
-"""Tenants: books in which team a owns one of everything, and keys of every kind to ask for it.
+"""Tenants: books in which somebody owns one of everything, and keys of every kind to ask for it.
 
 Not here: what each key must be answered (`test_rights_matrix`).
 """
@@ -21,8 +21,8 @@ from budget.engine.ledger import Ticket
 from budget.http.app import App
 from budget.storage.schema import deliveries
 
-MARK: Final = "secret-of-a"
-"""Stands in the name of everything that team a has: nobody else is shown it."""
+MARK: Final = "secret-of-the-owner"
+"""Stands in the name of everything that the owner has: no other team is shown it."""
 
 TEAMS: Final[Mapping[str, Bound]] = {"a": {"team": "a"}, "b": {"team": "b"}, "none": UNBOUND}
 LIVE: Final = ("read", "spend", "manage", "audit", "admin")
@@ -56,7 +56,7 @@ def _asker(books: Books, scope: str, team: str) -> Asker:
         return Asker(scope, team, "", "")
     with_rights = Budget(books)
     made = with_rights.create_key(
-        name=f"{MARK} {scope}" if team == "a" else scope,
+        name=scope,
         scopes=["admin"] if scope in DEAD else [scope], bound=TEAMS[team],
     )  # fmt: skip
     if scope == "revoked":
@@ -67,27 +67,27 @@ def _asker(books: Books, scope: str, team: str) -> Asker:
     return Asker(scope, team, made.text, made.key_id)
 
 
-# --- What team a owns ----------------------------------------------------------------------------
+# --- What there is to own ------------------------------------------------------------------------
 
 
-def own_everything(books: Books, askers: list[Asker]) -> dict[str, str]:
-    """Make one of everything for team a; its ids, by the name that paths give them."""
-    caller = Caller(_of(askers, "spend").key_id, bound=TEAMS["a"], admin=True)
-    of_a = Budget(books, caller)
+def own_everything(books: Books, askers: list[Asker], owner: str) -> dict[str, str]:
+    """Make one of everything for a team, or for none; its ids, by the name that paths give them."""
+    spender, admin = (_of(askers, scope, owner) for scope in ("spend", "admin"))
+    own = Budget(books, Caller(spender.key_id, bound=TEAMS[owner], admin=True))
     hard: Any = {"unit": "tokens", "period": "monthly", "limit": 1_000_000_000}
     watched: Any = {"unit": "tokens", "period": "total", "limit": 10, "enforcement": "warn"}
-    budget = of_a.create_budget(name=MARK, policies=[hard])
-    of_a.create_budget(name=f"{MARK} watched", policies=[watched])
-    held = of_a.allocate(tokens=1000, context_id=f"{MARK}-context", metadata={"note": MARK})
+    budget = own.create_budget(name=MARK, policies=[hard])
+    seen = own.create_budget(name=f"{MARK} watched", policies=[watched])
+    held = own.allocate(tokens=1000, context_id=f"{MARK}-context", metadata={"note": MARK})
     assert isinstance(held, Allocation)
-    envelope = of_a.allocate(tokens=100_000, envelope=True, metadata={"note": MARK})
+    envelope = own.allocate(tokens=100_000, envelope=True, metadata={"note": MARK})
     assert isinstance(envelope, Allocation)
-    used = of_a.record_usage(input_tokens=100, metadata={"note": MARK})
-    request = of_a.make_request(budget.budget_id, amount=10, reason=MARK)
-    channel = of_a.create_channel(
+    used = own.record_usage(input_tokens=100, metadata={"note": MARK})
+    request = own.make_request(budget.budget_id, amount=10, reason=MARK)
+    channel = own.create_channel(
         name=MARK, kind="webhook", url=f"https://hooks.example.com/{MARK}", enabled=False
     )
-    doomed = of_a.create_key(name=f"{MARK} doomed", scopes=["read"])
+    doomed = own.create_key(name=f"{MARK} doomed", scopes=["read"])
     ids = {
         "budget_id": budget.budget_id,
         "policy_id": budget.policies[0].policy_id,
@@ -96,21 +96,21 @@ def own_everything(books: Books, askers: list[Asker]) -> dict[str, str]:
         "usage_id": used.usage_id,
         "context": f"{MARK}-context",
         "request_id": request.request_id,
-        "alert_id": of_a.alerts(limit=1).items[0].alert_id,
+        "alert_id": own.alerts(budget_id=seen.budget_id).items[0].alert_id,
         "channel_id": channel.channel_id,
         "key_id": doomed.key_id,
-        "session_id": _log_in(books, _of(askers, "admin")),
+        "session_id": _log_in(books, admin),
     }
     return ids | {"delivery_id": _delivery(books, channel.channel_id, channel.after)}
 
 
-def _of(askers: list[Asker], scope: str) -> Asker:
-    return next(one for one in askers if (one.scope, one.team) == (scope, "a"))
+def _of(askers: list[Asker], scope: str, team: str) -> Asker:
+    return next(one for one in askers if (one.scope, one.team) == (scope, team))
 
 
 def _log_in(books: Books, asker: Asker) -> str:
     """A session of a key; its id."""
-    link = Budget(books, Caller(asker.key_id, bound=TEAMS["a"])).login_link()
+    link = Budget(books, Caller(asker.key_id, bound=TEAMS[asker.team])).login_link()
     begun = books.ledger.do(lambda waiter: Ticket(waiter, change=sessions.logging_in(link.token)))
     session_id: str = begun.session.session_id
     return session_id

@@ -1,4 +1,4 @@
-"""Every route, asked with every right, for one's own, for another's and for nobody's.
+"""Every route, asked with every right, for one's own, for another team's and for no team's.
 
 The table of routes is asked as it is: a new one is in the matrix. Where its path names a thing that
 no test here has made, or it concerns all, the failure says in which table to put it.
@@ -155,14 +155,15 @@ def _named_elsewhere() -> Iterator[Row]:
 
 
 class Matrix:
-    """The running application, what team a owns in it, and what was found wrong so far."""
+    """The running application, what somebody owns in it, and what was found wrong so far."""
 
-    def __init__(self, app: App, own: dict[str, str]) -> None:
+    def __init__(self, app: App, owner: str, own: dict[str, str]) -> None:
         self.app = app
+        self.owner = owner
         self.own = own
         self.cells = 0
         self.statuses: Counter[int] = Counter()
-        self.shown_to_a = 0
+        self.shown_to_owner = 0
         self.wrong: list[str] = []
 
     async def fill(self, row: Row, askers: list[Asker]) -> None:
@@ -170,8 +171,8 @@ class Matrix:
         for name in _parameters(row.route.path):
             if name not in self.own and name not in OF_NOBODY:
                 self.wrong.append(
-                    f"{row.name}: make a {name!r} of team a in tests/http/tenants.py, or say in "
-                    "OF_NOBODY that it belongs to no team"
+                    f"{row.name}: make a {name!r} in own_everything (tests/http/tenants.py), or "
+                    "say in OF_NOBODY that it belongs to no team"
                 )
                 return
         for asker in askers:
@@ -179,7 +180,7 @@ class Matrix:
             answer = await self.send(row, asker, self.own)
             self.statuses[answer.status] += 1
             shown = any(id in answer.body for id in self.own.values()) or MARK in answer.body
-            self.shown_to_a += asker.team == "a" and answer.status < 300 and shown
+            self.shown_to_owner += asker.team == self.owner and answer.status < 300 and shown
             complaint = await self.complaint(row, asker, answer)
             if complaint:
                 told = f"{answer.status} {answer.body[:200]}"
@@ -215,14 +216,15 @@ class Matrix:
     def is_foreign(self, row: Row, asker: Asker) -> bool:
         """Whether what is asked for is not the asker's."""
         alone = ADMINS_ALONE.intersection(_parameters(row.route.path))
-        return asker.team == "b" or (bool(alone) and asker.scope != "admin")
+        other = asker.team not in (self.owner, "none")
+        return other or (bool(alone) and asker.scope != "admin")
 
     async def leak(self, row: Row, asker: Asker, answer: Answer) -> str:
-        """What tells that something of team a is there, to whom it must not be told."""
+        """What tells that something of the owner's is there, to whom it must not be told."""
         named = set(_parameters(f"{row.route.path} {row.body} {row.query}")) & self.own.keys()
         shown = [name for name, id in self.own.items() if id in answer.body and name not in named]
         if answer.status < 300 and (shown or MARK in _without(answer.body, self.own, named)):
-            return f"shows {shown or 'a name'} of team a"
+            return f"shows {shown or 'a name'} of the owner's"
         if not named:
             return _refused(row, answer.status, answer.body)
         if named & set(_parameters(row.route.path)) and answer.status not in (404, 422):
@@ -277,11 +279,11 @@ def books(tmp_path: Path) -> Iterator[Books]:
     opened.close()
 
 
-def filled(books: Books, asked: Sequence[Row]) -> Matrix:
-    """The matrix of these rows."""
+def filled(books: Books, asked: Sequence[Row], owner: str = "a") -> Matrix:
+    """The matrix of these rows, and of things that team `a`, or none, owns."""
     askers = make_askers(books)
     app = make_app(books, door=DoorSettings(failures=1_000_000, rate=None), limits=SHORT)
-    matrix = Matrix(app, own_everything(books, askers))
+    matrix = Matrix(app, owner, own_everything(books, askers, owner))
 
     async def fill() -> None:
         for row in asked:
@@ -297,9 +299,18 @@ def test_every_route_lets_in_whom_it_may_and_shows_nobody_what_is_another_s(book
     assert matrix.cells >= 2_000
     succeeded = sum(count for status, count in matrix.statuses.items() if status < 300)
     assert succeeded >= 400
-    # What is looked for with team b is really there to be seen, and team a sees it.
-    assert matrix.shown_to_a >= 40
+    # What is looked for with team b is really there to be seen, and its owner sees it.
+    assert matrix.shown_to_owner >= 40
     report("rights matrix", cells=matrix.cells, rows=len(rows()), succeeded=succeeded)
+
+
+def test_what_belongs_to_no_team_is_not_there_for_one_that_is_bound(books: Books) -> None:
+    named = [row for row in rows() if _parameters(f"{row.route.path} {row.body} {row.query}")]
+    matrix = filled(books, named, owner="none")
+    assert not matrix.wrong, "\n".join([f"{len(matrix.wrong)} cells:", *matrix.wrong])
+    assert matrix.cells >= 1_000
+    assert matrix.shown_to_owner >= 20
+    report("rights matrix, of no team", cells=matrix.cells, rows=len(named))
 
 
 # --- The matrix itself would notice --------------------------------------------------------------
@@ -307,7 +318,7 @@ def test_every_route_lets_in_whom_it_may_and_shows_nobody_what_is_another_s(book
 
 def test_a_route_that_names_a_thing_nobody_has_made_is_told_of(books: Books) -> None:
     new = Route("GET", "/api/v1/things/{thing_id}", "read", ROUTES[0].handle)
-    assert "make a 'thing_id' of team a" in filled(books, [Row(new)]).wrong[0]
+    assert "make a 'thing_id' in own_everything" in filled(books, [Row(new)]).wrong[0]
 
 
 @pytest.mark.parametrize(
