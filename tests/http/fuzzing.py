@@ -77,6 +77,7 @@ def config(examples: int, seed: int) -> SchemathesisConfig:
                 "no-shrink": True,
                 "with-security-parameters": False,
             },
+            "max-stream-events": 1,
             "phases": {"stateful": {"max-steps": 8}},
             "checks": {"positive_data_acceptance": {"expected-statuses": ANSWERS_TO_VALID}},
         }

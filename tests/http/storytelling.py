@@ -20,7 +20,7 @@ from budget.http.openapi import examples
 from budget.http.openapi.examples import STORY, Example, resolved
 from budget.http.openapi.operations import operation_id
 from budget.http.routes import ROUTES
-from tests.http.running import Json, Running, running
+from tests.http.running import SHORT, Json, Running, running
 from tests.support.databases import sqlite_url
 from tests.support.priced import FOUR, Source
 
@@ -43,7 +43,7 @@ def stage(folder: Path) -> Iterator[Running]:
     source = Source(folder / "litellm.json")
     source.says(FOUR)
     url = sqlite_url(folder / "budget.db")
-    with running(url, price_settings=source.settings) as service:
+    with running(url, price_settings=source.settings, limits=SHORT) as service:
         service.post("/prices/update", {"sources": ["litellm"]}, status=200)
         source.says({**FOUR, "a": ("100", "2"), "b": ("300", "6")})
         yield service
