@@ -23,10 +23,12 @@ from budget.engine.ledger import Ticket
 from budget.engine.snapshots import snapshot
 
 ROUND_SECONDS: Final = 30.0
-MAX_HEADS: Final = 20_000
+MAX_HEADS: Final = 5_000
 """Balances that one round looks at."""
-MAX_ALERTS: Final = 1_000
-"""Alerts that one round looks at, and one check resolves."""
+MAX_ALERTS: Final = 500
+"""Alerts that one round looks at."""
+MAX_OVER: Final = 4_000
+"""Alerts that one look resolves at most; the next finds the rest."""
 
 
 class Found(NamedTuple):
@@ -52,8 +54,7 @@ def look(books: Books, where: Where = Where()) -> Found:  # noqa: B008 - it cann
         if not where.everywhere:
             return Found(head_ids)
         now = Now(connection, books.prices, chosen, now_us)
-        live = resolving.live_after(connection, None, MAX_ALERTS)
-        return Found(head_ids, _new_runaways(now), resolving.over(now, live))
+        return Found(head_ids, _new_runaways(now), _all_over(now))
 
 
 def look_on(books: Books, places: Places) -> tuple[Found, Places]:
@@ -94,6 +95,18 @@ def round_on(books: Books, places: Places) -> Places:
     if any(found):
         books.ledger.do(lambda waiter: Ticket(waiter, change=carrying_out(found)))
     return after
+
+
+def _all_over(now: Now) -> list[Over]:
+    found: list[Over] = []
+    after = None
+    while len(found) < MAX_OVER:
+        live = resolving.live_after(now.connection, after, MAX_ALERTS)
+        found += resolving.over(now, live)
+        if len(live) < MAX_ALERTS:
+            break
+        after = live[-1].at_us, live[-1].alert_id
+    return found
 
 
 def _new_runaways(now: Now) -> list[Runaway]:
