@@ -19,6 +19,7 @@ from budget.domain.usage import Usage
 from budget.domain.windows import Window
 from budget.engine import reports
 from budget.engine.budget import Budget as Books
+from budget.engine.events.reading import events
 from budget.engine.reports import Page
 from budget.storage.cursors import encode, pack, unpack
 from budget.storage.database import open_database
@@ -502,10 +503,10 @@ def test_an_entry_that_is_committed_late_is_not_skipped(
             _enter(slow, "slow")  # begins first, and so has the lower id
             _enter(fast, "fast")
             fast.commit()
-            before = reports.events(database)
+            before = events(database)
             assert kinds(before) == [], "a lower id may still come"
             slow.commit()
-        assert kinds(reports.events(database, after=before.next_cursor)) == ["slow", "fast"]
+        assert kinds(events(database, after=before.next_cursor)) == ["slow", "fast"]
 
 
 def test_entries_of_earlier_epochs_are_readable_whatever_their_transaction_was(
@@ -518,7 +519,7 @@ def test_entries_of_earlier_epochs_are_readable_whatever_their_transaction_was(
             assert writer.execute("UPDATE state SET epoch = 2").rowcount == 1
             writer.commit()
             _enter(writer, "of this server", epoch=2)
-        read = reports.events(database)
+        read = events(database)
     assert kinds(read) == ["of the server before", "of this server"]
     assert [unpack(event.cursor).epoch for event in read.items] == [1, 2]
 

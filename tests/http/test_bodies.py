@@ -211,7 +211,7 @@ def test_camel_case_is_read_in_parameters(shared: Running) -> None:
         ("/allocations?parentId=%00", "parent_id"),
         ("/status?taskType=chat&task_type=code", "task_type"),
         ("/status?taskType=", "task_type"),
-        ("/status?userId=ann", "userId"),
+        ("/status?UserId=ann", "UserId"),
     ],
 )
 def test_a_parameter_in_both_spellings_or_in_neither_is_refused(

@@ -63,6 +63,14 @@ class UsageSummaryShape(TypedDict):
     buckets: list[BucketShape]
 
 
+class StatusShape(TypedDict):
+    """How every balance stands that calls with the attributes meet."""
+
+    at: str
+    attributes: dict[str, str]
+    balances: list[BalanceShape]
+
+
 class StandingShape(TypedDict):
     """How a policy stands, all of its balances together.
 

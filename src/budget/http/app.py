@@ -25,7 +25,7 @@ from budget.http.live.conversation import converse, refuse
 from budget.http.live.guests import Live
 from budget.http.live.sockets import checked_sockets
 from budget.http.problems import Reply
-from budget.http.queries import parse_attributes, parse_query
+from budget.http.queries import parse_query
 from budget.http.route import Route, check_routes
 from budget.http.routes import NESTED, ROUTES
 
@@ -137,8 +137,8 @@ class _Place:
         headers: Headers = dict(scope["headers"])
         carried = await self._admitted(route, method, headers, scope.get("client"))
         ids = tuple(_checked_id(name, text) for name, text in scope["path_params"].items())
-        query = _query(route, scope["query_string"])
-        fields = query.pop("fields", None) if route.answer is not None else None
+        query = parse_query(scope["query_string"], route.query)
+        fields = query.pop("fields", None)
         choice = None if fields is None else choosing.choice_of(route, fields)
         ask = {} if method in _BODILESS else await _ask(route, headers, receive)
         visitor = carried.visitor
@@ -163,10 +163,6 @@ class _Place:
         if not visitor.key.allows(route.scope):
             raise Forbidden(f"This key lacks the right `{route.scope}`.")
         return Carried(headers, client, visitor)
-
-
-def _query(route: Route, query: bytes) -> dict[str, Any]:
-    return parse_attributes(query) if route.query is None else parse_query(query, route.query)
 
 
 def _checked_id(name: str, text: str) -> str:

@@ -102,12 +102,13 @@ def top_up_page(found: tuple[Page[TopUp], str]) -> Any:
 
 async def status(call: Call) -> Answered:
     """Every balance of the current windows that calls with the attributes of the query meet."""
-    balances = await call.run(call.jobs.status(**call.query))
+    attributes = call.query.get("attributes", {})
+    balances = await call.run(call.jobs.status(**attributes))
     now_us = call.service.budget.books.database.now_us()
     return Answered(
         {
             "at": to_rfc3339(now_us),
-            "attributes": call.query,
+            "attributes": attributes,
             "balances": [wire.balance(view) for view in balances],
         }
     )

@@ -17,7 +17,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 ATTRIBUTES: Final = (*STANDARD, "tag.<name>")
-"""What `parse_attributes` takes, for descriptions."""
+"""What may come beside the parameters of `Attributed`."""
 CALLED: Final[Mapping[str, str]] = {
     "context_id": "session", "contextId": "session", "user_id": "user", "userId": "user",
 }  # fmt: skip
@@ -116,14 +116,6 @@ def _renamed(read: dict[str, Any]) -> dict[str, Any]:
         if ours in read:
             raise InvalidInput(ours, f"is given twice, as {name} too.")
         read[ours] = read.pop(name)
-    return read
-
-
-def parse_attributes(query: bytes) -> dict[str, str]:
-    """Attributes as parameters: `team=search&tag.env=prod`."""
-    read: dict[str, str] = {}
-    for name, value in _pairs(query):
-        _put(read, parse_key(name, name[:80]), value)
     return read
 
 

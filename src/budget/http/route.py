@@ -31,7 +31,7 @@ class Nothing(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One line of the table. `query` of None: any attributes. `fields`: those a body may have.
+    """One line of the table. `fields`: those a body may have.
 
     What answers an object or a page to GET also takes which `fields` of it to tell.
     """
@@ -43,12 +43,12 @@ class Route:
     ask: type = Nothing
     answer: Any = None
     status: int = 200
-    query: Mapping[str, Parameter] | None = field(default_factory=dict)
+    query: Mapping[str, Parameter] = field(default_factory=dict)
     fields: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fields", frozenset(self.ask.__annotations__))
-        if self.method == "GET" and self.answer is not None and self.query is not None:
+        if self.method == "GET" and self.answer is not None:
             kind = type(self.query) if isinstance(self.query, dict) else dict
             object.__setattr__(self, "query", kind({**self.query, "fields": text}))
 

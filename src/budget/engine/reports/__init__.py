@@ -2,10 +2,10 @@
 
 Each function sees one consistent snapshot and pages by keys, and shows a caller that is bound to
 attributes what it may see and nothing else: what it may not see is missing. Balances are brought to
-now for view only, as a batch would bring them. Not here: whether the books are right (`verify`).
+now for view only, as a batch would bring them. Not here: events (`engine.events`), alerts
+(`engine.alerts`), and whether the books are right (`verify`).
 """
 
-from budget.engine.events.reading import events
 from budget.engine.pages import Page
 from budget.engine.reports.allocations import (
     allocation,
@@ -28,6 +28,6 @@ from budget.engine.standing import status
 
 __all__ = [
     "Page", "allocation", "allocation_of_context", "allocations", "budget",
-    "budget_allocations", "budget_policies", "budgets", "due", "events", "policies", "policy",
+    "budget_allocations", "budget_policies", "budgets", "due", "policies", "policy",
     "policy_balances", "policy_top_ups", "status", "top_ups", "usage_record", "usage_records",
 ]  # fmt: skip

@@ -138,7 +138,7 @@ def _success(route: Route, operation: str, components: Components) -> Schema:
     if operation in REPLIES:
         return dict(REPLIES[operation])
     schema = answer_of(operation, route.answer, components)
-    if route.query is not None and "fields" in route.query:
+    if "fields" in route.query:
         schema = {"anyOf": [schema, _CHOSEN]}
     content: Schema = {"schema": schema}
     examples = answers_of(operation)

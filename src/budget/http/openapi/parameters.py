@@ -74,8 +74,6 @@ REQUIRED: Final[Mapping[str, frozenset[str]]] = {
 
 def query_of(route: Route, operation: str, examples: Mapping[str, Any]) -> list[Schema]:
     """The parameters of a route's query; of one that takes attributes, those."""
-    if route.query is None:
-        return _attributes((*STANDARD, *CAMEL_CASE), examples)
     shape = ITEMS.get(operation) if route.answer is PageShape else route.answer
     required = REQUIRED.get(route.path, frozenset()) if route.method == "GET" else frozenset()
     told = []
@@ -95,7 +93,7 @@ def query_of(route: Route, operation: str, examples: Mapping[str, Any]) -> list[
             parameter["example"] = examples[name]
         told.append(parameter)
     if isinstance(route.query, Attributed):
-        others = [name for name in (*STANDARD, *CALLED) if name not in route.query]
+        others = [name for name in (*STANDARD, *CAMEL_CASE, *CALLED) if name not in route.query]
         told += _attributes(others, examples)
     return told
 

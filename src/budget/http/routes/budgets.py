@@ -5,6 +5,7 @@ from typing import Final, TypedDict
 
 from budget.domain import shapes, wire
 from budget.domain.budgets import UNITS
+from budget.domain.shapes_usage import StatusShape
 from budget.domain.wire.usage import standing
 from budget.engine.budgets import BudgetAsk
 from budget.engine.jobs import Jobs
@@ -43,7 +44,8 @@ POLICIES: Final = {
 }  # fmt: skip
 
 BUDGETS: Final[tuple[Route, ...]] = (
-    Route("GET", f"{V1}/status", "read", handlers.status, query=None),
+    Route("GET", f"{V1}/status", "read", handlers.status,
+          answer=StatusShape, query=Attributed()),
     Route("POST", f"{V1}/budgets", "manage", act(Jobs.create_budget, wire.changed_budget),
           BudgetAsk, shapes.ChangedBudgetShape, 201),
     Route("GET", f"{V1}/budgets", "read", act(Jobs.budgets, budget_page),
@@ -90,5 +92,6 @@ BUDGETS: Final[tuple[Route, ...]] = (
     Route("GET", f"{V1}/policies/{{policy_id}}/balances", "read",
           act(Jobs.balances, handlers.page_of(wire.balance)),
           answer=shapes.PageShape, query={**PAGED, "sort": sorts("partition", "spent")}),
-    Route("GET", "/api/status", "read", handlers.status, query=None),
+    Route("GET", "/api/status", "read", handlers.status,
+          answer=StatusShape, query=Attributed()),
 )  # fmt: skip

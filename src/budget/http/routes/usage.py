@@ -28,7 +28,9 @@ RECORDS: Final = Attributed({
 _PARTS: Final[Mapping[str, Parameter]] = {
     "timezone": text, "group_by": text, "bucket": word(*BUCKETS), "budget_id": text,
 }  # fmt: skip
-SUMMARY: Final = Attributed({**SPAN, "period": word(*PERIODS), **_PARTS})
+SUMMARY: Final = Attributed({
+    **SPAN, "start_time": text, "end_time": text, "period": word(*PERIODS), **_PARTS,
+})  # fmt: skip
 
 USAGE: Final[tuple[Route, ...]] = (
     Route("GET", f"{V1}/usage", "read", list_usage, answer=shapes.PageShape, query=RECORDS),
