@@ -148,8 +148,11 @@ function formOf(method, path, operation) {
   const form = element("form", { class: "try" });
   const inputs = [];
   for (const one of operation.parameters || []) {
-    if (one.schema.type === "object") continue;
-    const input = element("input", { name: one.name, value: one.in === "path" ? one.example : undefined });
+    const input = element("input", {
+      name: one.name,
+      value: one.in === "path" ? one.example : undefined,
+      placeholder: one.schema.type === "object" ? "team=search&tag.env=prod" : undefined,
+    });
     inputs.push([one, input]);
     form.append(element("label", {}, element("code", {}, one.name), input));
   }
@@ -175,7 +178,9 @@ async function send(method, path, inputs, body, told) {
   let address = path;
   for (const [one, input] of inputs) {
     if (one.in === "path") address = address.replace(`{${one.name}}`, encodeURIComponent(input.value));
-    else if (input.value && one.in === "query") query.set(one.name, input.value);
+    else if (input.value && one.schema.type === "object") {
+      for (const [name, value] of new URLSearchParams(input.value)) query.append(name, value);
+    } else if (input.value && one.in === "query") query.set(one.name, input.value);
     else if (input.value) headers[one.name] = input.value;
   }
   const key = document.getElementById("key").value.trim();

@@ -3,7 +3,7 @@
 Not here: how a query is read (`http.queries`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, get_args, get_type_hints, is_typeddict
 
 from budget.domain import alerts, events
@@ -73,7 +73,7 @@ REQUIRED: Final[Mapping[str, frozenset[str]]] = {
 
 
 def query_of(route: Route, operation: str, examples: Mapping[str, Any]) -> list[Schema]:
-    """The parameters of a route's query; of one that takes attributes, those."""
+    """The parameters of a route's query; where any attributes may come, those are one."""
     shape = ITEMS.get(operation) if route.answer is PageShape else route.answer
     required = REQUIRED.get(route.path, frozenset()) if route.method == "GET" else frozenset()
     told = []
@@ -93,8 +93,7 @@ def query_of(route: Route, operation: str, examples: Mapping[str, Any]) -> list[
             parameter["example"] = examples[name]
         told.append(parameter)
     if isinstance(route.query, Attributed):
-        others = [name for name in (*STANDARD, *CAMEL_CASE, *CALLED) if name not in route.query]
-        told += _attributes(others, examples)
+        told.append(_attributes(frozenset(route.query), examples))
     return told
 
 
@@ -107,24 +106,21 @@ def _fields_of(shape: Any) -> Schema:
     return {"type": "string", "pattern": f"^{one}(?:,{one}){{0,9}}$"}
 
 
-def _attributes(names: Iterable[str], examples: Mapping[str, Any]) -> list[Schema]:
-    return [*(_attribute(name, examples) for name in names), _TAGS]
-
-
-def _attribute(name: str, examples: Mapping[str, Any]) -> Schema:
-    parameter: Schema = {"name": name, "in": "query", "schema": line(256)}
-    return {**parameter, "example": examples[name]} if name in examples else parameter
-
-
-_TAGS: Final[Schema] = {
-    "name": "tags",
-    "in": "query",
-    "description": "Any attributes of your own: tag.<name>=value.",
-    "style": "form",
-    "explode": True,
-    "schema": {
-        "type": "object",
-        "propertyNames": {"pattern": "^tag\\.[A-Za-z0-9_.-]{1,64}$"},
-        "additionalProperties": line(256),
-    },
-}
+def _attributes(taken: frozenset[str], examples: Mapping[str, Any]) -> Schema:
+    """Any attributes, each a parameter of its own: `team=search&tag.env=prod`."""
+    names = [name for name in (*STANDARD, *CAMEL_CASE, *CALLED) if name not in taken]
+    pattern = f"^(?:{'|'.join(names)}|tag\\.[A-Za-z0-9_.-]{{1,64}})$"
+    parameter: Schema = {
+        "name": "attributes",
+        "in": "query",
+        "description": "Any attributes, each as a parameter: team=search&tag.env=prod.",
+        "style": "form",
+        "explode": True,
+        "schema": {
+            "type": "object",
+            "propertyNames": {"type": "string", "pattern": pattern},
+            "additionalProperties": line(256),
+        },
+    }
+    given = {name: value for name, value in examples.items() if name in names}
+    return {**parameter, "example": given} if given else parameter
