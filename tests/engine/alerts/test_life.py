@@ -193,3 +193,35 @@ def test_a_bound_caller_that_looks_finds_what_is_its_own(books: Books) -> None:
     assert {alert.partition for alert in found.raised} == {'{"team":"a"}'}
     with pytest.raises(NotFound):
         bound.check_alerts(budget_id=other.budget_id)
+
+
+@pytest.mark.parametrize(
+    "bound", [{"team": "a"}, {"team": "A"}, {"team": "b", "user": "ann"}, {"user": "ann"},
+              {"tier": "x"}, {"model": "m"}],
+)  # fmt: skip
+def test_a_list_has_exactly_the_alerts_that_a_bound_caller_may_ask_for_one_by_one(
+    books: Books, bound: dict[str, str]
+) -> None:
+    terms: Any = {"unit": "requests", "period": "daily", "limit": 1, "enforcement": "warn"}
+    session: Any = {**terms, "period": "per_session"}
+    shapes: list[dict[str, Any]] = [
+        {}, {"per": ["team"]}, {"per": ["user", "team"]}, {"scope": {"team": "a"}},
+        {"scope": {"team": ["a", "b"]}}, {"scope": {"team": "a*"}, "per": ["team"]},
+        {"scope": {"user": "ann"}, "per": ["team"]}, {"scope": {"model": "m"}},
+    ]  # fmt: skip
+    for shape in shapes:
+        books.create_budget(name="B", policies=[terms, session], **shape)
+    for attributes in ({"team": "a"}, {"team": "b", "user": "ann"}, {"user": "ann"}, {}):
+        books.record_usage(attributes=attributes, model="m", input_tokens=1)
+    every = books.alerts(status="all", limit=1000).items
+    caller = books.acting_as(Caller("key_x", bound=bound))
+
+    def is_seen(alert_id: str) -> bool:
+        try:
+            return caller.alert(alert_id).alert_id == alert_id
+        except NotFound:
+            return False
+
+    listed = caller.alerts(status="all", limit=1000).items
+    assert listed == [alert for alert in every if is_seen(alert.alert_id)]
+    assert len(listed) < len(every)

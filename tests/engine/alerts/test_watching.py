@@ -1,5 +1,6 @@
 """Looking: what was passed and not told is found, once; what is over is said to be, and why."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from budget.engine.alerts import watching
 from budget.engine.alerts.watching import Places, round_on, watcher
 from budget.engine.budget import Budget as Books
 from tests.engine.opened import DAY, HOUR, MINUTE, Clock, allocated, open_books, refused, told
+from tests.support.priced import FOUR, Source, updated
 
 
 def a_policy(books: Books, **given: Any) -> str:
@@ -251,6 +253,28 @@ def test_an_unpriced_model_is_over_when_it_has_a_price(light_url: str, clock: Cl
         clock.move(1)
         books.check_alerts()
         assert why(books) == {"unpriced": "the model has a price now"}
+
+
+def test_a_price_in_quarantine_is_over_when_somebody_has_decided(
+    books_url: str, clock: Clock, tmp_path: Path
+) -> None:
+    source = Source(tmp_path / "litellm.json")
+    source.says(FOUR)
+    with source.open(books_url, clock) as books:
+        updated(books)
+        clock.move(HOUR)
+        source.says({**FOUR, "a": ("100", "2"), "b": ("300", "6")})
+        updated(books)
+        found = {alert.partition for alert in books.alerts(kind="price_quarantined").items}
+        assert found == {"groq/a", "groq/b"}
+        clock.move(DAY)
+        assert books.check_alerts().resolved == 0
+        for price in books.price_updates(status="quarantined").items:
+            if price.model == "a":
+                books.reject_price(price.update_id, reason="a misplaced point")
+        assert books.check_alerts().resolved == 1
+        assert [a.partition for a in books.alerts(kind="price_quarantined").items] == ["groq/b"]
+        assert why(books) == {"price_quarantined": "it was decided"}
 
 
 def test_a_cost_that_differs_is_over_after_a_day(books: Books, clock: Clock) -> None:
