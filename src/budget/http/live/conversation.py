@@ -245,9 +245,9 @@ class Conversation:
         ask = dict(told.payload)
         resume = ask.pop("resume_from", None)
         resume_from = None if resume is None else cursors.decode(resume, "payload.resume_from")
-        named = "kind" in ask or "kinds" in ask
-        topics = [] if named and not {"topic", "topics"} & ask.keys() else self._topics(told)
-        ask = {**ask, "topic": None, "topics": topics or None}
+        of_kinds = bool({"kind", "kinds"} & ask.keys()) and not {"topic", "topics"} & ask.keys()
+        topics = [] if of_kinds else self._topics(told)
+        ask = {**ask, "topic": None, "topics": None if of_kinds else topics}
         assert self.visitor is not None
         wanted = parse_filter(ask, audited=self.visitor.key.allows(AUDIT))
         if len(self.member.wishes) >= self._live.limits.subscriptions:
