@@ -55,12 +55,10 @@ def ids_after(connection: Connection, after: int, most: int) -> int | None:
 
 def unalerted(
     connection: Connection, where: Where, now_us: int, off: Sequence[str],
-    after: int = -1, until: int | None = None,
+    after: int, until: int,
 ) -> list[int]:  # fmt: skip
     """The heads, with ids in (after, until], that should be alerted of and are not yet."""
-    wanted = _candidates(where, now_us).where(_heads.id > after)
-    if until is not None:
-        wanted = wanted.where(_heads.id <= until)
+    wanted = _candidates(where, now_us).where(_heads.id > after, _heads.id <= until)
     found: list[int] = []
     candidates = [tuple(row) for row in connection.execute(wanted.order_by(_heads.id))]
     budgets = read_budgets(connection) if where.bound else {}

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from sqlalchemy import Connection
+
 from budget.domain.answers_alerts import Alert, AlertCheck
 from budget.engine import live_settings
 from budget.engine.alerts import passing, resolving, rows, runaway, settings
@@ -50,7 +52,7 @@ def look(books: Books, where: Where = Where()) -> Found:  # noqa: B008 - it cann
     """Look at all balances of somewhere; everywhere at runaways too, and at what is over."""
     now_us, chosen = books.database.now_us(), settings.of(live_settings.read_all(books.database))
     with snapshot(books.database) as connection:
-        head_ids = passing.unalerted(connection, where, now_us, chosen.off)
+        head_ids = _all_unalerted(connection, where, now_us, chosen.off)
         if not where.everywhere:
             return Found(head_ids)
         now = Now(connection, books.prices, chosen, now_us)
@@ -95,6 +97,21 @@ def round_on(books: Books, places: Places) -> Places:
     if any(found):
         books.ledger.do(lambda waiter: Ticket(waiter, change=carrying_out(found)))
     return after
+
+
+def _all_unalerted(
+    connection: Connection, where: Where, now_us: int, off: Sequence[str]
+) -> list[int]:
+    """The heads to alert of, looked for in parts that memory can hold."""
+    found: list[int] = []
+    after = -1
+    while len(found) < passing.MAX_FOUND:
+        last = passing.ids_after(connection, after, MAX_HEADS)
+        if last is None:
+            break
+        found += passing.unalerted(connection, where, now_us, off, after, last)
+        after = last
+    return found[: passing.MAX_FOUND]
 
 
 def _all_over(now: Now) -> list[Over]:
