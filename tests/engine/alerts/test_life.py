@@ -99,10 +99,10 @@ def test_a_list_names_the_filter_it_cannot_read(light: Books, asked: dict[str, A
     assert refused(light.alerts, **asked).field == next(iter(asked))
 
 
-def test_whoever_may_not_manage_may_see_but_not_say(books: Books) -> None:
-    overspent(books)
-    alert = one(books, "limit")
-    reader = books.acting_as(READER)
+def test_whoever_may_not_manage_may_see_but_not_say(light: Books) -> None:
+    overspent(light)
+    alert = one(light, "limit")
+    reader = light.acting_as(READER)
     assert reader.alert(alert.alert_id) == alert
     for act in (reader.acknowledge_alert, reader.dismiss_alert):
         with pytest.raises(Forbidden):
@@ -111,17 +111,17 @@ def test_whoever_may_not_manage_may_see_but_not_say(books: Books) -> None:
         reader.check_alerts()
     with pytest.raises(Forbidden):
         reader.change_alert_settings(off=["limit"])
-    assert one(books, "limit") == alert
+    assert one(light, "limit") == alert
 
 
-def test_the_same_key_says_it_once_and_no_other_thing(books: Books) -> None:
-    overspent(books)
-    alert_id = one(books, "limit").alert_id
-    first = books.acknowledge_alert(alert_id, note="a", idempotency_key="k")
-    again = books.acknowledge_alert(alert_id, note="a", idempotency_key="k")
+def test_the_same_key_says_it_once_and_no_other_thing(light: Books) -> None:
+    overspent(light)
+    alert_id = one(light, "limit").alert_id
+    first = light.acknowledge_alert(alert_id, note="a", idempotency_key="k")
+    again = light.acknowledge_alert(alert_id, note="a", idempotency_key="k")
     assert (first.replayed, again.replayed) == (False, True)
     with pytest.raises(KeyReused):
-        books.acknowledge_alert(alert_id, note="b", idempotency_key="k")
+        light.acknowledge_alert(alert_id, note="b", idempotency_key="k")
 
 
 @pytest.mark.parametrize("alert_id", ["", "alert_none", "\x00", "x" * 5000])

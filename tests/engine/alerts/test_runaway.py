@@ -41,35 +41,35 @@ def test_a_key_that_spends_ten_times_its_usual_is_told_of_once(books: Books, clo
     assert books.check_alerts().raised == []
 
 
-def test_a_session_is_compared_with_itself(books: Books, clock: Clock) -> None:
-    usually(books, clock, 100, session="s1")
-    usually(books, clock, 4000, session="s2")
-    spends(books, 1500, session="s1", key="key_b")
-    books.check_alerts()
-    assert subjects(books) == ["session:s1"]
+def test_a_session_is_compared_with_itself(light: Books, clock: Clock) -> None:
+    usually(light, clock, 100, session="s1")
+    usually(light, clock, 4000, session="s2")
+    spends(light, 1500, session="s1", key="key_b")
+    light.check_alerts()
+    assert subjects(light) == ["session:s1"]
 
 
-def test_what_is_below_the_floor_or_has_no_usual_yet_is_nothing(books: Books, clock: Clock) -> None:
-    usually(books, clock, 10)
-    spends(books, 999)
-    usually(books, clock, 1, times=5, key="key_b")
-    spends(books, 5000, key="key_b")
-    books.check_alerts()
-    assert subjects(books) == []
+def test_what_is_below_the_floor_or_has_no_usual_yet_is_nothing(light: Books, clock: Clock) -> None:
+    usually(light, clock, 10)
+    spends(light, 999)
+    usually(light, clock, 1, times=5, key="key_b")
+    spends(light, 5000, key="key_b")
+    light.check_alerts()
+    assert subjects(light) == []
     clock.move(-20 * MINUTE)
-    books.change_alert_settings(runaway_floor="0.5", runaway_factor=50)
+    light.change_alert_settings(runaway_floor="0.5", runaway_factor=50)
     clock.move(20 * MINUTE)
-    books.check_alerts()
-    assert subjects(books) == [], "what was spent is long ago"
+    light.check_alerts()
+    assert subjects(light) == [], "what was spent is long ago"
 
 
-def test_the_median_counts_not_one_great_burst(books: Books, clock: Clock) -> None:
-    usually(books, clock, 100, times=6)
-    usually(books, clock, 90_000, times=1)
-    usually(books, clock, 100, times=1)
-    spends(books, 1100)
-    books.check_alerts()
-    assert subjects(books) == ["key:key_a"]
+def test_the_median_counts_not_one_great_burst(light: Books, clock: Clock) -> None:
+    usually(light, clock, 100, times=6)
+    usually(light, clock, 90_000, times=1)
+    usually(light, clock, 100, times=1)
+    spends(light, 1100)
+    light.check_alerts()
+    assert subjects(light) == ["key:key_a"]
 
 
 def test_a_runaway_is_over_when_the_rate_is_usual_again(books: Books, clock: Clock) -> None:
@@ -84,18 +84,18 @@ def test_a_runaway_is_over_when_the_rate_is_usual_again(books: Books, clock: Clo
 
 
 def test_a_factor_and_a_floor_are_settings_and_the_kind_can_be_off(
-    books: Books, clock: Clock
+    light: Books, clock: Clock
 ) -> None:
-    usually(books, clock, 200)
-    spends(books, 800)
-    books.check_alerts()
-    assert subjects(books) == []
-    books.change_alert_settings(runaway_factor=4, runaway_floor="0.5", off=["runaway"])
-    books.check_alerts()
-    assert subjects(books) == []
-    books.change_alert_settings(off=None)
-    books.check_alerts()
-    assert subjects(books) == ["key:key_a"]
+    usually(light, clock, 200)
+    spends(light, 800)
+    light.check_alerts()
+    assert subjects(light) == []
+    light.change_alert_settings(runaway_factor=4, runaway_floor="0.5", off=["runaway"])
+    light.check_alerts()
+    assert subjects(light) == []
+    light.change_alert_settings(off=None)
+    light.check_alerts()
+    assert subjects(light) == ["key:key_a"]
 
 
 def test_where_too_much_lies_in_a_day_to_be_read_hours_count(

@@ -19,8 +19,8 @@ def a_budget(books: Books) -> None:
     books.create_budget(name="B", policies=[terms])
 
 
-def test_unless_set_every_kind_is_on_and_a_runaway_is_ten_times_the_usual(books: Books) -> None:
-    found = books.alert_settings()
+def test_unless_set_every_kind_is_on_and_a_runaway_is_ten_times_the_usual(light: Books) -> None:
+    found = light.alert_settings()
     assert (found.runaway_factor, found.runaway_floor_nanos) == (10, USD)
     assert (found.off, found.severities) == ((), dict(KINDS))
 
@@ -43,23 +43,23 @@ def test_a_kind_that_is_off_is_not_raised_and_severities_are_as_set_on_every_nod
     assert books.settings().settings["alerts"].value["off"] == ["action"]
 
 
-def test_null_sets_back_to_the_default_and_the_rest_stays(books: Books) -> None:
-    books.change_alert_settings(runaway_factor=5, off=["limit", "limit"], runaway_floor="2.5")
-    books.change_alert_settings(off=None)
-    found = books.alert_settings()
+def test_null_sets_back_to_the_default_and_the_rest_stays(light: Books) -> None:
+    light.change_alert_settings(runaway_factor=5, off=["limit", "limit"], runaway_floor="2.5")
+    light.change_alert_settings(off=None)
+    found = light.alert_settings()
     assert (found.off, found.runaway_factor, found.runaway_floor_nanos) == ((), 5, 2_500_000_000)
-    books.change_alert_settings(runaway_factor=None, runaway_floor=None)
-    assert books.alert_settings() == settings.of({})
-    books.change_alert_settings(runaway_factor=None)
-    assert len(told(books, "settings_changed")) == 3
+    light.change_alert_settings(runaway_factor=None, runaway_floor=None)
+    assert light.alert_settings() == settings.of({})
+    light.change_alert_settings(runaway_factor=None)
+    assert len(told(light, "settings_changed")) == 3
 
 
-def test_the_same_key_changes_once(books: Books) -> None:
-    books.change_alert_settings(runaway_factor=5, idempotency_key="k")
-    books.change_alert_settings(runaway_factor=6)
-    again = books.change_alert_settings(runaway_factor=5, idempotency_key="k")
+def test_the_same_key_changes_once(light: Books) -> None:
+    light.change_alert_settings(runaway_factor=5, idempotency_key="k")
+    light.change_alert_settings(runaway_factor=6)
+    again = light.change_alert_settings(runaway_factor=5, idempotency_key="k")
     assert again.replayed
-    assert books.alert_settings().runaway_factor == 6
+    assert light.alert_settings().runaway_factor == 6
 
 
 @pytest.mark.parametrize(

@@ -55,32 +55,32 @@ def test_what_was_passed_while_a_kind_was_off_is_found_by_looking_once(books: Bo
     }
 
 
-def test_looking_at_one_budget_or_period_leaves_the_others(books: Books) -> None:
-    books.change_alert_settings(off=["warning", "exhausted_soon"])
-    daily, monthly = a_policy(books), a_policy(books, period="monthly")
-    spent(books, 850)
-    books.change_alert_settings(off=["exhausted_soon"])
-    assert [a.policy_id for a in books.check_alerts(period="monthly").raised] == [monthly]
-    budget_id = books.policy(daily).budget_id
-    assert [a.policy_id for a in books.check_alerts(budget_id=budget_id).raised] == [daily]
-    assert refused(books.check_alerts, period="fortnightly").field == "period"
+def test_looking_at_one_budget_or_period_leaves_the_others(light: Books) -> None:
+    light.change_alert_settings(off=["warning", "exhausted_soon"])
+    daily, monthly = a_policy(light), a_policy(light, period="monthly")
+    spent(light, 850)
+    light.change_alert_settings(off=["exhausted_soon"])
+    assert [a.policy_id for a in light.check_alerts(period="monthly").raised] == [monthly]
+    budget_id = light.policy(daily).budget_id
+    assert [a.policy_id for a in light.check_alerts(budget_id=budget_id).raised] == [daily]
+    assert refused(light.check_alerts, period="fortnightly").field == "period"
     with pytest.raises(NotFound):
-        books.check_alerts(budget_id="none")
+        light.check_alerts(budget_id="none")
 
 
 def test_a_window_that_goes_too_fast_is_told_of_before_it_is_spent(
-    books: Books, clock: Clock
+    light: Books, clock: Clock
 ) -> None:
-    a_policy(books)  # it is noon: half of the day has gone
-    spent(books, 600)
-    (soon,) = books.check_alerts().raised
+    a_policy(light)  # it is noon: half of the day has gone
+    spent(light, 600)
+    (soon,) = light.check_alerts().raised
     assert soon.kind == "exhausted_soon"
     assert "is reached about 2026-05-15T20:00:00Z" in soon.detail
-    assert books.check_alerts().raised == []
+    assert light.check_alerts().raised == []
     clock.move(6 * HOUR)  # 0.6 in 18 hours: it lasts the day
-    books.check_alerts()
-    assert why(books) == {"exhausted_soon": "at this pace the limit lasts"}
-    assert status(books, "exhausted_soon") == "resolved"
+    light.check_alerts()
+    assert why(light) == {"exhausted_soon": "at this pace the limit lasts"}
+    assert status(light, "exhausted_soon") == "resolved"
 
 
 def test_rounds_look_at_some_balances_after_the_others_and_begin_anew(
@@ -170,45 +170,45 @@ def test_an_alert_is_over_when_the_limit_was_raised(books: Books) -> None:
     assert books.alerts().items == [], "once a window"
 
 
-def test_an_alert_is_over_when_less_is_spent_after_a_correction(books: Books) -> None:
-    a_policy(books)
-    record = books.record_usage(attributes={"team": "a"}, model="m", input_tokens=900)
-    books.correct(record.usage_id, reason="counted twice", replacement={"input_tokens": 450})
-    books.check_alerts()
-    assert why(books) == {"warning": "less is spent than the threshold"}
+def test_an_alert_is_over_when_less_is_spent_after_a_correction(light: Books) -> None:
+    a_policy(light)
+    record = light.record_usage(attributes={"team": "a"}, model="m", input_tokens=900)
+    light.correct(record.usage_id, reason="counted twice", replacement={"input_tokens": 450})
+    light.check_alerts()
+    assert why(light) == {"warning": "less is spent than the threshold"}
 
 
 def test_a_refusal_is_over_when_the_limit_was_raised_not_when_holds_return(
-    books: Books,
+    light: Books,
 ) -> None:
-    policy_id = a_policy(books, enforcement="hard_limit")
-    held = allocated(books, attributes={"team": "a"}, usd="0.9", model="m").allocation_id
-    books.allocate(attributes={"team": "a"}, usd="0.2", model="m")
-    assert [alert.kind for alert in books.alerts().items] == ["limit"]
-    books.release(held)
-    assert books.check_alerts().resolved == 0
-    books.top_up(policy_id, amount="1", reason="release")
-    assert books.check_alerts().resolved == 1
+    policy_id = a_policy(light, enforcement="hard_limit")
+    held = allocated(light, attributes={"team": "a"}, usd="0.9", model="m").allocation_id
+    light.allocate(attributes={"team": "a"}, usd="0.2", model="m")
+    assert [alert.kind for alert in light.alerts().items] == ["limit"]
+    light.release(held)
+    assert light.check_alerts().resolved == 0
+    light.top_up(policy_id, amount="1", reason="release")
+    assert light.check_alerts().resolved == 1
 
 
-def test_an_overrun_is_over_when_the_limit_has_room_for_it(books: Books) -> None:
-    policy_id = a_policy(books, enforcement="hard_limit")
-    held = allocated(books, attributes={"team": "a"}, usd="1", model="m").allocation_id
-    books.settle(held, input_tokens=1500, output_tokens=0)
-    books.top_up(policy_id, amount="0.2", reason="release")
-    books.check_alerts()
-    assert "overrun" not in why(books)
-    books.top_up(policy_id, amount="0.3", reason="release")
-    books.check_alerts()
-    assert why(books)["overrun"] == "the limit was raised"
+def test_an_overrun_is_over_when_the_limit_has_room_for_it(light: Books) -> None:
+    policy_id = a_policy(light, enforcement="hard_limit")
+    held = allocated(light, attributes={"team": "a"}, usd="1", model="m").allocation_id
+    light.settle(held, input_tokens=1500, output_tokens=0)
+    light.top_up(policy_id, amount="0.2", reason="release")
+    light.check_alerts()
+    assert "overrun" not in why(light)
+    light.top_up(policy_id, amount="0.3", reason="release")
+    light.check_alerts()
+    assert why(light)["overrun"] == "the limit was raised"
 
 
-def test_alerts_of_a_policy_that_is_archived_are_over(books: Books) -> None:
-    policy_id = a_policy(books)
-    spent(books, 1200)
-    books.archive_budget(books.policy(policy_id).budget_id)
-    books.check_alerts()
-    assert set(why(books).values()) == {"the policy is no longer in force"}
+def test_alerts_of_a_policy_that_is_archived_are_over(light: Books) -> None:
+    policy_id = a_policy(light)
+    spent(light, 1200)
+    light.archive_budget(light.policy(policy_id).budget_id)
+    light.check_alerts()
+    assert set(why(light).values()) == {"the policy is no longer in force"}
 
 
 def test_assumed_holds_are_over_when_the_truth_comes_though_the_window_has_closed(
@@ -233,13 +233,13 @@ def test_assumed_holds_are_over_when_the_truth_comes_though_the_window_has_close
     assert why(books) == {"assumed": "nothing is assumed any more"}
 
 
-def test_rolling_alerts_are_over_when_enough_has_left(books: Books, clock: Clock) -> None:
-    a_policy(books, period="rolling:60m")
-    spent(books, 850)
+def test_rolling_alerts_are_over_when_enough_has_left(light: Books, clock: Clock) -> None:
+    a_policy(light, period="rolling:60m")
+    spent(light, 850)
     clock.move(30 * MINUTE)
-    assert books.check_alerts().resolved == 0
+    assert light.check_alerts().resolved == 0
     clock.move(32 * MINUTE)
-    assert books.check_alerts().resolved == 1
+    assert light.check_alerts().resolved == 1
 
 
 def test_an_unpriced_model_is_over_when_it_has_a_price(light_url: str, clock: Clock) -> None:
@@ -277,13 +277,13 @@ def test_a_price_in_quarantine_is_over_when_somebody_has_decided(
         assert why(books) == {"price_quarantined": "it was decided"}
 
 
-def test_a_cost_that_differs_is_over_after_a_day(books: Books, clock: Clock) -> None:
-    a_policy(books, limit="100")
-    books.record_usage(attributes={"team": "a"}, model="m", input_tokens=100, cost="0.2")
-    (alert,) = books.alerts().items
+def test_a_cost_that_differs_is_over_after_a_day(light: Books, clock: Clock) -> None:
+    a_policy(light, limit="100")
+    light.record_usage(attributes={"team": "a"}, model="m", input_tokens=100, cost="0.2")
+    (alert,) = light.alerts().items
     assert alert.kind == "cost_differs"
     assert "0.20 USD in place of 0.10 USD" in alert.detail
     clock.move(DAY - 1)
-    assert books.check_alerts().resolved == 0
+    assert light.check_alerts().resolved == 0
     clock.move(1)
-    assert books.check_alerts().resolved == 1
+    assert light.check_alerts().resolved == 1
