@@ -16,6 +16,7 @@ from budget.engine.door_settings import DoorSettings
 from budget.engine.jobs import Books
 from budget.engine.price_book.settings import PriceSettings
 from budget.engine.snapshots import snapshot
+from budget.http.app import App
 from budget.http.live.guests import Limits
 from budget.http.observing import Observer
 from budget.http.serve import listen, make_app, make_server, url_of
@@ -43,6 +44,7 @@ class Running:
     key: str
     books: Books
     client: httpx2.Client
+    app: App | None = None
 
     def post(self, path: str, body: Any = None, *, status: int = 201, **headers: str) -> Json:
         """POST under /api/v1, with the status expected; the answer's JSON."""
@@ -134,7 +136,7 @@ def running(
             time.sleep(0.001)
         with httpx2.Client(base_url=url, trust_env=False, timeout=30) as client:
             client.headers["X-API-Key"] = key.text
-            yield Running(url, key.text, books, client)
+            yield Running(url, key.text, books, client, app)
     finally:
         server.should_exit = True
         thread.join()

@@ -30,6 +30,7 @@ class PatientProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _part = ""  # of a request that is there in part: "head" or "body"
     _head_bytes = 0
+    _upgraded = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Somebody connected: a request has to follow."""
@@ -78,6 +79,7 @@ class PatientProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """From here on it is no business of HTTP."""
         self._part = ""
+        self._upgraded = True
         self._stop_waiting()
         super().handle_websocket_upgrade()
 
@@ -93,7 +95,7 @@ class PatientProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _wait(self, seconds: float) -> None:
-        if not self.transport.is_closing():
+        if not (self._upgraded or self.transport.is_closing()):
             self._timer = self.loop.call_later(seconds, self._too_late)
 
     def _too_late(self) -> None:

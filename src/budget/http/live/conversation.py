@@ -264,7 +264,9 @@ class Conversation:
     def _topics(self, told: Frame) -> list[str]:
         """The topics that a frame names: in its payload, else beside it, else that of the path."""
         named = told.payload.get("topics")
-        if isinstance(named, list):
+        if named is not None:
+            if not isinstance(named, list):
+                raise InvalidInput("payload.topics", "must be a list.", TOPICS)
             return named
         one = told.payload.get("topic")
         if one is None:

@@ -15,6 +15,7 @@ from starlette.types import Receive, Send
 from budget.domain.errors import BudgetError
 from budget.domain.events import Filter
 from budget.engine.events.asks import parse_filter
+from budget.http import bodies
 from budget.http.calls import Call
 from budget.http.door.door import Visitor
 from budget.http.live.frames import event_of_stream
@@ -91,7 +92,8 @@ class _Stream:
     def cut(self, why: Cut, cursor: int | None = None) -> None:
         """Say why, and end."""
         del cursor  # a reader knows its last, and resumes from that by itself
-        self.write(f"event: error\ndata: {why.detail}\n\n".encode())
+        told = bodies.encode({"error": why.detail, "code": why.code})
+        self.write(b"event: error\ndata: %b\n\n" % told)
         self._end()
 
     async def run(
