@@ -99,6 +99,8 @@ def of(route: Route) -> Schema:
         statuses += [404, 409]
     if "{" in route.path or route.path.startswith("/api/v1/prices/"):
         statuses += [404]
+    if "budget_id" in route.query:
+        statuses += [404]
     if route.path.startswith("/login/oidc"):
         statuses += [404]  # where nobody logs in so
     if route.ask.__name__ in REFUSING and not route.path.endswith("/check"):
