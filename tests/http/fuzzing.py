@@ -19,8 +19,27 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 from schemathesis.openapi.checks import RejectedPositiveData
 
+from budget.http.openapi import tag_of
+from budget.http.openapi.operations import operation_id
+from budget.http.routes import ROUTES
 from tests.http.running import Running
 from tests.http.storytelling import stage
+
+IN_TESTS: Final = 200
+"""Examples an operation in `make test`."""
+IN_FAULTS: Final = 5_000
+SCENARIOS: Final = 100
+"""Chains of calls in `make test`; in `make faults` as many as examples of an operation."""
+
+TAGS: Final = frozenset({
+    "allocations", "usage", "check", "estimate", "budgets", "policies", "status", "limits",
+    "requests", "short paths",
+})  # fmt: skip
+SPENDING: Final = [operation_id(route) for route in ROUTES if tag_of(route) in TAGS]
+"""The operations of spending and its limits."""
+OTHERS: Final = [operation_id(route) for route in ROUTES if tag_of(route) not in TAGS]
+
+WORDS: Final = {part for route in ROUTES for part in route.path.split("/") if "{" not in part}
 
 ANSWERS_TO_VALID: Final = ["2xx", "3xx", "401", "402", "403", "404", "409", "429"]
 """402 and 429: refusing what a limit does not allow is what the service is for."""
@@ -40,6 +59,7 @@ RULES: Final = (
     "is required: say why", "is required: a time of day", "is required when the unit",
     "is not what this policy splits", "would make more than", "is no field of the answer",
     "only a monthly policy", "each tier must", "tiers must", "must be stated: policy",
+    "is there, but for other calls", "must say which of", "is none of the kinds of these",
     # of the calendar, and of now
     "must lie in the years", "must lie in the future", "must not lie in the past",
     "is not a date", "ahead", "a rolling period lasts", "IANA name",
@@ -78,7 +98,12 @@ def config(examples: int, seed: int) -> SchemathesisConfig:
                 "with-security-parameters": False,
             },
             "max-stream-events": 1,
-            "phases": {"stateful": {"max-steps": 8}},
+            "phases": {
+                "stateful": {
+                    "max-steps": 8,
+                    "generation": {"max-examples": examples if examples > IN_TESTS else SCENARIOS},
+                }
+            },
             "checks": {"positive_data_acceptance": {"expected-statuses": ANSWERS_TO_VALID}},
         }
     )
@@ -105,14 +130,24 @@ def fuzz(service: Running, examples: int, *, seed: int = 1, only: Sequence[str] 
     return found
 
 
+def check(found: Found, operations: Sequence[str]) -> None:
+    """Nothing was found, and every operation was sent something."""
+    told = [f"### {label}\n{words}" for label, words in found.failures.items()]
+    assert not told, "\n\n".join(told[:20])
+    assert not found.errors, "\n".join(found.errors[:20])
+    assert len(found.requests) >= len(operations)
+
+
 def _sparing(key: str) -> Any:
-    """A hook that keeps the run from revoking the key that it comes with."""
+    """A hook that keeps the run from revoking its own key, and from taking one path for another."""
     own = f"key_{key.split('_')[1]}"
 
     def before_call(context: Any, case: Any, kwargs: Any) -> None:
         del context, kwargs
-        if case.path_parameters and case.path_parameters.get("key_id") == own:
-            case.path_parameters["key_id"] = "key_of_nobody"
+        for name, value in (case.path_parameters or {}).items():
+            # Where another route has a word, the word goes first: it is no value there.
+            if value == own or value in WORDS:
+                case.path_parameters[name] = "of-nobody"
 
     return before_call
 

@@ -1,36 +1,25 @@
 """Schemathesis finds nothing: what the description tells is so, whatever is sent.
 
 Its own engine sends examples, what covers each schema, chance and chains of calls, with every check
-it has. Not here: how it is run (`fuzzing.py`).
+it has. Here: spending and its limits. Not here: the other operations, which lie in a file of
+their own so that two workers share the time (`test_schemathesis_others.py`), and how it is run
+(`fuzzing.py`).
 """
 
 from pathlib import Path
 
 import pytest
 
-from budget.http.routes import ROUTES
-from tests.http.fuzzing import Found, fuzz
+from tests.http.fuzzing import IN_FAULTS, IN_TESTS, SPENDING, check, fuzz
 from tests.http.storytelling import stage
 
-IN_TESTS = 200
-"""Examples an operation in `make test`."""
-IN_FAULTS = 5_000
 
-
-def check(found: Found) -> None:
-    """Nothing was found, and every operation was sent something that was accepted."""
-    told = [f"### {label}\n{words}" for label, words in found.failures.items()]
-    assert not told, "\n\n".join(told[:20])
-    assert not found.errors, "\n".join(found.errors[:20])
-    assert len(found.requests) == len(ROUTES)
-
-
-def test_every_operation_is_as_it_is_described(tmp_path: Path) -> None:
+def test_spending_is_as_it_is_described(tmp_path: Path) -> None:
     with stage(tmp_path) as service:
-        check(fuzz(service, IN_TESTS))
+        check(fuzz(service, IN_TESTS, only=SPENDING), SPENDING)
 
 
 @pytest.mark.faults
-def test_every_operation_is_as_it_is_described_thousands_of_times(tmp_path: Path) -> None:
+def test_spending_is_as_it_is_described_thousands_of_times(tmp_path: Path) -> None:
     with stage(tmp_path) as service:
-        check(fuzz(service, IN_FAULTS, seed=20))
+        check(fuzz(service, IN_FAULTS, seed=20, only=SPENDING), SPENDING)

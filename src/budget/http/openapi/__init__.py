@@ -25,9 +25,8 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
     """What the service answers to, by path and method."""
     components = Components()
     paths: dict[str, dict[str, Any]] = {}
-    taken = frozenset(template(route.path) for route in routes)
     for route in routes:
-        operation = operation_of(route, tag_of(route), components, taken)
+        operation = operation_of(route, tag_of(route), components)
         paths.setdefault(template(route.path), {})[route.method.lower()] = operation
     without_strays(paths)
     return {

@@ -26,7 +26,7 @@ from budget.http.openapi.schemas import Components, Schema, nullable, ref, schem
 from budget.prices.schedules import CONTEXT_NAMES
 
 ID: Final = "^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$"
-NAME: Final = "^[^\\x00-\\x1f\\x7f]{1,512}$"
+NAME: Final = "^[^\\x00-\\x1f\\x7f]{1,256}$"
 _LINE: Final = "^[^\\x00-\\x1f\\x7f]+$"
 _NAMED: Final = "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]+$"
 _BLANK: Final[Schema] = {"type": "string", "pattern": "^\\s*$"}
@@ -172,7 +172,10 @@ FIELDS: Final[Mapping[str, Schema]] = {
                "description": "USD for the unit usd, else a count (a number); above 0."},
     "enforcement": one_of(_KINDS),
     "action_threshold": _FRACTION, "warning_threshold": _FRACTION,
-    "timezone": {"type": "string", "description": "IANA name", "examples": ["Europe/Berlin"]},
+    "timezone": {
+        "type": "string", "pattern": "^[A-Za-z0-9_+/-]{1,64}$",
+        "description": "IANA name", "examples": ["Europe/Berlin"],
+    },
     "reset_day": {"anyOf": [whole(1, 28), one_of(["last"])]},
     "on_expiry": one_of(["assume", "release"]), "rollover": one_of(["none", "unused"]),
     "reserved_for_priority": {

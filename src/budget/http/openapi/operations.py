@@ -27,7 +27,9 @@ _HEADER: Final[Schema] = {
     "example": "order-4711",
 }
 _CHOSEN: Final[Schema] = {"type": "object", "description": "With `fields`: only those."}
-_WORDS: Final[Mapping[str, Schema]] = {"period": one_of(PERIODS)}
+_WORDS: Final[Mapping[str, Schema]] = {
+    "period": one_of(PERIODS), "file": one_of(("docs.js", "docs.css", "icon.svg")),
+}  # fmt: skip
 
 
 def operation_id(route: Route) -> str:
@@ -49,10 +51,8 @@ def template(path: str) -> str:
     return _PARAMETER.sub(r"{\1}", path)
 
 
-def operation_of(
-    route: Route, tag: str, components: Components, taken: frozenset[str] = frozenset()
-) -> Schema:
-    """One operation of the description; `taken` are the paths of all routes."""
+def operation_of(route: Route, tag: str, components: Components) -> Schema:
+    """One operation of the description."""
     name = operation_id(route)
     doc = words(route.doc)
     told: Schema = {
@@ -64,7 +64,7 @@ def operation_of(
         "security": [] if route.scope == "open" else [{"bearer": []}, {"key": []}],
     }
     parameters = [
-        *_path_parameters(route, name, taken),
+        *_path_parameters(route, name),
         *query_of(route, name, query_example(name)),
     ]
     if "idempotency_key" in route.fields:
@@ -93,7 +93,7 @@ def _singular(word: str) -> str:
     return word.removesuffix("s")
 
 
-def _path_parameters(route: Route, operation: str, taken: frozenset[str]) -> list[Schema]:
+def _path_parameters(route: Route, operation: str) -> list[Schema]:
     examples = path_of(operation)
     parameters: list[Schema] = []
     for name in _PARAMETER.findall(route.path):
@@ -101,7 +101,7 @@ def _path_parameters(route: Route, operation: str, taken: frozenset[str]) -> lis
             "name": name,
             "in": "path",
             "required": True,
-            "schema": _name_schema(route, name, taken),
+            "schema": _name_schema(name),
         }
         if name in examples:
             parameter["example"] = examples[name]
@@ -109,19 +109,11 @@ def _path_parameters(route: Route, operation: str, taken: frozenset[str]) -> lis
     return parameters
 
 
-def _name_schema(route: Route, name: str, taken: frozenset[str]) -> Schema:
-    """What may stand in a path: an id, or a name; not what another route has there."""
+def _name_schema(name: str) -> Schema:
+    """What may stand in a path: an id, or a name. Another route's own word goes first."""
     if name in _WORDS:
         return _WORDS[name]
-    schema: Schema = {"type": "string", "pattern": ID if name.endswith("_id") else NAME}
-    before, _, after = template(route.path).partition(f"{{{name}}}")
-    others = sorted(
-        word
-        for path in taken
-        if path.startswith(before) and path.endswith(after) and len(path) > len(before + after)
-        if "/" not in (word := path[len(before) : len(path) - len(after)]) and "{" not in word
-    )
-    return {**schema, "not": {"enum": others}} if others else schema
+    return {"type": "string", "pattern": ID if name.endswith("_id") else NAME}
 
 
 def _body(route: Route, operation: str, components: Components) -> Schema:

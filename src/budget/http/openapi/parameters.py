@@ -3,7 +3,7 @@
 Not here: how a query is read (`http.queries`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, get_args, get_type_hints, is_typeddict
 
 from budget.domain import alerts, events
@@ -13,7 +13,7 @@ from budget.domain.answers_channels import STATUSES as DELIVERY_STATUSES
 from budget.domain.attributes import CAMEL_CASE, STANDARD
 from budget.domain.shapes import PageShape
 from budget.http import queries
-from budget.http.openapi.fields import FIELDS, SEVERAL, TIME, line, one_of, whole
+from budget.http.openapi.fields import FIELDS, ID, SEVERAL, TIME, line, one_of, whole
 from budget.http.openapi.replies import ITEMS
 from budget.http.openapi.schemas import Schema
 from budget.http.queries import CALLED, MAX_VALUE_CHARS, Attributed
@@ -50,6 +50,14 @@ _NAMED: Final[Mapping[str, tuple[Schema, str]]] = {
 }
 _PRICED: Final = one_of(("verified", "unverified", "conflict", "own"))
 _DECIDED: Final = one_of(("pending", "approved", "rejected", "withdrawn", "expired"))
+
+
+def _several(words: Iterable[str]) -> Schema:
+    """Words with commas between."""
+    one = f"(?:{'|'.join(sorted(words))})"
+    return {"type": "string", "pattern": f"^{one}(?:,{one}){{0,9}}$"}
+
+
 _IN: Final[Mapping[tuple[str, str], Schema]] = {
     ("/api/v1/allocations", "status"): one_of(get_args(Status)),
     ("/api/v1/prices", "status"): _PRICED,
@@ -62,6 +70,14 @@ _IN: Final[Mapping[tuple[str, str], Schema]] = {
     ("/api/v1/alerts", "kind"): one_of(alerts.KINDS),
     ("/api/v1/alerts", "severity"): one_of(alerts.SEVERITIES),
     ("/api/v1/alerts", "type"): one_of(dict.fromkeys((*alerts.TYPES, *alerts.KINDS))),
+    **{
+        (f"/api/v1/events{path}", name): {"type": "string", "pattern": ID}
+        for path in ("", "/stream")
+        for name in ("budget_id", "allocation_id")
+    },
+    ("/api/v1/events/stream", "topics"): _several(events.TOPICS),
+    ("/api/v1/events/stream", "kinds"): _several(events.KINDS),
+    ("/api/v1/events", "topic"): one_of(events.TOPICS),
     ("/api/v1/events", "kind"): one_of(sorted(events.KINDS)),
     ("/api/v1/requests", "status"): _DECIDED,
     ("/api/v1/budgets/{budget_id}/requests", "status"): _DECIDED,

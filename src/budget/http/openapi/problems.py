@@ -97,6 +97,8 @@ def of(route: Route) -> Schema:
             statuses += [404, 409]
     if route.method == "DELETE":
         statuses += [404, 409]
+    if "{" in route.path:
+        statuses += [405]  # where another route has a word
     if "{" in route.path or route.path.startswith("/api/v1/prices/"):
         statuses += [404]
     if "budget_id" in route.query:
