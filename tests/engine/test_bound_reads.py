@@ -58,6 +58,14 @@ def world(books: Books, clock: Clock) -> World:
     return made
 
 
+@pytest.fixture
+def on_sqlite(light: Books, clock: Clock) -> World:
+    """The same on SQLite alone, for what is not told by SQL."""
+    made = World(light)
+    clock.move(1)
+    return made
+
+
 def told_missing(read: Callable[[str], Any], id: str, missing: str) -> None:
     """What may not be seen is told exactly as what is missing."""
     errors = []
@@ -99,37 +107,37 @@ def test_lists_have_what_is_ones_own_and_nothing_else(world: World) -> None:
     assert {s.budget.budget_id for s in own.standings().items} == {world.split, world.search}
 
 
-def test_of_an_allocation_only_the_legs_are_told_that_may_be_seen(world: World) -> None:
-    names = {leg.budget for leg in world.all.allocation("search-open").legs}
+def test_of_an_allocation_only_the_legs_are_told_that_may_be_seen(on_sqlite: World) -> None:
+    names = {leg.budget for leg in on_sqlite.all.allocation("search-open").legs}
     assert names == {"All", "Per team", "Search"}
-    assert {leg.budget for leg in world.own.allocation("search-open").legs} == {
+    assert {leg.budget for leg in on_sqlite.own.allocation("search-open").legs} == {
         "Per team", "Search",
     }  # fmt: skip
-    for one in world.own.allocations().items:
+    for one in on_sqlite.own.allocations().items:
         assert {leg.budget for leg in one.legs} == {"Per team", "Search"}
 
 
-def test_of_a_budget_that_is_split_only_the_own_partition_is_told(world: World) -> None:
-    own, split = world.own, world.policy_of(world.split)
+def test_of_a_budget_that_is_split_only_the_own_partition_is_told(on_sqlite: World) -> None:
+    own, split = on_sqlite.own, on_sqlite.policy_of(on_sqlite.split)
     (balance,) = own.balances(split).items
     assert balance.partition == '{"team":"search"}'
     (top_up,) = own.policy(split).top_ups
     assert top_up.reason == "search"
     assert [t.reason for t in own.top_ups(split)[0].items] == ["search"]
-    assert [t.reason for t in own.budget(world.split).policies[0].top_ups] == ["search"]
-    (standing,) = own.budget_summary(world.split).items
+    assert [t.reason for t in own.budget(on_sqlite.split).policies[0].top_ups] == ["search"]
+    (standing,) = own.budget_summary(on_sqlite.split).items
     # Each team has spent 0.1 USD and holds as much.
     assert (standing.balances, standing.spent) == (1, 100 * MILLI)
     assert (standing.open_allocations, standing.usage.records) == (1, 1)
-    (whole,) = world.all.budget_summary(world.split).items
+    (whole,) = on_sqlite.all.budget_summary(on_sqlite.split).items
     assert (whole.balances, whole.spent, whole.open_allocations) == (2, 200 * MILLI, 2)
 
 
-def test_the_status_is_that_of_the_balances_that_may_be_seen(world: World) -> None:
-    shown = {(view.budget, view.partition) for view in world.own.status()}
+def test_the_status_is_that_of_the_balances_that_may_be_seen(on_sqlite: World) -> None:
+    shown = {(view.budget, view.partition) for view in on_sqlite.own.status()}
     assert shown == {("Per team", '{"team":"search"}'), ("Search", "{}")}
-    assert world.own.status(team="ads") == []
-    assert len(world.all.status()) == 5
+    assert on_sqlite.own.status(team="ads") == []
+    assert len(on_sqlite.all.status()) == 5
 
 
 def test_sums_are_of_the_own_calls(world: World) -> None:

@@ -57,6 +57,10 @@ def test_usage_is_listed_by_any_attribute(spent: Running) -> None:
         ({"team": "search"}, {"one", "two"}),
         ({"user": "bob"}, {"three"}),
         ({"team": "s*"}, {"one", "two"}),
+        ({"team": "S*"}, set()),
+        ({"team": "*"}, {"one", "two", "three"}),
+        ({"tag.env": "*"}, {"one"}),
+        ({"user": "%"}, set()),
         ({"tag.env": "prod"}, {"one"}),
         ({"context_id": "chat"}, {"two"}),
         ({"session": "chat"}, {"two"}),
@@ -280,6 +284,8 @@ def test_a_summary_groups_by_any_attributes_the_dearest_first(spent: Running) ->
         ({"team": "ads", "tag.env": None}, "0.0025", 1),
     ]
     assert told["other"] is None
+    for start, count in (("S*", 0), ("s*", 2), ("*", 3)):
+        assert spent.get("/usage/summary", period="daily", team=start)["count"] == count
     ads = spent.post(
         "/usage/summary", {"period": "total", "scope": {"team": ["ads", "x"]}, "groupBy": ["user"]},
         status=200,

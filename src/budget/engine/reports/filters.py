@@ -68,7 +68,8 @@ def meets(value: ColumnElement[str], wanted: Condition) -> ColumnElement[bool]:
     return or_(
         false(),
         value.in_(sorted(wanted.exact)) if wanted.exact else false(),
-        *(value.startswith(start, autoescape=True) for start in wanted.prefixes),
+        # Not LIKE, which on SQLite does not mind the case.
+        *(func.substr(value, 1, len(start)) == start for start in wanted.prefixes),
     )
 
 
