@@ -13,10 +13,11 @@ from budget.domain.answers_channels import KINDS as CHANNEL_KINDS
 from budget.domain.attributes import CAMEL_CASE, STANDARD
 from budget.domain.budgets import ENFORCEMENT_ALIASES, ENFORCEMENTS, MAX_POLICIES, UNITS
 from budget.domain.money import MAX_TOKENS
+from budget.domain.rights import NOT_BOUND_BY
 from budget.domain.usage import UNITS as USAGE_UNITS
 from budget.engine.alerts.settings import MAX_FACTOR, MIN_FACTOR
 from budget.engine.bulk import MAX_RECORDS
-from budget.engine.key_acts import MAX_OVERLAP_SECONDS, NOT_BOUND_BY
+from budget.engine.key_acts import MAX_OVERLAP_SECONDS
 from budget.engine.key_acts import MAX_TTL_SECONDS as MAX_KEY_SECONDS
 from budget.engine.keys import SCOPES
 from budget.engine.requests.acts import MAX_EXPIRES_SECONDS, MIN_EXPIRES_SECONDS
@@ -29,7 +30,7 @@ ID: Final = "^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$"
 NAME: Final = "^[^\\x00-\\x1f\\x7f]{1,256}$"
 _LINE: Final = "^[^\\x00-\\x1f\\x7f]+$"
 _NAMED: Final = "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]+$"
-_BLANK: Final[Schema] = {"type": "string", "pattern": "^\\s*$"}
+BLANK: Final[Schema] = {"type": "string", "pattern": "^\\s*$"}
 _NOTHING: Final[Schema] = {"anyOf": [{"const": 0}, {"type": "string", "pattern": "^[0.]*$"}]}
 _DECIMAL: Final = "(?:\\.[0-9]{1,9}0*)?"
 
@@ -55,7 +56,7 @@ def whole(least: int, most: int) -> Schema:
 
 def line(most: int) -> Schema:
     """A text without control characters, not blank."""
-    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": _LINE, "not": _BLANK}
+    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": _LINE, "not": BLANK}
 
 
 def words_of(most: int) -> Schema:
@@ -107,7 +108,7 @@ _ATTRIBUTES: Final[Schema] = {
     "additionalProperties": nullable(_VALUE),
 }
 _SCOPED: Final[Schema] = {
-    "type": "string", "minLength": 1, "pattern": "^[^\\x00-\\x1f\\x7f*]{0,255}\\*?$", "not": _BLANK,
+    "type": "string", "minLength": 1, "pattern": "^[^\\x00-\\x1f\\x7f*]{0,255}\\*?$", "not": BLANK,
 }  # fmt: skip
 _SCOPE: Final[Schema] = {
     "type": "object",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from budget.engine.summaries import PERIODS
 from budget.http.openapi import problems
 from budget.http.openapi.examples import answers_of, asks_of, path_of, query_example
-from budget.http.openapi.fields import FIELDS, ID, NAME, body_of, one_of
+from budget.http.openapi.fields import BLANK, FIELDS, ID, NAME, body_of, one_of
 from budget.http.openapi.links import links_of
 from budget.http.openapi.parameters import query_of
 from budget.http.openapi.replies import REPLIES, answer_of
@@ -113,7 +113,9 @@ def _name_schema(name: str) -> Schema:
     """What may stand in a path: an id, or a name. Another route's own word goes first."""
     if name in _WORDS:
         return _WORDS[name]
-    return {"type": "string", "pattern": ID if name.endswith("_id") else NAME}
+    if name.endswith("_id"):
+        return {"type": "string", "pattern": ID}
+    return {"type": "string", "pattern": NAME, "not": BLANK}
 
 
 def _body(route: Route, operation: str, components: Components) -> Schema:
