@@ -4,8 +4,16 @@ import pytest
 
 from budget.domain.attributes import parse_scope
 from budget.domain.budgets import Budget
-from budget.domain.errors import Forbidden
-from budget.domain.rights import covers, forced, pinned, pins, sees_budget, sees_partition
+from budget.domain.errors import Forbidden, InvalidInput
+from budget.domain.rights import (
+    covers,
+    forced,
+    parse_bound,
+    pinned,
+    pins,
+    sees_budget,
+    sees_partition,
+)
 
 A = {"team": "a"}
 ANN = {"team": "a", "user": "ann"}
@@ -21,6 +29,13 @@ def test_attributes_left_out_are_added_and_others_are_forbidden() -> None:
     with pytest.raises(Forbidden, match=r"attributes\.team: this key is bound to 'a'"):
         forced({"team": "b"}, A)
     assert forced({"team": "b"}, {}) == {"team": "b"}
+
+
+def test_nobody_is_bound_to_what_is_called() -> None:
+    assert parse_bound({"team": "a", "tag.region": "eu"}) == {"tag.region": "eu", "team": "a"}
+    for name in ("key", "session", "task", "taskType", "tier", "provider", "model"):
+        with pytest.raises(InvalidInput, match="says what is called"):
+            parse_bound({name: "x"})
 
 
 def test_a_provider_is_the_same_however_it_is_written() -> None:

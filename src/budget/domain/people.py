@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from budget.domain.attributes import parse_attributes
 from budget.domain.errors import InvalidInput
-from budget.domain.rights import Bound
+from budget.domain.rights import Bound, parse_bound
 
 SCOPES: Final = ("read", "spend", "manage", "audit", "admin")
 MAX_RULES: Final = 1_000
@@ -92,7 +91,7 @@ def _rule(given: object, field: str) -> Rule:
     priority = given.get("max_priority", NORMAL_PRIORITY)
     if type(priority) is not int or not 1 <= priority <= MAX_PRIORITY:
         raise InvalidInput(f"{field}.max_priority", "must be 1 to 10.")
-    bound = parse_attributes(given.get("bound") or {}, f"{field}.bound")
+    bound = parse_bound(given.get("bound") or {}, f"{field}.bound")
     return Rule(_when(given.get("when"), f"{field}.when"), _scopes(given, field), bound, priority)
 
 

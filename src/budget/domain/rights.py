@@ -9,14 +9,30 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from budget.domain.attributes import Attributes, Condition, Scope, compared
+from budget.domain.attributes import Attributes, Condition, Scope, compared, parse_attributes
 from budget.domain.budgets import Budget
-from budget.domain.errors import Forbidden
+from budget.domain.errors import Forbidden, InvalidInput
 
 Bound = Mapping[str, str]
 """The attributes that a caller is bound to; empty: to none."""
 
 UNBOUND: Final[Bound] = {}
+
+NOT_BOUND_BY: Final = frozenset(
+    {"key", "session", "task", "task_type", "tier", "provider", "model"}
+)
+"""Attributes that say what is called, not who calls: a budget limits those, nobody is bound."""
+
+
+def parse_bound(given: object, field: str = "bound") -> dict[str, str]:
+    """The attributes that somebody is to be bound to; InvalidInput for what nobody can be."""
+    parsed = parse_attributes(given, field)
+    for name in parsed:
+        if name in NOT_BOUND_BY:
+            raise InvalidInput(
+                f"{field}.{name}", "says what is called, not who calls; set a budget of that scope."
+            )
+    return parsed
 
 
 def forced(attributes: Attributes, bound: Bound, field: str = "attributes") -> dict[str, str]:

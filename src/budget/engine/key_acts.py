@@ -14,10 +14,9 @@ from sqlalchemy import insert, select, update
 
 from budget.domain.allocations import NORMAL_PRIORITY
 from budget.domain.answers_keys import ApiKey, Status
-from budget.domain.attributes import parse_attributes
 from budget.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from budget.domain.money import parse_count
-from budget.domain.rights import Bound, covers, forced
+from budget.domain.rights import Bound, covers, forced, parse_bound
 from budget.domain.windows import MAX_US, to_rfc3339
 from budget.engine.asks import LOCAL, Caller
 from budget.engine.batch import Batch
@@ -39,10 +38,6 @@ from budget.storage.key_tables import api_keys
 OVERLAP_SECONDS: Final = 86_400
 MAX_OVERLAP_SECONDS: Final = 30 * 86_400
 MAX_TTL_SECONDS: Final = 10 * 365 * 86_400
-NOT_BOUND_BY: Final = frozenset(
-    {"key", "session", "task", "task_type", "tier", "provider", "model"}
-)
-"""Attributes that say what is called, not who calls: a budget limits those, no key is bound."""
 
 
 class NewKeyAsk(TypedDict, total=False):
@@ -95,7 +90,7 @@ def creating(ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], ApiKey
         if ask.get(name) is None:
             raise InvalidInput(name, "is required.")
     terms = _parse_terms(ask, caller)
-    bound = _parse_bound(ask.get("bound"), caller.bound)
+    bound = forced(parse_bound(ask.get("bound")), caller.bound, "bound")
     ttl_us = _parse_ttl_us(ask)
     request = _request("create_key", ask, caller)
     key = make_key()
@@ -264,16 +259,6 @@ def _parse_priority(given: object, caller: Caller) -> int:
             f"max_priority: this key may use {caller.max_priority} at most, and gives no more."
         )
     return priority
-
-
-def _parse_bound(given: object, bound: Bound) -> Bound:
-    parsed = parse_attributes(given, "bound")
-    for name in parsed:
-        if name in NOT_BOUND_BY:
-            raise InvalidInput(
-                f"bound.{name}", "says what is called, not who calls; set a budget of that scope."
-            )
-    return forced(parsed, bound, "bound")
 
 
 def _parse_ttl_us(ask: Mapping[str, Any]) -> int | None:
