@@ -59,7 +59,8 @@ RULES: Final = (
     "is required: say why", "is required: a time of day", "is required when the unit",
     "is not what this policy splits", "would make more than", "is no field of the answer",
     "only a monthly policy", "each tier must", "tiers must", "must be stated: policy",
-    "is there, but for other calls", "must say which of", "at most what was asked for", "is none of the kinds of these",
+    "is there, but for other calls", "must say which of", "at most what was asked for",
+    "is none of the kinds of these",
     # of the calendar, and of now
     "must lie in the years", "must lie in the future", "must not lie in the past",
     "is not a date", "ahead", "a rolling period lasts", "IANA name",
