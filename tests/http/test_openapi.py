@@ -106,6 +106,17 @@ def test_every_status_and_every_code_of_an_error_is_told_as_in_the_reference() -
         assert set(known) - {"extra_missing"} <= told[status], status
 
 
+def test_every_link_leads_to_an_operation_by_a_parameter_that_it_has() -> None:
+    found = 0
+    for told in OPERATIONS.values():
+        for reply in told["responses"].values():
+            for link in reply.get("links", {}).values():
+                taken = {one["name"] for one in OPERATIONS[link["operationId"]]["parameters"]}
+                assert link["parameters"].keys() <= taken
+                found += 1
+    assert found >= 30
+
+
 # --- Examples ------------------------------------------------------------------------------------
 
 
