@@ -3,8 +3,8 @@
     BUDGET_URL=http://127.0.0.1:8013 BUDGET_KEY=$(budget key) python examples/follow_events.py
 
 Prints each event as a line of JSON. The cursor of the last one is kept in a file (`--cursor`), so
-that each event is printed once, even when this program or the service is stopped and started again.
-Needs the package `websockets`.
+that none is missed when this program or the service is stopped and started again. One is printed
+again only if the program is killed after it was printed and before its cursor was kept. Needs the package `websockets`.
 """
 
 import argparse

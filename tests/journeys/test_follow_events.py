@@ -43,8 +43,8 @@ def follow(service: Service, folder: Path, heard: list[str]) -> "subprocess.Pope
     output: Any = process.stdout
 
     def read() -> None:
-        for line in output:
-            heard.append(json.loads(line)["usage_id"])
+        with output:
+            heard.extend(json.loads(line)["usage_id"] for line in output)
 
     threading.Thread(target=read, daemon=True).start()
     return process
@@ -53,6 +53,19 @@ def follow(service: Service, folder: Path, heard: list[str]) -> "subprocess.Pope
 def wait_for(heard: list[str], count: int) -> None:
     ends_at = time.monotonic() + PATIENCE_SECONDS
     while len(heard) < count and time.monotonic() < ends_at:
+        time.sleep(0.01)
+
+
+def wait_until_kept(service: Service, folder: Path) -> None:
+    """Wait until the example has kept the cursor of the newest event."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{service.port}/api/v1/events?limit=1000",
+        headers={"X-API-Key": service.key},
+    )
+    with urllib.request.urlopen(request) as answer:
+        last = json.load(answer)["items"][-1]["cursor"]
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while (folder / "kept.cursor").read_text() != last and time.monotonic() < ends_at:
         time.sleep(0.01)
 
 
@@ -73,6 +86,7 @@ def test_the_example_prints_every_event_once_though_service_and_example_are_kill
         service.start_cold()
         written += spend(service, 50, "second")
         wait_for(heard, 100)
+        wait_until_kept(service, tmp_path)
         followers[0].terminate()
         followers[0].wait(30)
         written += spend(service, 50, "third")

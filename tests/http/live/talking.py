@@ -63,7 +63,9 @@ def talking(
     if text:
         named["X-API-Key"] = text
     url = service.url.replace("http://", "ws://") + path
-    with connect(url, additional_headers=named, open_timeout=20, proxy=None) as connection:
+    with connect(
+        url, additional_headers=named, open_timeout=20, proxy=None, max_queue=None
+    ) as connection:
         yield Talker(connection)
 
 
