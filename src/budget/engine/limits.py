@@ -4,6 +4,7 @@ One act in one transaction, for those who think in limits. Not here: budgets wit
 partitions, reset days or rollover (`budgets`, `policies`).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypedDict, Unpack
 
@@ -50,6 +51,7 @@ class LimitAsk(TypedDict, total=False):
 
 _FIELDS: Final = frozenset(LimitAsk.__annotations__)
 _TERMS: Final = ("limit", "enforcement", "warning_threshold", "action_threshold", "timezone")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PLACES: Final = ("provider", "tier", "component")
 
 
@@ -145,7 +147,8 @@ def _name(scope: Mapping[str, Any]) -> str:
         f"{key} {' or '.join(scope[key]) if isinstance(scope[key], list) else scope[key]}"
         for key in keys
     )
-    return f"{DEFAULT_NAME} ({', '.join(told)})"[:MAX_LINE_CHARS]
+    # A value may have characters that a name may not.
+    return _CONTROL.sub(" ", f"{DEFAULT_NAME} ({', '.join(told)})")[:MAX_LINE_CHARS]
 
 
 def _id(asked: Mapping[str, Any], name: str) -> str | None:

@@ -8,7 +8,7 @@ service tells of it with 422. Not here: what is checked (`engine.intake`, `engin
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, get_args, get_origin, get_type_hints, is_typeddict
 
-from budget.domain import alerts, quiet, windows
+from budget.domain import alerts, events, quiet, windows
 from budget.domain.answers_channels import KINDS as CHANNEL_KINDS
 from budget.domain.attributes import CAMEL_CASE, STANDARD
 from budget.domain.budgets import ENFORCEMENT_ALIASES, ENFORCEMENTS, MAX_POLICIES, UNITS
@@ -17,6 +17,7 @@ from budget.domain.rights import NOT_BOUND_BY
 from budget.domain.usage import UNITS as USAGE_UNITS
 from budget.engine.alerts.settings import MAX_FACTOR, MIN_FACTOR
 from budget.engine.bulk import MAX_RECORDS
+from budget.engine.channels.topics import TOPICS
 from budget.engine.key_acts import MAX_OVERLAP_SECONDS
 from budget.engine.key_acts import MAX_TTL_SECONDS as MAX_KEY_SECONDS
 from budget.engine.keys import SCOPES
@@ -223,10 +224,8 @@ FIELDS: Final[Mapping[str, Schema]] = {
     "wanted": {
         "type": "object",
         "properties": {
-            "topics": nullable(list_of({"type": "string"}, 0, 100)),
-            "kinds": nullable(
-                list_of({"type": "string", "pattern": "^[a-z][a-z_]{0,63}$"}, 0, 100)
-            ),
+            "topics": nullable(list_of(one_of(TOPICS), 0, 100)),
+            "kinds": nullable(list_of(one_of(sorted(events.KINDS)), 0, 100)),
             "severities": nullable(list_of(one_of(quiet.SEVERITIES), 0, 100)),
             "budget_id": nullable(line(200)), "owner": nullable(line(200)),
             "attributes": nullable(_ATTRIBUTES),
