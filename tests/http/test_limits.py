@@ -112,3 +112,12 @@ def test_a_name_that_is_there_for_other_calls_is_not_taken_over(fresh: Running) 
     fresh.budget(name="Default Budget", scope={"team": "a"})
     answer = fresh.client.post("/api/v1/limits", json={"period": "daily", "limit": "1"})
     assert (answer.status_code, answer.json()["code"]) == (422, "other_scope")
+
+
+def test_a_limit_for_a_value_that_no_name_may_have_gets_a_name_all_the_same(fresh: Running) -> None:
+    ask = {"period": "daily", "limit": "1", "scope": {"team": "a\x85b"}}
+    made = fresh.client.post("/api/v1/limits", json=ask)
+    assert made.status_code == 200, made.text
+    (budget,) = fresh.get("/budgets")["items"]
+    assert budget["name"] == "Default Budget (team a b)"
+    assert budget["scope"] == {"team": "a\x85b"}
