@@ -97,9 +97,8 @@ def listen(host: str, key: str, clients: int, events: int, pipe: Connection) -> 
         closed, ends_at = 0, time.monotonic() + PATIENCE_SECONDS
         while sum(c.heard for c in opened) < clients * events and time.monotonic() < ends_at:
             for ready, _ in selector.select(1):
-                client: _Client = ready.data
-                if not client.read():
-                    selector.unregister(client.socket)
+                if not ready.data.read():
+                    selector.unregister(ready.fileobj)
                     closed += 1
         heard = sum(client.heard for client in opened)
         pipe.send(Told(heard, time.monotonic(), sum(c.disordered for c in opened), closed))

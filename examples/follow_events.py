@@ -4,7 +4,8 @@
 
 Prints each event as a line of JSON. The cursor of the last one is kept in a file (`--cursor`), so
 that none is missed when this program or the service is stopped and started again. One is printed
-again only if the program is killed after it was printed and before its cursor was kept. Needs the package `websockets`.
+again only if the program is killed after it was printed and before its cursor was kept.
+Needs the package `websockets`.
 """
 
 import argparse

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from budget.cli.app import run
+from budget.http.live.sockets import SOCKETS
 from budget.http.routes import ROUTES
 from tests.support.command import ROOT
 from tests.support.markdown import blocks, links, shell_script
@@ -110,7 +111,8 @@ def test_the_reference_of_http_has_every_route_with_its_right() -> None:
         if len(row) == 4 and row[0] in METHODS
         for path in quoted(row[1])
     }
-    assert told == {(route.method, route.path, route.scope) for route in ROUTES}
+    sockets = {("WS", socket.path, socket.scope) for socket in SOCKETS}
+    assert told == {(route.method, route.path, route.scope) for route in ROUTES} | sockets
 
 
 def test_the_reference_of_http_names_every_field_of_a_request() -> None:

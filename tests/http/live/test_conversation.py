@@ -92,7 +92,7 @@ def test_events_are_chosen_by_kind_by_budget_and_by_attribute(service: Running) 
         spend(service, team="b")
         service.post("/allocations", {"usd": "1", "attributes": {"team": "b"}})
         spend(service, team="a")
-        spend(service, **{"team": "b", "tag.env": "prod"})
+        spend(service, 1, **{"team": "b", "tag.env": "prod"})
         assert kinds(by_kind.events(3)) == ["reported"] * 3
         assert len(by_budget.events(1)) == 1
         assert len(by_tag.events(1)) == 1
