@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from budget.domain.attributes import Attributes, Condition, Scope, compared, parse_attributes
-from budget.domain.budgets import Budget
+from budget.domain.budgets import Budget, Policy
 from budget.domain.errors import Forbidden, InvalidInput
 
 Bound = Mapping[str, str]
@@ -85,8 +85,27 @@ def sees_partition(bound: Bound, budget: Budget, partition: str) -> bool:
     conditions = {condition.key: condition for condition in budget.scope}
     named: dict[str, str | None] = json.loads(partition)
     return all(
-        _only(conditions.get(key), key, value) or named.get(key) == compared(key, value)
+        # What the partition names decides: the scope may have been another when it came to be.
+        (named[key] == compared(key, value))
+        if key in named
+        else _only(conditions.get(key), key, value)
         for key, value in bound.items()
+    )
+
+
+def sees_balance(bound: Bound, budget: Budget, policy: Policy, partition: str) -> bool:
+    """Whether the caller may see a balance: of policies in force alone.
+
+    One that was archived may be from a time when its budget was somebody else's.
+    """
+    return not bound or (policy.archived_us is None and sees_partition(bound, budget, partition))
+
+
+def narrowed(scope: Scope, bound: Bound) -> Scope:
+    """A scope that the caller may see, without the names of others."""
+    return tuple(
+        Condition(one.key, frozenset((bound[one.key],)), ()) if one.key in bound else one
+        for one in scope
     )
 
 

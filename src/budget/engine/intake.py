@@ -120,10 +120,10 @@ def placing(
 def _as_caller(attributes: Attributes, caller: Caller, *, within: bool = False) -> Attributes:
     """The attributes of a call with those that its caller is bound to, and with its own key.
 
-    Only who manages may name another key; a call `within` an envelope has the envelope's, unless it
-    names one. Forbidden for other attributes than the caller may have.
+    Only who manages, and is bound to nothing, may name another key; a call `within` an envelope has
+    the envelope's, unless it names one. Forbidden for other attributes than the caller may have.
     """
-    if not caller.manage:
+    if caller.bound or not caller.manage:
         named = attributes.get("key")
         if named is None and not within:
             attributes = dict(sorted({**attributes, "key": caller.actor}.items()))

@@ -100,6 +100,7 @@ def creating(ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], ApiKey
         if ttl_us is not None:
             expires_us = batch.now_us + ttl_us
         _check_ahead(expires_us, batch.now_us)
+        _check_end(batch, caller, expires_us)
         made = ApiKey(
             **{"max_priority": NORMAL_PRIORITY, **terms, "expires_us": expires_us},
             key_id=key.key_id, bound=bound, status="live", created_us=batch.now_us,
@@ -123,6 +124,8 @@ def changing(key_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable[[B
         if old.status == "revoked":
             raise Conflict("The key was revoked; make a new one.", code="key_revoked")
         _check_ahead(terms.get("expires_us"), batch.now_us)
+        if "expires_us" in terms or "scopes" in terms:
+            _check_end(batch, caller, terms.get("expires_us", old.expires_us))
         new: ApiKey = replace(old, **terms)
         changes = differences(_told(old), _told(new))
         if not changes:
@@ -156,6 +159,12 @@ def rotating(key_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable[[B
         if old.status != "live":
             raise Conflict(f"The key is {old.status}; make a new one.", code=f"key_{old.status}")
         _check_alone(batch, old)
+        if old.max_priority > caller.max_priority:
+            raise Forbidden(
+                f"The key may use a priority of {old.max_priority}; this one gives no more than "
+                f"{caller.max_priority}."
+            )
+        _check_end(batch, caller, old.expires_us)
         now_us = batch.now_us
         ends_us = min(now_us + overlap * US, old.expires_us or MAX_US)
         made = replace(
@@ -276,6 +285,16 @@ def _parse_ttl_us(ask: Mapping[str, Any]) -> int | None:
 def _check_ahead(expires_us: int | None, now_us: int) -> None:
     if expires_us is not None and expires_us <= now_us:
         raise InvalidInput("expires_at", "must lie in the future.")
+
+
+def _check_end(batch: Batch, caller: Caller, expires_us: int | None) -> None:
+    """Forbidden where a key that ends would give what outlives it."""
+    own = batch.unit.execute(select(api_keys.c.expires_us).where(api_keys.c.key_id == caller.actor))
+    ends_us = own[0][0] if own else None
+    if ends_us is not None and (expires_us is None or expires_us > ends_us):
+        raise Forbidden(
+            f"expires_at: this key ends on {to_rfc3339(ends_us)}, and gives nothing for longer."
+        )
 
 
 # --- Rows ----------------------------------------------------------------------------------------

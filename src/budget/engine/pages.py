@@ -8,6 +8,7 @@ cursors of their own (`storage.cursors`).
 import base64
 import binascii
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -137,6 +138,25 @@ def read_kept(
         if after is None or looked_at >= most:
             return found, after
         cursor = after
+
+
+def read_seen(
+    connection: Connection,
+    statement: Select[Any],
+    order: Order,
+    keep: Callable[[list[RowMapping]], list[RowMapping]],
+    *,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[RowMapping], str | None]:
+    """The same where `keep` leaves out what its caller may not know of: pages are full, but the
+    last.
+
+    A cursor tells the keys of its row, so it must never be that of a row left out.
+    """
+    return read_kept(
+        connection, statement, order, keep, limit=limit, cursor=cursor, most=sys.maxsize
+    )
 
 
 def text_cursor(values: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from budget.domain.answers import (
     Refusal,
 )
 from budget.domain.budgets import Budget
-from budget.domain.rights import Bound, sees_partition
+from budget.domain.rights import Bound, sees_balance
 
 T = TypeVar("T")
 
@@ -57,11 +57,10 @@ def _views(
 
 
 def _sees(view: BalanceView, bound: Bound, budgets: Budgets) -> bool:
-    return sees_partition(bound, budgets[view.policy.budget_id], view.partition)
+    return sees_balance(bound, budgets[view.policy.budget_id], view.policy, view.partition)
 
 
 def _refusal(answer: Refusal, bound: Bound, budgets: Budgets) -> Refusal:
-    """An exhausted envelope is the caller's own, or it had not been found."""
     lines = tuple(line for line in answer.lines if _sees(line.balance, bound, budgets))
     hidden = tuple(
         HiddenLine(line.unit, line.resets_us, line.soon)

@@ -14,7 +14,7 @@ from budget.domain.answers_usage import Figures, Standing
 from budget.domain.attributes import partition_of
 from budget.domain.balances import Balance
 from budget.domain.budgets import BPS, Budget, Policy
-from budget.domain.rights import UNBOUND, Bound, covers, sees_partition
+from budget.domain.rights import UNBOUND, Bound, covers, sees_balance
 from budget.domain.windows import ALWAYS, Window
 from budget.engine import rows
 from budget.engine.balances import budgets_named, heads_of
@@ -87,7 +87,7 @@ def _balances(
     found: dict[str, list[Balance]] = {policy_id: [] for policy_id in of}
     for row in heads_of(connection, of):
         policy = of[row[1]]
-        if sees_partition(bound, budgets[policy.budget_id], row[2]):
+        if sees_balance(bound, budgets[policy.budget_id], policy, row[2]):
             balance = rows.balance_from_row(row, policy)
             balance.open(now_us)
             found[policy.policy_id].append(balance)

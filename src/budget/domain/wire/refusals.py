@@ -99,6 +99,8 @@ def _envelope_line(answer: Refusal) -> RefusalLineShape:
 
 
 def _how_to_raise(answer: Refusal) -> str:
+    if answer.code == "envelope_exhausted" and answer.parent_id is None:
+        return "Ask whoever made the envelope to extend it."
     if answer.code == "envelope_exhausted":
         short = amount_text(answer.shortfall or 0, answer.unit or "usd")
         return (

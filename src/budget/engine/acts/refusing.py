@@ -1,5 +1,7 @@
 """Refusing: what a caller is told who may not spend, and that it was counted."""
 
+from typing import Final
+
 from budget.domain.allocations import Held
 from budget.domain.answers import (
     Refusal,
@@ -8,9 +10,13 @@ from budget.domain.answers import (
 from budget.domain.balances import Balance
 from budget.domain.decide import EnvelopeShort, Refused, Shortfall
 from budget.domain.money import format_usd
+from budget.domain.rights import covers
 from budget.engine.batch import Batch, RefusedBy
 from budget.engine.catalogue import Match
 from budget.engine.commands import Command, Place
+
+_NO_ROOM_WITHIN: Final = "The envelope that this call is part of has not enough left for it."
+"""What is told of an envelope that the caller may not see."""
 
 
 def refuse(
@@ -23,6 +29,8 @@ def refuse(
         short = refused.envelope
         if not dry:
             _count_empty(batch, command, short)
+        if not covers(command.bound, batch.holdings[short.parent_id].terms.attributes):
+            return Refusal("envelope_exhausted", _NO_ROOM_WITHIN, batch.now_us)
         amount = _amount_text(short.requested, short.unit)
         return Refusal(
             code="envelope_exhausted",

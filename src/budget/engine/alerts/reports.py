@@ -18,11 +18,12 @@ def alert(books: Books, alert_id: str, bound: Bound = UNBOUND) -> Alert:
     if is_storable(alert_id):
         with snapshot(books.database) as connection:
             of = rows.ALERTS.where(rows.table.c.id == alert_id)
+            if bound:
+                budgets = rows.read_budgets(connection)
+                of = of.where(rows.seen_by(bound, budgets, books.database.dialect))
             found = connection.execute(of).one_or_none()
             if found is not None:
-                answer = rows.from_row(tuple(found))
-                if not bound or rows.sees(bound, rows.read_budgets(connection, answer), answer):
-                    return answer
+                return rows.from_row(tuple(found))
     raise NotFound("alert", alert_id)
 
 

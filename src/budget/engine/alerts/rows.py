@@ -10,7 +10,7 @@ from budget.domain.answers_alerts import Alert
 from budget.domain.attributes import compared
 from budget.domain.budgets import Budget
 from budget.domain.errors import NotFound
-from budget.domain.rights import Bound, pins, sees_budget, sees_partition
+from budget.domain.rights import Bound, pins, sees_balance, sees_budget
 from budget.engine.batch import Batch
 from budget.engine.catalogue_rows import budget_from_row
 from budget.engine.pages import is_storable
@@ -48,33 +48,28 @@ def seen(batch: Batch, alert_id: str, bound: Bound) -> Alert:
         found = batch.unit.execute(ALERTS.where(table.c.id == alert_id))
         if found:
             alert = from_row(found[0])
-            if sees(bound, batch.catalogue.budgets, alert):
+            if not bound or _sees(bound, batch, alert):
                 return alert
     raise NotFound("alert", alert_id)
 
 
-def read_budgets(connection: Connection, of: Alert | None = None) -> dict[str, Budget]:
-    """All budgets by id, or that of an alert alone; without their policies."""
-    wanted = select(schema.budgets)
-    if of is not None:
-        wanted = wanted.where(schema.budgets.c.budget_id == of.budget_id)
-    return {row[0]: budget_from_row(tuple(row)) for row in connection.execute(wanted)}
+def read_budgets(connection: Connection) -> dict[str, Budget]:
+    """All budgets by id, without their policies."""
+    found = connection.execute(select(schema.budgets))
+    return {row[0]: budget_from_row(tuple(row)) for row in found}
 
 
-def sees(bound: Bound, budgets: Mapping[str, Budget], alert: Alert) -> bool:
-    """Whether a caller may know of an alert: if it is bound, of those of its partitions alone."""
-    if not bound:
-        return True
-    budget = budgets.get(alert.budget_id or "")
-    return (
-        budget is not None
-        and sees_budget(bound, budget)
-        and sees_partition(bound, budget, alert.partition)
-    )
+def _sees(bound: Bound, batch: Batch, alert: Alert) -> bool:
+    """Whether a caller that is bound may know of an alert: of those of its partitions alone."""
+    policy = batch.catalogue.policies.get(alert.policy_id)
+    if policy is None:
+        return False
+    budget = batch.catalogue.budgets[policy.budget_id]
+    return sees_budget(bound, budget) and sees_balance(bound, budget, policy, alert.partition)
 
 
 def seen_by(bound: Bound, budgets: Mapping[str, Budget], dialect: str) -> ColumnElement[bool]:
-    """The same in SQL; the caller must be bound."""
+    """The same in SQL."""
     shared: dict[tuple[str, ...], list[str]] = {}
     for budget in budgets.values():
         if sees_budget(bound, budget):
@@ -87,7 +82,7 @@ def seen_by(bound: Bound, budgets: Mapping[str, Budget], dialect: str) -> Column
         & has_attributes(partition, {key: compared(key, bound[key]) for key in split}, dialect)
         for split, ids in shared.items()
     ]
-    return or_(table.c.id.is_(None), *parts)
+    return or_(table.c.id.is_(None), *parts) & schema.policies.c.archived_us.is_(None)
 
 
 def has_status(status: str) -> ColumnElement[bool] | None:

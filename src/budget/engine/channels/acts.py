@@ -16,22 +16,25 @@ from budget.domain.quiet import quiet_to_json
 from budget.domain.rights import Bound, covers, sees_budget
 from budget.domain.windows import to_rfc3339
 from budget.domain.wire.channels import masked
-from budget.engine.asks import Caller
+from budget.engine.asks import LOCAL, Caller
 from budget.engine.batch import Batch
 from budget.engine.changes import Request, differences, once
 from budget.engine.channels import webhook
-from budget.engine.channels.asks import check_kind, check_kinds, parse_changed, parse_new
+from budget.engine.channels.asks import check_kind, check_kinds, may_hear, parse_changed, parse_new
 from budget.engine.channels.rows import COLUMNS, SELECT_DELIVERIES, channel_of, delivery_of, row_of
 from budget.engine.channels.settings import ChannelSettings
 from budget.engine.fields import only_fields, parse_idempotency_key, request_hash
 from budget.engine.ids import new_id
+from budget.engine.rows import to_json
 from budget.storage import cursors
 from budget.storage.schema import channels, deliveries
 
 ROTATION_US: Final = 24 * 3600 * 1_000_000
 """How long the secret before the newest signs too."""
 MAX_CHANNELS: Final = 200
-"""Channels in force: each looks at every event."""
+"""Channels in force that are bound to nothing: each looks at every event."""
+MAX_OF_BOUND: Final = 20
+"""Channels in force that are bound to the same attributes."""
 ACTOR: Final = "budget"
 
 _ONLY_KEY: Final = frozenset({"idempotency_key"})
@@ -52,9 +55,9 @@ def requested(act: str, ask: Mapping[str, Any], caller: Caller, *of: str) -> Req
     return Request(act, caller.actor, parse_idempotency_key(ask), request_hash(ask, *of))
 
 
-def may_see(bound: Bound, channel: Channel) -> bool:
-    """Whether a caller may know of a channel: it is for no more than the caller may see."""
-    return covers(bound, channel.bound)
+def may_see(caller: Caller, channel: Channel) -> bool:
+    """Whether a caller may know of a channel: it is for no more than the caller may hear of."""
+    return covers(caller.bound, channel.bound) and may_hear(channel.wanted, caller)
 
 
 def creating(
@@ -68,10 +71,12 @@ def creating(
     request = requested("create_channel", ask, caller)
 
     def create(batch: Batch) -> tuple[Channel, str]:
-        in_force = select(func.count()).where(channels.c.archived_us.is_(None))
-        if batch.unit.execute(in_force)[0][0] >= MAX_CHANNELS:
+        same = channels.c.bound == to_json(dict(caller.bound))
+        in_force = select(func.count()).where(channels.c.archived_us.is_(None), same)
+        most = MAX_OF_BOUND if caller.bound else MAX_CHANNELS
+        if batch.unit.execute(in_force)[0][0] >= most:
             raise Conflict(
-                f"There are {MAX_CHANNELS} channels in force; archive one first.",
+                f"There are {most} channels in force; archive one first.",
                 code="too_many_channels",
             )
         now_us = batch.now_us
@@ -85,7 +90,7 @@ def creating(
         _enter(batch, "channel_created", request.actor, made, _told(made))
         return replace(made, secret=secret), channel_id
 
-    return once(request, create, _present(caller.bound), catalogue=False)
+    return once(request, create, _present(caller), catalogue=False)
 
 
 def changing(
@@ -100,7 +105,7 @@ def changing(
     request = requested("change_channel", ask, caller, channel_id)
 
     def change(batch: Batch) -> tuple[Channel, str]:
-        old = live(batch, channel_id, caller.bound).channel
+        old = live(batch, channel_id, caller).channel
         check_kind(ask, old.kind)
         new = replace(old, **fields)
         if new == old:
@@ -110,7 +115,7 @@ def changing(
         _check_budget(batch, new, caller.bound)
         return _changed(batch, request.actor, old, new), channel_id
 
-    return once(request, change, _present(caller.bound), catalogue=False)
+    return once(request, change, _present(caller), catalogue=False)
 
 
 def archiving(channel_id: str, caller: Caller) -> Callable[[Batch], Channel]:
@@ -118,7 +123,7 @@ def archiving(channel_id: str, caller: Caller) -> Callable[[Batch], Channel]:
     request = requested("archive_channel", {}, caller, channel_id)
 
     def archive(batch: Batch) -> tuple[Channel, str]:
-        old = find(batch, channel_id, caller.bound).channel
+        old = find(batch, channel_id, caller).channel
         if old.archived_us is not None:
             return replace(old, replayed=True), channel_id
         new = replace(old, archived_us=batch.now_us, updated_us=batch.now_us, enabled=False)
@@ -132,7 +137,7 @@ def archiving(channel_id: str, caller: Caller) -> Callable[[Batch], Channel]:
         _enter(batch, "channel_archived", request.actor, new, {"name": new.name})
         return replace(new, former_until_us=None), channel_id
 
-    return once(request, archive, _present(caller.bound), catalogue=False)
+    return once(request, archive, _present(caller), catalogue=False)
 
 
 def rotating(channel_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], Channel]:
@@ -142,7 +147,7 @@ def rotating(channel_id: str, ask: Mapping[str, Any], caller: Caller) -> Callabl
     request = requested("rotate_channel_secret", ask, caller, channel_id)
 
     def rotate(batch: Batch) -> tuple[Channel, str]:
-        old, former = live(batch, channel_id, caller.bound)
+        old, former = live(batch, channel_id, caller)
         if former is None:
             raise Conflict("Only webhooks have a secret, for they alone are signed.")
         new = replace(
@@ -153,7 +158,7 @@ def rotating(channel_id: str, ask: Mapping[str, Any], caller: Caller) -> Callabl
         _enter(batch, "channel_secret_rotated", request.actor, new, {"former_secret_until": until})
         return new, channel_id
 
-    return once(request, rotate, _present(caller.bound), catalogue=False)
+    return once(request, rotate, _present(caller), catalogue=False)
 
 
 def replaying(channel_id: str, after: int, caller: Caller) -> Callable[[Batch], Replay]:
@@ -161,7 +166,7 @@ def replaying(channel_id: str, after: int, caller: Caller) -> Callable[[Batch], 
     request = requested("replay_channel", {"after": after}, caller, channel_id)
 
     def replay(batch: Batch) -> tuple[Replay, str]:
-        old = live(batch, channel_id, caller.bound).channel
+        old = live(batch, channel_id, caller).channel
         if not old.enabled:
             raise Conflict("The channel is off, and nothing would be sent; switch it on first.")
         new = replace(old, after=min(after, old.after), updated_us=batch.now_us)
@@ -193,7 +198,7 @@ def replaying_one(channel_id: str, delivery_id: str, caller: Caller) -> Callable
         return delivery_of(dict(zip(names, found[0], strict=True)))
 
     def replay(batch: Batch) -> tuple[Delivery, str]:
-        channel = live(batch, channel_id, caller.bound).channel
+        channel = live(batch, channel_id, caller).channel
         present(batch, delivery_id)
         batch.unit.execute(
             update(deliveries).where(deliveries.c.delivery_id == delivery_id).values(**_anew(batch))
@@ -209,7 +214,7 @@ def noting_test(tested: Tested, actor: str) -> Callable[[Batch], Tested]:
     """The change that enters what came of a test notice."""
 
     def note(batch: Batch) -> Tested:
-        found = find(batch, tested.channel_id, {}).channel
+        found = find(batch, tested.channel_id, LOCAL).channel
         detail = {"delivered": tested.delivered, "answer": tested.answer}
         _enter(batch, "channel_tested", actor, found, detail)
         batch.write([])
@@ -222,7 +227,7 @@ def disabling(channel_id: str, reason: str) -> Callable[[Batch], bool]:
     """The change that switches off a channel whose receiver wants nothing more."""
 
     def disable(batch: Batch) -> bool:
-        old = find(batch, channel_id, {}).channel
+        old = find(batch, channel_id, LOCAL).channel
         if not old.enabled or old.archived_us is not None:
             return False
         _changed(batch, ACTOR, old, replace(old, enabled=False), reason=reason)
@@ -235,20 +240,20 @@ def disabling(channel_id: str, reason: str) -> Callable[[Batch], bool]:
 # --- Parts ---------------------------------------------------------------------------------------
 
 
-def find(batch: Batch, channel_id: str, bound: Bound) -> Found:
+def find(batch: Batch, channel_id: str, caller: Caller) -> Found:
     """The channel, archived or not; NotFound, in the same words, where it may not be seen."""
     rows = batch.unit.execute(_ALL.where(channels.c.channel_id == channel_id))
     if rows:
         row = dict(zip(COLUMNS, rows[0], strict=True))
         channel = channel_of(row)
-        if may_see(bound, channel):
+        if may_see(caller, channel):
             return Found(channel, row["secret"])
     raise NotFound("channel", channel_id)
 
 
-def live(batch: Batch, channel_id: str, bound: Bound) -> Found:
+def live(batch: Batch, channel_id: str, caller: Caller) -> Found:
     """The channel, or a Conflict once it is archived."""
-    found = find(batch, channel_id, bound)
+    found = find(batch, channel_id, caller)
     if found.channel.archived_us is not None:
         raise Conflict(
             f"The channel was archived on {to_rfc3339(found.channel.archived_us)}; make a new one.",
@@ -257,8 +262,8 @@ def live(batch: Batch, channel_id: str, bound: Bound) -> Found:
     return found
 
 
-def _present(bound: Bound) -> Callable[[Batch, str], Channel]:
-    return lambda batch, ref: find(batch, ref, bound).channel
+def _present(caller: Caller) -> Callable[[Batch, str], Channel]:
+    return lambda batch, ref: find(batch, ref, caller).channel
 
 
 def _check_budget(batch: Batch, channel: Channel, bound: Bound) -> None:

@@ -5,6 +5,7 @@ Not here: the acts (`acts`), and which URLs may be told (`webhook`, `chat`).
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypedDict
 
 from budget.domain.answers_channels import KINDS, OWNER, Wanted
@@ -135,9 +136,14 @@ def parse_wanted(given: object, field: str = "wanted") -> Wanted:
 
 def check_kinds(wanted: Wanted, caller: Caller) -> None:
     """Forbidden unless the caller may hear of what is wanted."""
-    closed = [kind for kind in wanted.kinds if kind not in OPEN_KINDS]
-    if closed and not caller.admin:
-        raise Forbidden(f"Events such as {closed[0]} are for keys with the right `admin`.")
+    if not may_hear(wanted, caller):
+        closed = next(kind for kind in wanted.kinds if kind not in OPEN_KINDS)
+        raise Forbidden(f"Events such as {closed} are for keys with the right `admin`.")
+
+
+def may_hear(wanted: Wanted, caller: Caller) -> bool:
+    """Whether a caller may hear of what is wanted; some kinds are for who has every right."""
+    return caller.admin or OPEN_KINDS.issuperset(wanted.kinds)
 
 
 def _words(value: object, field: str, allowed: Sequence[str]) -> tuple[str, ...]:
@@ -195,6 +201,8 @@ def _quiet(value: object) -> Quiet | None:
 
 
 def _digest_seconds(value: object) -> int | None:
+    if isinstance(value, Decimal) and 0 <= value <= MAX_DIGEST_SECONDS and value == int(value):
+        value = int(value)  # 600.0 is a whole number in JSON
     if type(value) is int and value == 0:
         return None
     if type(value) is not int or not MIN_DIGEST_SECONDS <= value <= MAX_DIGEST_SECONDS:

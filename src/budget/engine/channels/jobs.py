@@ -56,7 +56,7 @@ class ChannelJobs(Maker):
     def channel(self, channel_id: str) -> Job[Channel]:
         """One channel."""
         reading.check_manages(self.caller)
-        return Job(read=lambda: reading.channel(self.books.database, channel_id, self.caller.bound))
+        return Job(read=lambda: reading.channel(self.books.database, channel_id, self.caller))
 
     def channels(
         self, *, archived: bool = False, limit: int = 100, cursor: str | None = None
@@ -65,7 +65,7 @@ class ChannelJobs(Maker):
         reading.check_manages(self.caller)
         return Job(
             read=lambda: reading.list_channels(
-                self.books.database, self.caller.bound,
+                self.books.database, self.caller,
                 archived=archived, limit=limit, cursor=cursor,
             )
         )  # fmt: skip
@@ -76,8 +76,8 @@ class ChannelJobs(Maker):
         return Job(read=lambda: self._test(channel_id))
 
     def _test(self, channel_id: str) -> Tested:
-        database, bound = self.books.database, self.caller.bound
-        if reading.channel(database, channel_id, bound).archived_us is not None:
+        database = self.books.database
+        if reading.channel(database, channel_id, self.caller).archived_us is not None:
             raise Conflict("The channel was archived; make a new one.", code="archived")
         receiver = sending.receiver_of(database, channel_id, self.books.channel_settings)
         if receiver is None:
@@ -98,7 +98,7 @@ class ChannelJobs(Maker):
         reading.check_manages(self.caller)
         return Job(
             read=lambda: reading.list_deliveries(
-                self.books.database, channel_id, self.caller.bound,
+                self.books.database, channel_id, self.caller,
                 status=status, limit=limit, cursor=cursor,
             )
         )  # fmt: skip

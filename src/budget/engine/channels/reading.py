@@ -3,19 +3,17 @@
 Not here: who may change them (`acts`).
 """
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from budget.domain.answers_channels import STATUSES, Channel, Delivery
 from budget.domain.errors import Forbidden, InvalidInput, NotFound
-from budget.domain.rights import Bound
 from budget.domain.windows import parse_rfc3339
 from budget.engine.asks import Caller
 from budget.engine.channels.acts import may_see
 from budget.engine.channels.rows import SELECT_DELIVERIES, channel_of, delivery_of
-from budget.engine.pages import Page, is_storable, read_page
+from budget.engine.pages import Order, Page, is_storable, read_page, read_seen
 from budget.engine.snapshots import snapshot
 from budget.storage import cursors
-from budget.storage.attribute_columns import has_attributes
 from budget.storage.database import Database
 from budget.storage.schema import channels, deliveries, entries
 
@@ -29,41 +27,41 @@ def check_manages(caller: Caller) -> None:
         raise Forbidden("This key may not manage channels; use one with the right `manage`.")
 
 
-def channel(database: Database, channel_id: str, bound: Bound) -> Channel:
+def channel(database: Database, channel_id: str, caller: Caller) -> Channel:
     """One channel, archived or not; NotFound."""
     with snapshot(database) as connection:
-        return _found(connection, channel_id, bound)
+        return _found(connection, channel_id, caller)
 
 
-def _found(connection: Connection, channel_id: str, bound: Bound) -> Channel:
+def _found(connection: Connection, channel_id: str, caller: Caller) -> Channel:
     if is_storable(channel_id):
         wanted = select(channels).where(channels.c.channel_id == channel_id)
         row = connection.execute(wanted).mappings().one_or_none()
-        if row is not None and may_see(bound, found := channel_of(row)):
+        if row is not None and may_see(caller, found := channel_of(row)):
             return found
     raise NotFound("channel", channel_id)
 
 
 def list_channels(
-    database: Database, bound: Bound, *, archived: bool, limit: int, cursor: str | None
+    database: Database, caller: Caller, *, archived: bool, limit: int, cursor: str | None
 ) -> Page[Channel]:
     """Channels by id; archived ones only when asked for."""
     wanted = select(channels)
     if not archived:
         wanted = wanted.where(channels.c.archived_us.is_(None))
+
+    def keep(some: list[RowMapping]) -> list[RowMapping]:
+        return [row for row in some if may_see(caller, channel_of(row))]
+
     with snapshot(database) as connection:
-        if bound:
-            dialect = connection.dialect.name
-            wanted = wanted.where(has_attributes(channels.c.bound, bound, dialect))
-        found, after = read_page(
-            connection, wanted, [channels.c.channel_id], limit=limit, cursor=cursor,
-            newest_first=False,
-        )  # fmt: skip
+        found, after = read_seen(
+            connection, wanted, Order((channels.c.channel_id,)), keep, limit=limit, cursor=cursor
+        )
         return Page([channel_of(row) for row in found], after)
 
 
 def list_deliveries(
-    database: Database, channel_id: str, bound: Bound, *, status: str | None, limit: int,
+    database: Database, channel_id: str, caller: Caller, *, status: str | None, limit: int,
     cursor: str | None,
 ) -> Page[Delivery]:  # fmt: skip
     """What a channel was told, is to be told and could not be told, newest first."""
@@ -73,7 +71,7 @@ def list_deliveries(
     if status is not None:
         wanted = wanted.where(deliveries.c.status == status)
     with snapshot(database) as connection:
-        _found(connection, channel_id, bound)
+        _found(connection, channel_id, caller)
         found, after = read_page(
             connection, wanted, [deliveries.c.created_us, deliveries.c.entry_id],
             limit=limit, cursor=cursor,
@@ -109,4 +107,4 @@ def _place_of(connection: Connection, at_us: int) -> int:
             high = middle
         else:
             low = found.id
-    return low
+    return max(low, 0)

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Select, func, select
 
 from budget.domain.answers import Event
 from budget.domain.events import Filter
-from budget.domain.rights import Bound, sees_partition
-from budget.engine.channels.subjects import Subject, sees, subjects_of
+from budget.domain.rights import Bound
+from budget.engine.channels.subjects import Subject, sees, sees_place, subjects_of
 from budget.engine.journal import settled_below
 from budget.engine.pages import Page, check_limit
 from budget.engine.snapshots import snapshot
@@ -143,14 +143,24 @@ def shown(happened: Happened, bound: Bound) -> Event | None:
     if not sees(bound, subject):
         return None
     legs = json.loads(event.legs)
-    kept = [leg for leg, place in zip(legs, subject.places, strict=False) if _theirs(place, bound)]
+    kept = [
+        leg for leg, place in zip(legs, subject.places, strict=False) if sees_place(bound, place)
+    ]
     if len(kept) == len(legs):
-        return event
+        return event._replace(detail=_without_scope(event.detail)) if event.budget_id else event
     return event._replace(legs=json.dumps(kept), detail=_without_figures(event.detail))
 
 
-def _theirs(place: Any, bound: Bound) -> bool:
-    return place.partition is None or sees_partition(bound, place.budget, place.partition)
+def _without_scope(detail: str) -> str:
+    """What an entry tells of a budget, without its scope, which may name others."""
+    told = json.loads(detail)
+    for name in ("scope", "successors"):
+        told.pop(name, None)
+    changes = told.get("changes")
+    if isinstance(changes, dict):
+        for name in ("scope", "per"):
+            changes.pop(name, None)
+    return json.dumps(told)
 
 
 def _without_figures(detail: str) -> str:

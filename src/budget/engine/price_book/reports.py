@@ -29,9 +29,9 @@ from budget.engine.price_book.settings import INSTALLED, KNOWN, is_url
 from budget.engine.price_book.shelf import OVERRIDE, PriceShelf, Shelved
 from budget.engine.price_book.snapshots import read_snapshot
 from budget.engine.snapshots import snapshot
+from budget.outbound.guard import read_url
 from budget.prices.book import MAX_NAME_CHARS, PriceBook
 from budget.prices.combined import Combined, Trusted
-from budget.outbound.guard import read_url
 from budget.prices.resolutions import why_unpriced
 from budget.prices.schedules import ALWAYS_US, Context
 from budget.prices.trust import MAIN

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, Select, literal_column, select
 from budget.domain.allocations import Holding
 from budget.domain.answers import Allocation, BalanceView
 from budget.domain.errors import NotFound
-from budget.domain.rights import UNBOUND, Bound, covers, sees_budget, sees_partition
+from budget.domain.rights import UNBOUND, Bound, covers, sees_balance, sees_budget
 from budget.engine import rows
 from budget.engine.balances import Balances, chunks, read_balances
 from budget.engine.pages import Page, order_of, read_kept, read_ordered
@@ -205,4 +205,4 @@ def _is_seen(view: BalanceView, balances: Balances, bound: Bound) -> bool:
     if not bound:
         return True
     budget = balances.budgets[view.policy.budget_id]
-    return sees_budget(bound, budget) and sees_partition(bound, budget, view.partition)
+    return sees_budget(bound, budget) and sees_balance(bound, budget, view.policy, view.partition)

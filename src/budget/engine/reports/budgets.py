@@ -11,10 +11,10 @@ from sqlalchemy import Connection, RowMapping, select
 
 from budget.domain.budgets import Budget, Policy
 from budget.domain.errors import NotFound
-from budget.domain.rights import UNBOUND, Bound, sees_budget, sees_partition
+from budget.domain.rights import UNBOUND, Bound, narrowed, sees_budget, sees_partition
 from budget.engine.balances import read_budgets
 from budget.engine.catalogue_rows import budget_from_row
-from budget.engine.pages import Page, order_of, read_kept, read_ordered
+from budget.engine.pages import Page, order_of, read_ordered, read_seen
 from budget.engine.reports.filters import in_force, storable, where
 from budget.engine.reports.selecting import one, tuples
 from budget.engine.snapshots import snapshot
@@ -69,7 +69,7 @@ def budgets(
 
     with snapshot(database) as connection:
         if bound:
-            found, after = read_kept(connection, wanted, order, keep, limit=limit, cursor=cursor)
+            found, after = read_seen(connection, wanted, order, keep, limit=limit, cursor=cursor)
         else:
             found, after = read_ordered(connection, wanted, order, limit=limit, cursor=cursor)
         return Page([seen(b, bound) for b in read_budgets(connection, tuples(found))], after)
@@ -79,11 +79,19 @@ def seen(budget: Budget, bound: Bound) -> Budget:
     """The budget as the caller may see it."""
     if not bound:
         return budget
-    return replace(budget, policies=tuple(seen_policy(p, budget, bound) for p in budget.policies))
+    return replace(
+        budget,
+        scope=narrowed(budget.scope, bound),
+        policies=tuple(
+            seen_policy(p, budget, bound) for p in budget.policies if p.archived_us is None
+        ),
+    )
 
 
 def seen_policy(policy: Policy, budget: Budget, bound: Bound) -> Policy:
-    """A policy without the top-ups of partitions that the caller may not see."""
+    """A policy without the top-ups of partitions that the caller may not see, and without what was
+    before it.
+    """
     if not bound:
         return policy
     shown = tuple(
@@ -91,4 +99,4 @@ def seen_policy(policy: Policy, budget: Budget, bound: Bound) -> Policy:
         for top_up in policy.top_ups
         if top_up.partition is None or sees_partition(bound, budget, top_up.partition)
     )
-    return policy if shown == policy.top_ups else replace(policy, top_ups=shown)
+    return replace(policy, top_ups=shown, succeeds=None)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, Select, and_, case, not_, select
 
 from budget.domain.answers import BalanceView
+from budget.domain.attributes import compared
 from budget.domain.budgets import Budget, Policy, TopUp, parse_enforcement, parse_unit
 from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.rights import UNBOUND, Bound, sees_budget, sees_partition
@@ -16,13 +17,14 @@ from budget.domain.windows import parse_period
 from budget.engine import rows
 from budget.engine.balances import budgets_named, read_policies
 from budget.engine.catalogue_rows import top_up_from_row
-from budget.engine.pages import Order, Page, is_storable, order_of, read_kept, read_ordered
+from budget.engine.pages import Order, Page, is_storable, order_of, read_ordered, read_seen
 from budget.engine.reports.budgets import budget_of, seen_policy
 from budget.engine.reports.filters import where
 from budget.engine.reports.selecting import tuples
 from budget.engine.snapshots import snapshot
 from budget.engine.views import view
 from budget.storage import schema
+from budget.storage.attribute_columns import has_attributes
 from budget.storage.database import Database
 from budget.storage.unit import HEAD_COLUMNS
 
@@ -47,7 +49,7 @@ def policy_of(connection: Connection, policy_id: str, bound: Bound) -> tuple[Pol
     if found:
         policy = found[policy_id]
         budget = budgets_named(connection, [policy.budget_id])[policy.budget_id]
-        if sees_budget(bound, budget):
+        if sees_budget(bound, budget) and not (bound and policy.archived_us):
             return seen_policy(policy, budget, bound), budget
     raise NotFound("policy", policy_id)
 
@@ -114,10 +116,14 @@ def _policy_page(
 
     def keep(some: list[RowMapping]) -> list[RowMapping]:
         budgets.update(budgets_named(connection, {row[_p.budget_id] for row in some}))
-        return [row for row in some if sees_budget(bound, budgets[row[_p.budget_id]])]
+        return [
+            row
+            for row in some
+            if row[_p.archived_us] is None and sees_budget(bound, budgets[row[_p.budget_id]])
+        ]
 
     if bound:
-        found, after = read_kept(connection, wanted, order, keep, limit=limit, cursor=cursor)
+        found, after = read_seen(connection, wanted, order, keep, limit=limit, cursor=cursor)
     else:
         found, after = read_ordered(connection, wanted, order, limit=limit, cursor=cursor)
     ids = [row[_p.policy_id] for row in found]
@@ -147,7 +153,8 @@ def top_ups(
             return [
                 row
                 for row in some
-                if sees_budget(bound, of[row[_t.policy_id]])
+                if row[_t.policy_id] in of
+                and sees_budget(bound, of[row[_t.policy_id]])
                 and (
                     row[_t.partition] is None
                     or sees_partition(bound, of[row[_t.policy_id]], row[_t.partition])
@@ -155,7 +162,7 @@ def top_ups(
             ]
 
         if bound:
-            found, after = read_kept(connection, wanted, order, keep, limit=limit, cursor=cursor)
+            found, after = read_seen(connection, wanted, order, keep, limit=limit, cursor=cursor)
         else:
             found, after = read_ordered(connection, wanted, order, limit=limit, cursor=cursor)
         return Page([top_up_from_row(row) for row in tuples(found)], after)
@@ -171,9 +178,11 @@ def policy_top_ups(
 
 
 def _budgets_by_policy(connection: Connection, policy_ids: Sequence[str]) -> dict[str, Budget]:
+    """The budgets of those policies that are in force."""
     read = read_policies(connection, set(policy_ids))
-    budgets = budgets_named(connection, {policy.budget_id for policy in read.values()})
-    return {policy_id: budgets[policy.budget_id] for policy_id, policy in read.items()}
+    live = {policy_id: one for policy_id, one in read.items() if one.archived_us is None}
+    budgets = budgets_named(connection, {policy.budget_id for policy in live.values()})
+    return {policy_id: budgets[policy.budget_id] for policy_id, policy in live.items()}
 
 
 # --- Balances ------------------------------------------------------------------------------------
@@ -202,10 +211,12 @@ def policy_balances(
             raise InvalidInput("sort", "is by partition on a rolling policy.", ("partition",))
         wanted = _HEADS.add_columns(spent).where(_h.policy_id == policy_id)
 
-        def keep(some: list[RowMapping]) -> list[RowMapping]:
-            return [row for row in some if sees_partition(bound, budget, row[_h.partition])]
-
-        found, after = read_kept(connection, wanted, order, keep, limit=limit, cursor=cursor)
+        split = {
+            key: compared(key, value) for key, value in bound.items() if key in policy.partition_by
+        }
+        if split:  # what the scope pins besides is the caller's, else it had not been found
+            wanted = wanted.where(has_attributes(_h.partition, split, connection.dialect.name))
+        found, after = read_ordered(connection, wanted, order, limit=limit, cursor=cursor)
     shown = []
     for row in tuples(found):
         balance = rows.balance_from_row(row[:-1], policy)

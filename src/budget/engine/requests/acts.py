@@ -284,7 +284,11 @@ def sees_request(bound: Bound, budget: Budget, partition: str | None) -> bool:
 
 def _seen(batch: Batch, request_id: str, bound: Bound) -> TopUpRequest:
     found = rows.find(batch, request_id)
-    if not sees_request(bound, batch.catalogue.budgets[found.budget_id], found.partition):
+    catalogue = batch.catalogue
+    past = catalogue.policies[found.policy_id].archived_us is not None
+    if (bound and past) or not sees_request(
+        bound, catalogue.budgets[found.budget_id], found.partition
+    ):
         raise NotFound("request", request_id)
     return found
 

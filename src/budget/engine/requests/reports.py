@@ -4,22 +4,20 @@ Not here: who may decide (`acts`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, false, or_
+from sqlalchemy import ColumnElement, false, or_, select
 
 from budget.domain.answers_requests import STATUSES, TopUpRequest
 from budget.domain.attributes import compared
-from budget.domain.budgets import Budget
 from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.rights import Bound, pins, sees_budget
 from budget.engine import reports
 from budget.engine.pages import Page, is_storable, read_page
 from budget.engine.requests import rows
-from budget.engine.requests.acts import sees_request
 from budget.engine.snapshots import snapshot
 from budget.storage.attribute_columns import has_attributes
+from budget.storage.schema import policies
 
 if TYPE_CHECKING:
     from budget.engine.books import Books
@@ -29,13 +27,12 @@ def request(books: "Books", request_id: str, bound: Bound) -> TopUpRequest:
     """One request; NotFound."""
     if is_storable(request_id):
         with snapshot(books.database) as connection:
-            of = rows.table.c.request_id == request_id
-            row = connection.execute(rows.REQUESTS.where(of)).one_or_none()
+            of = rows.REQUESTS.where(rows.table.c.request_id == request_id)
+            if bound:
+                of = of.where(_seen_by(bound, books))
+            row = connection.execute(of).one_or_none()
         if row is not None:
-            found = rows.from_row(row, books.database.now_us())
-            budget = reports.budget(books.database, found.budget_id) if bound else None
-            if budget is None or sees_request(bound, budget, found.partition):
-                return found
+            return rows.from_row(row, books.database.now_us())
     raise NotFound("request", request_id)
 
 
@@ -67,8 +64,7 @@ def requests(
     if status is not None:
         wanted = wanted.where(_has_status(status, now_us))
     if bound:
-        every = books.ledger.catalogue.budgets.values()
-        wanted = wanted.where(_seen(every, bound, books.database.dialect))
+        wanted = wanted.where(_seen_by(bound, books))
     keys = [table.c.created_us, table.c.request_id]
     with snapshot(books.database) as connection:
         found, after = read_page(connection, wanted, keys, limit=limit, cursor=cursor)
@@ -86,12 +82,16 @@ def _has_status(status: str, now_us: int) -> ColumnElement[bool]:
     return table.status == status
 
 
-def _seen(budgets: Iterable[Budget], bound: Bound, dialect: str) -> ColumnElement[bool]:
-    """That a request is on a budget of the caller alone, or on its partition of a shared one."""
-    table = rows.table.c
+def _seen_by(bound: Bound, books: "Books") -> ColumnElement[bool]:
+    """That a request is on a budget of the caller alone, or on its partition of a shared one.
+
+    Its policy must be in force.
+    """
+    table, dialect = rows.table.c, books.database.dialect
+    live = select(policies.c.policy_id).where(policies.c.archived_us.is_(None))
     own: list[str] = []
     shared: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for budget in budgets:
+    for budget in books.ledger.catalogue.budgets.values():
         if not sees_budget(bound, budget):
             continue
         split = tuple(k for k, value in bound.items() if not pins({k: value}, budget.scope))
@@ -101,4 +101,4 @@ def _seen(budgets: Iterable[Budget], bound: Bound, dialect: str) -> ColumnElemen
         & has_attributes(table.partition, {k: compared(k, bound[k]) for k in split}, dialect)
         for split, ids in shared.items()
     ]
-    return or_(false(), table.budget_id.in_(own), *parts)
+    return or_(false(), table.budget_id.in_(own), *parts) & table.policy_id.in_(live)
