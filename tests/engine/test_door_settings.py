@@ -105,3 +105,14 @@ def test_files_are_read_when_a_service_starts_and_not_by_every_command(
     with pytest.raises(InvalidInput) as caught:
         late()
     assert caught.value.field == variable
+
+
+def test_other_sites_may_be_allowed_to_follow_events() -> None:
+    assert DoorSettings.read({}).allowed_origins == frozenset()
+    env = {"BUDGET_ALLOWED_ORIGINS": " https://a.example.com/, http://B.example.com:8080 ,"}
+    assert DoorSettings.read(env).allowed_origins == {
+        "https://a.example.com", "http://b.example.com:8080",
+    }  # fmt: skip
+    with pytest.raises(InvalidInput) as caught:
+        DoorSettings.read({"BUDGET_ALLOWED_ORIGINS": "https://a.example.com,*"})
+    assert caught.value.field == "BUDGET_ALLOWED_ORIGINS"

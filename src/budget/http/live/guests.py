@@ -142,11 +142,13 @@ class Live:
     async def _rounds(self) -> None:
         while self._guests:
             await asyncio.sleep(self.limits.round_seconds)
-            self._look_after(self.clock())
             try:
+                self._look_after(self.clock())
                 await self._recognise_again()
             except BudgetError as error:
                 log.warning("keys could not be looked at this time: %s", error)
+            except Exception:  # the next round must come: it shows out whose key is revoked
+                log.exception("guests could not be looked after this time")
         self._round = None
 
     def _look_after(self, now: float) -> None:
