@@ -176,3 +176,25 @@ def test_channels_of_others_do_not_count(fresh: Running, a: Caller, b: Caller) -
     status, told = b("POST", "/channels", channel)
     assert (status, told["code"]) == (409, "too_many_channels")
     assert a("POST", "/channels", channel)[0] == 201
+
+
+def test_nobody_gives_a_budget_of_all_its_money_back(fresh: Running, a: Caller) -> None:
+    fresh.budget(DAILY, name="of all")
+    used = a("POST", "/usage", {"input_tokens": 60})[1]
+    status, told = a("POST", f"/usage/{used['usage_id']}/correct", {"reason": "x"})
+    assert (status, told["code"]) == (403, "forbidden")
+    assert fresh.get("/status")["balances"][0]["spent"] == 60
+
+
+def test_a_team_corrects_what_counts_in_budgets_of_its_own(fresh: Running, a: Caller) -> None:
+    a("POST", "/budgets", {"name": "of a", "policies": [DAILY]})
+    used = a("POST", "/usage", {"input_tokens": 60})[1]
+    assert a("POST", f"/usage/{used['usage_id']}/correct", {"reason": "miscounted"})[0] == 201
+
+
+def test_the_place_in_the_journal_does_not_tell_that_an_allocation_is_there(
+    fresh: Running, a: Caller, b: Caller
+) -> None:
+    theirs = b("POST", "/allocations", {"tokens": 1})[1]["allocation_id"]
+    there = a("GET", f"/events?allocation_id={theirs}")
+    assert there == a("GET", "/events?allocation_id=alloc_none")

@@ -1,5 +1,6 @@
 """Correcting: reversing a usage record, once, and booking its replacement."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from budget.domain import facts
@@ -8,9 +9,9 @@ from budget.domain.answers import (
     Correction,
     UsageRecord,
 )
-from budget.domain.errors import Conflict, NotFound
+from budget.domain.errors import Conflict, Forbidden, NotFound
 from budget.domain.pricing import Rates, decode_rates, unpriced_units
-from budget.domain.rights import covers
+from budget.domain.rights import covers, pins
 from budget.domain.usage import Usage, negated
 from budget.engine import rows
 from budget.engine.acts.before import claim, seen
@@ -69,6 +70,17 @@ def want_correct(batch: Batch, command: Correct) -> None:
             batch.want_window(head_id, cell_us)
 
 
+def _check_theirs(batch: Batch, command: Correct, heads: Iterable[int]) -> None:
+    """Forbidden where a caller that is bound would give budgets of others their money back."""
+    budgets = batch.catalogue.budgets
+    scopes = [budgets[batch.balances[head_id].policy.budget_id].scope for head_id in heads]
+    if not all(pins(command.bound, scope) for scope in scopes):
+        raise Forbidden(
+            "This usage counts in budgets that are not of this key's attributes alone; whoever "
+            "manages those may correct it."
+        )
+
+
 def run_correct(batch: Batch, command: Correct) -> Correction:
     ref = seen(batch, command)
     if ref is not None:
@@ -84,6 +96,8 @@ def run_correct(batch: Batch, command: Correct) -> Correction:
             reported = old.reported_cost_nanos
         cost = _cost(command, usage, rates, old)
     booked = batch.correcting[command.usage_id]
+    if command.bound:
+        _check_theirs(batch, command, booked)
     new = Amounts(0, 0, 0, 0, 0) if usage is None else amounts_of(usage, cost)
     decided = facts.correct(booked, new, batch.balances)
     flags = ["correction"] if command.rates is None else ["correction", "rerated"]

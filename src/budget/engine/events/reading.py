@@ -56,11 +56,13 @@ def events(
         found = _read(connection, statement, closer=closer)
     seen: list[Event] = []
     for happened in found:
-        at = happened.event.cursor
+        event = None
         if wanted is None or meets(wanted, happened):
             event = shown(happened, bound or {})
-            if event is not None:
-                seen.append(event)
+        if event is not None:
+            seen.append(event)
+        if event is not None or allocation_id is None:  # else it would tell that there is one
+            at = happened.event.cursor
         if len(seen) == limit:
             break
     return Page(seen, after if at == BEGINNING else cursors.encode(at))
