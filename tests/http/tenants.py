@@ -83,7 +83,8 @@ def own_everything(books: Books, askers: list[Asker], owner: str) -> dict[str, s
     envelope = own.allocate(tokens=100_000, envelope=True, metadata={"note": MARK})
     assert isinstance(envelope, Allocation)
     used = own.record_usage(input_tokens=100, metadata={"note": MARK})
-    request = own.make_request(budget.budget_id, amount=10, reason=MARK)
+    asked = own.create_budget(name=f"{MARK} asked", policies=[hard])  # which no cell archives
+    request = own.make_request(asked.budget_id, amount=10, reason=MARK)
     channel = own.create_channel(
         name=MARK, kind="webhook", url=f"https://hooks.example.com/{MARK}", enabled=False
     )

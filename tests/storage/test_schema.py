@@ -32,7 +32,7 @@ def named(table: Table) -> str:
 
 
 @pytest.mark.parametrize("name", INSERTED)
-def test_a_row_of_the_writer_has_every_column_in_the_tables_order_but_what_comes_later(name: str) -> None:
+def test_a_row_of_the_writer_has_the_columns_of_the_tables_order_that_it_fills(name: str) -> None:
     columns = tuple(schema.metadata.tables[name].columns.keys())
     assert INSERTED[name] == columns[: len(INSERTED[name])]
     later = schema.metadata.tables[name].columns.values()[len(INSERTED[name]) :]
