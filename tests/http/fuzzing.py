@@ -63,6 +63,7 @@ RULES: Final = (
     "is not what this policy splits", "would make more than", "is no field of the answer",
     "only a monthly policy", "each tier must", "tiers must", "must be stated: policy",
     "is there, but for other calls", "must say which of", "at most what was asked for",
+    "does not change; make another",
     "is none of the kinds of these", r"may have a \* at its end only",
     # of the calendar, and of now
     "must lie in the years", "must lie in the future", "must not lie in the past",
