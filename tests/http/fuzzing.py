@@ -72,6 +72,8 @@ RULES: Final = (
     "decimals", "must not be negative", "must be a whole number such as", "must be at most 10+",
     # of where a channel leads, which is a URL or an address
     r"^(url|to|apprise_url)\b",
+    # of what is left when blanks around a value are left away
+    r"^scope\..* must have 1 to 256 characters",
     # a time or a cursor
     "^since: must be an RFC 3339",
     # of the operator's settings and books
