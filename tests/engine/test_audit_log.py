@@ -10,7 +10,7 @@ from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
 from tests.engine.opened import HOUR, Clock, allocated
 
-DAILY: dict[str, Any] = {"unit": "usd", "period": "daily", "limit": "10"}
+DAILY: Any = {"unit": "usd", "period": "daily", "limit": "10"}
 
 
 def test_it_tells_every_change_newest_first_and_no_call(books: Books, clock: Clock) -> None:

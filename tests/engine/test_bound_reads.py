@@ -13,6 +13,7 @@ from budget.domain.errors import NotFound
 from budget.domain.rights import Bound
 from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.summaries import SummaryAsk
 from tests.engine.opened import MILLI, Clock, allocated
 
 DAILY: Any = {"unit": "usd", "period": "daily", "limit": "10"}
@@ -141,8 +142,14 @@ def test_the_status_is_that_of_the_balances_that_may_be_seen(on_sqlite: World) -
 
 
 def test_sums_are_of_the_own_calls(world: World) -> None:
-    for ask in ({}, {"group_by": "team"}, {"group_by": "session"}, {"bucket": "day"}):
-        told = world.own.usage_summary(period="daily", **ask)
+    asks: list[SummaryAsk] = [
+        {"period": "daily"},
+        {"period": "daily", "group_by": "team"},
+        {"period": "daily", "group_by": "session"},
+        {"period": "daily", "bucket": "day"},
+    ]
+    for ask in asks:
+        told = world.own.usage_summary(**ask)
         assert (told.total.records, told.total.cost_nanos) == (1, 100 * MILLI)
         assert [g.values for g in told.groups] in ([], [("search",)], [("",)])
     assert world.own.usage_summary(scope={"team": "ads"}).total.records == 0
@@ -182,7 +189,9 @@ def test_pages_are_full_however_much_lies_between(books: Books, clock: Clock) ->
             )
     own = bound_to(books, {"team": "search"})
     for read in (own.budgets, own.policies, own.allocations):
-        sizes, seen, cursor = [], [], None
+        sizes: list[int] = []
+        seen: list[Any] = []
+        cursor = None
         while True:
             page = read(limit=3, cursor=cursor)
             sizes.append(len(page.items))

@@ -13,6 +13,7 @@ from budget.domain.errors import InvalidInput
 from budget.domain.windows import Window, to_rfc3339
 from budget.engine import summaries
 from budget.engine.budget import Budget as Books
+from budget.engine.summaries import SummaryAsk
 from budget.engine.summing import Part, parts_of
 from tests.engine.opened import DAY, HOUR, MILLI, MINUTE, Clock, allocated, refused, us
 
@@ -85,8 +86,9 @@ def test_the_sum_is_of_the_span_to_the_microsecond(books: Books) -> None:
         (NOON + 1, NOON + HOUR, 0),
     ):
         window = (to_rfc3339(since_us), to_rfc3339(until_us))
-        for group_by in ([], ["team"], ["session"]):
-            told = books.usage_summary(**times(window), group_by=group_by or None)
+        grouped: list[SummaryAsk] = [{}, {"group_by": ["team"]}, {"group_by": ["session"]}]
+        for how in grouped:
+            told = books.usage_summary(**times(window), **how)
             assert told.total.input_tokens == tokens
             assert told.total.cost_nanos == tokens * MILLI
 
@@ -200,11 +202,12 @@ def test_every_way_to_group_adds_up_to_the_records(
         if since_us <= base + offset < until_us and not wrong:
             expected[team, tag] += tokens
     window = times((to_rfc3339(since_us), to_rfc3339(until_us)))
-    for size, bucket in product(("team", "tag.x", "team,tag.x", "team,model"), (None, "day")):
-        told = light.usage_summary(**window, group_by=size, bucket=bucket)
+    buckets: list[SummaryAsk] = [{}, {"bucket": "day"}]
+    for size, parts in product(("team", "tag.x", "team,tag.x", "team,model"), buckets):
+        told = light.usage_summary(**window, group_by=size, **parts)
         assert told.total.input_tokens == sum(expected.values())
         assert sum(group.figures.input_tokens for group in told.groups) == sum(expected.values())
-        if bucket is not None:
+        if parts:
             assert sum(b.figures.input_tokens for b in told.buckets) == sum(expected.values())
             for group in told.groups:
                 assert sum(b.input_tokens for b in group.buckets) == group.figures.input_tokens
