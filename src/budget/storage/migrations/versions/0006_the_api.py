@@ -151,9 +151,7 @@ def _channels() -> None:
         "ix_deliveries_due", "deliveries", ["channel_id", "due_us", "entry_id"],
         sqlite_where=_PENDING, postgresql_where=_PENDING,
     )  # fmt: skip
-    op.create_index(
-        "ix_deliveries_created", "deliveries", ["channel_id", "created_us", "entry_id"]
-    )
+    op.create_index("ix_deliveries_created", "deliveries", ["channel_id", "created_us", "entry_id"])
 
 
 def _requests_and_settings() -> None:
