@@ -198,3 +198,10 @@ def test_the_place_in_the_journal_does_not_tell_that_an_allocation_is_there(
     theirs = b("POST", "/allocations", {"tokens": 1})[1]["allocation_id"]
     there = a("GET", f"/events?allocation_id={theirs}")
     assert there == a("GET", "/events?allocation_id=alloc_none")
+
+
+def test_the_status_of_a_bound_key_is_that_of_its_own_calls(fresh: Running, a: Caller) -> None:
+    fresh.budget(DAILY, name="of a", scope=A)
+    for query in ("", "?team=a", "?model=gpt-4o", "?user=ann"):
+        assert len(a("GET", f"/status{query}")[1]["balances"]) == 1, query
+    assert a("GET", "/status?team=b")[0] == 403

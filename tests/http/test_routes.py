@@ -104,7 +104,7 @@ def test_an_unknown_path_is_404_in_a_problem(shared: Running, path: str) -> None
         "type": "urn:budget:problem:no_route",
         "title": "No route",
         "status": 404,
-        "detail": "Nothing is here; the API lies under /api/v1.",
+        "detail": "Nothing is here; GET /api/v1/discovery, with a key, lists what there is.",
         "code": "no_route",
     }
 
@@ -239,3 +239,17 @@ async def test_an_answer_to_a_client_that_left_is_no_error(shared: Running) -> N
 
     with pytest.raises(ClientGone):
         await read_body(gone, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("team", "; put it into attributes"), ("prompt_tokens", "; perhaps it is input_tokens"),
+        ("max_tokens", "; perhaps it is max_output_tokens"), ("colour", ""),
+    ],
+)  # fmt: skip
+def test_a_field_that_has_another_name_here_is_told_it(
+    shared: Running, name: str, hint: str
+) -> None:
+    told = shared.post("/allocations", {name: 1}, status=422)
+    assert told["detail"].startswith(f"{name}: is not a field here{hint}. Allowed: ")

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from budget.domain.answers_audit import AuditRecord
 from budget.domain.errors import InvalidInput
+from budget.domain.events import KINDS
 from budget.domain.windows import parse_rfc3339
 from budget.engine.asks import require_unbound
 from budget.engine.job import Job, Maker
@@ -19,6 +20,11 @@ from budget.engine.snapshots import snapshot
 from budget.storage.database import Database
 from budget.storage.schema import AUDITED, api_keys, entries
 
+AUDITED_KINDS: Final = KINDS - {
+    "placed", "recorded", "settled", "released", "extended", "expired", "reported", "refused",
+    "alert_raised", "alert_resolved",
+}  # fmt: skip
+"""The kinds that the log shows (`schema.AUDITED`)."""
 _RECORDS: Final = (
     select(
         entries.c.id, entries.c.at_us, entries.c.kind, entries.c.actor,
@@ -43,6 +49,8 @@ def audit_log(
     cursor: str | None = None,
 ) -> Page[AuditRecord]:
     """What was changed in [since, until), newest first."""
+    if kind is not None and kind not in AUDITED_KINDS:
+        raise InvalidInput("kind", "is not a kind of change.", sorted(AUDITED_KINDS))
     wanted = _RECORDS
     equal = {"actor": actor, "kind": kind, "budget_id": budget_id, "policy_id": policy_id}
     for name, value in equal.items():

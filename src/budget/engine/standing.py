@@ -13,7 +13,7 @@ from budget.domain.answers import BalanceView
 from budget.domain.attributes import compared, partition_of, scope_matches
 from budget.domain.balances import Balance
 from budget.domain.budgets import Budget, Policy
-from budget.domain.rights import UNBOUND, Bound, sees_budget, sees_partition
+from budget.domain.rights import UNBOUND, Bound, forced, sees_budget, sees_partition
 from budget.engine import rows
 from budget.engine.balances import heads_of, read_budgets
 from budget.engine.fields import who
@@ -44,10 +44,13 @@ def status(
     its provider, unless one is named.
     A window that has passed shows as the fresh one that the next call would open. A balance that no
     call has met yet shows if there is only one it can be: its policy has no partitions, or the
-    attributes name all of its own. Whoever is bound to attributes sees the balances that it may.
+    attributes name all of its own. Whoever is bound to attributes asks for calls with these, and
+    sees the balances that it may; Forbidden for others' attributes.
     By budget name, then policy (oldest first), then partition.
     """
     now_us = database.now_us()
+    if attributes and bound:  # the calls that it asks about have these too
+        attributes = forced(attributes, bound)
     asked, _, _ = who({"attributes": attributes}, prices, now_us)
     with snapshot(database) as connection:
         shown = {s.policy.policy_id: s for s in _policies(connection, asked, bound)}

@@ -14,6 +14,7 @@ from starlette.routing import Route as Path
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
+from budget.domain.attributes import STANDARD
 from budget.domain.errors import BudgetError, Forbidden, InvalidInput, NotFound
 from budget.engine.asks import LOCAL
 from budget.http import bodies, choosing, problems
@@ -38,6 +39,14 @@ Headers = dict[bytes, bytes]
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,512}")
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
+_NOTHING_HERE: Final = "Nothing is here; GET /api/v1/discovery, with a key, lists what there is."
+_SOCKET_HERE: Final = "WebSockets are here, /ws and /ws/budget/…: ask for an upgrade."
+ELSEWHERE: Final = {
+    "prompt_tokens": "input_tokens", "completion_tokens": "output_tokens",
+    "max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens",
+    "messages": "request", "cached_tokens": "cache_read_tokens",
+}  # fmt: skip
+"""How others call what callers state, and what it is called here."""
 _BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 NO_CONTENT: Final = 204
 _REPLAYED: Final = (b"idempotency-replayed", b"true")
@@ -179,7 +188,8 @@ async def _ask(route: Route, headers: Headers, receive: Receive) -> dict[str, An
     ask = bodies.in_snake_case(await _parsed(headers, receive, fields), fields)
     for name, value in ask.items():
         if name not in fields:
-            raise InvalidInput(name[:80], "is not a field here.", sorted(fields))
+            detail = f"is not a field here{_meant(name, fields)}."
+            raise InvalidInput(name[:80], detail, sorted(fields))
         if name in NESTED:
             ask[name] = _nested(name, value)
     key = headers.get(b"idempotency-key")
@@ -188,6 +198,14 @@ async def _ask(route: Route, headers: Headers, receive: Receive) -> dict[str, An
         if ask.setdefault("idempotency_key", text) != text:
             raise InvalidInput("idempotency_key", "differs from the header Idempotency-Key.")
     return ask
+
+
+def _meant(name: str, fields: frozenset[str]) -> str:
+    """What a name was perhaps meant to be: an attribute, or a field that has another name here."""
+    if "attributes" in fields and name in STANDARD:
+        return "; put it into attributes"
+    other = ELSEWHERE.get(name)
+    return f"; perhaps it is {other}" if other in fields else ""
 
 
 async def _parsed(headers: Headers, receive: Receive, fields: frozenset[str]) -> dict[str, Any]:
@@ -260,7 +278,8 @@ def _host_name(host: bytes) -> str:
 async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
     del receive
     if scope["type"] == "http":
-        error = problems.NoRoute("Nothing is here; the API lies under /api/v1.")
+        socket = scope["path"].startswith("/ws")
+        error = problems.NoRoute(_SOCKET_HERE if socket else _NOTHING_HERE)
         await _send(send, problems.reply_to(error), bodiless=scope["method"] == "HEAD")
 
 

@@ -196,8 +196,8 @@ def _refuse_origin(site: Site, allow: Allow) -> None:
     if site.scheme != "https":
         raise InvalidInput(
             "url",
-            "Only https, but for origins that the operator has named, as in "
-            f"{allow.setting}=http://mirror.lan:8080.",
+            "must be https, unless the operator has named its origin: "
+            f"{allow.setting}=http://host.lan:8080.",
         )
     if site.port not in allow.ports:
         ports = [str(port) for port in sorted(allow.ports)]

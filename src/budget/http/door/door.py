@@ -142,7 +142,7 @@ class Door:
     def _check_site(self, token: str, method: str, headers: Headers) -> None:
         """Forbidden unless a page of ours, or the person themselves, made the browser ask."""
         if not _from_here(headers, self.settings.public_url, navigating=method in SAFE):
-            raise Forbidden("Another site's page made this request.", code="cross_site")
+            raise _cross_site()
         if method not in SAFE:
             given = headers.get(b"x-csrf-token", b"").decode("latin-1")
             if not hmac.compare_digest(given.encode(), csrf_token(token).encode()):
@@ -155,10 +155,18 @@ class Door:
     def check_own_page(self, headers: Headers) -> None:
         """Forbidden unless a page of ours made the browser send a form."""
         if not _from_here(headers, self.settings.public_url, navigating=False):
-            raise Forbidden("Another site's page made this request.", code="cross_site")
+            raise _cross_site()
 
     def _address(self, headers: Headers, client: Client) -> str:
         return address_of(client, headers, self._proxied)
+
+
+def _cross_site() -> Forbidden:
+    return Forbidden(
+        "Another site's page made this request, or nothing says that one of ours did: browsers say "
+        "so with Sec-Fetch-Site or Origin.",
+        code="cross_site",
+    )
 
 
 def _says_key(headers: Headers) -> bool:

@@ -270,10 +270,9 @@ class Conversation:
             return named
         one = told.payload.get("topic")
         if one is None:
-            beside = told.topic if told.topic in TOPICS else None
-            one = beside or self._socket.topic or DEFAULT_TOPIC
+            one = told.topic or self._socket.topic or DEFAULT_TOPIC
         if not isinstance(one, str) or one not in TOPICS:
-            raise InvalidInput("payload.topic", "is not one of those there are.", TOPICS)
+            raise InvalidInput("topic", f"{str(one)[:80]!r} is not one of those there are.", TOPICS)
         return [one]
 
     async def _authenticate_again(self, told: Frame) -> None:

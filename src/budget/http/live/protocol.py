@@ -45,6 +45,12 @@ class LiveProtocol(WebSocketsSansIOProtocol):
             extensions: Any = self.scope["extensions"]
             extensions[EXTENSION] = self
 
+    async def send(self, message: Any) -> None:
+        """Send what the application says. One that answers with no WebSocket has said all."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True  # else uvicorn tells the log that it was forgotten
+
     @property
     def open(self) -> bool:
         """Whether frames may still be written."""
