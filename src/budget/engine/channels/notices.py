@@ -17,8 +17,8 @@ from budget.domain.rights import Bound, sees_budget
 from budget.domain.shapes_channels import NoticeShape
 from budget.domain.windows import to_rfc3339
 from budget.domain.wire import channels as channel_wire
-from budget.engine.channels.subjects import ALERTS, Subject, subjects_of
 from budget.engine.events.reading import Happened, shown
+from budget.engine.events.subjects import ALERTS, Subject, subjects_of
 from budget.engine.snapshots import snapshot
 from budget.storage import cursors
 from budget.storage.database import Database

@@ -30,8 +30,9 @@ from budget.domain.answers import Event
 from budget.domain.answers_channels import Channel, Delivery
 from budget.domain.quiet import told_at_us
 from budget.engine.channels.rows import SELECT_DELIVERIES, channel_of, delivery_of
-from budget.engine.channels.subjects import Subject, subjects_of, wants
 from budget.engine.channels.topics import TOPICS
+from budget.engine.channels.wanting import wants
+from budget.engine.events.subjects import Subject, subjects_of
 from budget.engine.ids import new_id
 from budget.engine.journal import settled_below
 from budget.engine.snapshots import snapshot

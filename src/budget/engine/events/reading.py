@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, func, select
 from budget.domain.answers import Event
 from budget.domain.events import Filter
 from budget.domain.rights import Bound
-from budget.engine.channels.subjects import Subject, sees, sees_place, subjects_of
+from budget.engine.events.subjects import Subject, sees, sees_place, subjects_of
 from budget.engine.journal import settled_below
 from budget.engine.pages import Page, check_limit
 from budget.engine.snapshots import snapshot

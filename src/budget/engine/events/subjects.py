@@ -1,8 +1,8 @@
-"""Subjects: whose and what an entry of the journal is about, and whether a channel hears of it.
+"""Subjects: whose and what an entry of the journal is about, and who may know of it.
 
 An entry of a call has the call's attributes, and the balances that its legs lie on; one of a
-budget, a policy or an alert has that budget, and perhaps one partition. Not here: when what is
-wanted is sent (`outbox`).
+budget, a policy or an alert has that budget, and perhaps one partition. Not here: which events are
+read (`reading`), and what a channel wants of them (`channels.wanting`).
 """
 
 import json
@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, func, select
 
 from budget.domain.answers import Event
-from budget.domain.answers_channels import Channel, Wanted
 from budget.domain.budgets import Budget
 from budget.domain.rights import Bound, covers, sees_budget, sees_partition
 from budget.domain.windows import MAX_US
@@ -96,26 +95,6 @@ def severity_of(event: Event) -> str:
         return "info"
     told = json.loads(event.detail).get("severity")
     return told if told in ("info", "warning", "error") else "info"
-
-
-def wants(channel: Channel, kinds: frozenset[str], event: Event, subject: Subject) -> bool:
-    """Whether a channel is told of an entry; `kinds` are those of its topics too."""
-    wanted = channel.wanted
-    return (
-        event.kind in kinds
-        and (not wanted.severities or subject.severity in wanted.severities)
-        and _meets(wanted, subject)
-        and sees(channel.bound, subject)
-    )
-
-
-def _meets(wanted: Wanted, subject: Subject) -> bool:
-    about = [place.budget for place in subject.places]
-    return (
-        (wanted.budget_id is None or any(b.budget_id == wanted.budget_id for b in about))
-        and (wanted.owner is None or any(b.owner == wanted.owner for b in about))
-        and sees(wanted.attributes, subject)
-    )
 
 
 def sees(bound: Bound, subject: Subject) -> bool:
