@@ -12,7 +12,6 @@ from budget.domain.pricing import Rates
 from budget.engine import calibrating
 from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
-from budget.engine.ledger import Ticket
 from budget.engine.snapshots import snapshot
 from budget.prices.book import PriceBook
 from budget.storage import schema
@@ -52,7 +51,7 @@ def teach(books: Books, actor: str, times: int, input_tokens: int = 30) -> None:
             .values(seen=seen, samples=times, factor_bps=factor_bps(after))
         )
 
-    books.books.ledger.do(lambda waiter: Ticket(waiter, change=written))
+    books.books.ledger.do_change(written)
     books.books.factors.forget()
 
 

@@ -8,7 +8,6 @@ from budget.engine.batch import Batch
 from budget.engine.budget import Budget as Books
 from budget.engine.changes import Request, once
 from budget.engine.job import Job
-from budget.engine.ledger import Ticket
 from tests.engine.opened import Clock, open_books, told
 
 
@@ -58,9 +57,7 @@ def test_the_ledger_has_them_in_its_catalogue_also_that_of_another_process(
     with open_books(books_url, clock) as other:
         put(books, motto="Spend well")
         assert books.books.ledger.catalogue.settings == {"motto": "Spend well"}
-        seen = other.books.ledger.do(
-            lambda waiter: Ticket(waiter, change=lambda batch: batch.catalogue.settings)
-        )
+        seen = other.books.ledger.do_change(lambda batch: batch.catalogue.settings)
         assert seen == {"motto": "Spend well"}
 
 

@@ -17,7 +17,6 @@ from budget.engine import sessions
 from budget.engine.asks import Caller
 from budget.engine.budget import Budget
 from budget.engine.jobs import Books
-from budget.engine.ledger import Ticket
 from budget.http.app import App
 from budget.storage.schema import deliveries
 
@@ -112,7 +111,7 @@ def _of(askers: list[Asker], scope: str, team: str) -> Asker:
 def _log_in(books: Books, asker: Asker) -> str:
     """A session of a key; its id."""
     link = Budget(books, Caller(asker.key_id, bound=TEAMS[asker.team])).login_link()
-    begun = books.ledger.do(lambda waiter: Ticket(waiter, change=sessions.logging_in(link.token)))
+    begun = books.ledger.do_change(sessions.logging_in(link.token))
     session_id: str = begun.session.session_id
     return session_id
 
@@ -124,7 +123,7 @@ def _delivery(books: Books, channel_id: str, entry_id: int) -> str:
         "status": "dead", "attempts": 9, "due_us": 0, "created_us": 1, "answer": MARK,
     }  # fmt: skip
     change = lambda batch: batch.unit.execute(insert(deliveries).values(row))  # noqa: E731
-    books.ledger.do(lambda waiter: Ticket(waiter, change=change))
+    books.ledger.do_change(change)
     return f"dlv_{MARK}"
 
 

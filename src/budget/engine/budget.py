@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from budget.engine.asks import LOCAL, Caller
 from budget.engine.commands import Command
 from budget.engine.jobs import Books, Job, Jobs
-from budget.engine.ledger import Ticket
+from budget.engine.tickets import Ticket
 from budget.prices.book import PriceBook
 
 P = ParamSpec("P")

@@ -17,7 +17,6 @@ from budget.domain.answers_estimates import Learning
 from budget.domain.calibration import Calibration, all_learnt, factor_bps
 from budget.engine.background import Again
 from budget.engine.batch import Batch
-from budget.engine.ledger import Ticket
 from budget.engine.rows import units_from_json
 from budget.engine.snapshots import snapshot
 from budget.storage.database import Database
@@ -114,9 +113,7 @@ def next_round(database: Database) -> Round | None:
 
 def _keep(books: "Books", found: Round) -> bool:
     """Write what a round teaches; False where another process has looked at it meanwhile."""
-    kept: bool = books.ledger.do(
-        lambda waiter: Ticket(waiter, change=lambda batch: keep(batch, found))
-    )
+    kept: bool = books.ledger.do_change(lambda batch: keep(batch, found))
     return kept
 
 

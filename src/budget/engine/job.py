@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from budget.engine.asks import LOCAL, Caller
 from budget.engine.books import Books
 from budget.engine.commands import Command
-from budget.engine.ledger import CatalogueChange
+from budget.engine.tickets import CatalogueChange
 
 T = TypeVar("T")
 

@@ -262,7 +262,6 @@ def add_key(
 
     With `actor` the journal tells who did it. Who may manage may use any priority.
     """
-    from budget.engine.ledger import Ticket
 
     manages = not {ADMIN, "manage"}.isdisjoint(scopes.split())
     priority = HIGHEST_PRIORITY if manages else NORMAL_PRIORITY
@@ -293,17 +292,16 @@ def add_key(
             batch.write([])
         return True
 
-    added: bool = books.ledger.do(lambda waiter: Ticket(waiter, change=adding))
+    added: bool = books.ledger.do_change(adding)
     return added
 
 
 def revoke_key(books: "Books", key_id: str) -> bool:
     """Take a key out of use, within a second; False if the books know no such live key."""
     from budget.engine.key_acts import revoking
-    from budget.engine.ledger import Ticket
 
     try:
-        revoked = books.ledger.do(lambda waiter: Ticket(waiter, change=revoking(key_id, LOCAL)))
+        revoked = books.ledger.do_change(revoking(key_id, LOCAL))
     except NotFound:
         return False
     return not revoked.replayed

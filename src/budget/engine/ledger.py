@@ -2,7 +2,8 @@
 
 Callers `submit` and get a `Ticket`; the writer takes what is waiting, runs it as one batch in one
 transaction, commits, and only then answers. Nothing is cached between batches but the compiled
-catalogue, whose version is checked in the same transaction. Not here: what commands do (`acts`).
+catalogue, whose version is checked in the same transaction. Not here: what commands do (`acts`),
+and who waits for them (`tickets`).
 """
 
 import logging
@@ -10,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from budget.domain.errors import BudgetError, OutcomeUnknown, Unavailable
 from budget.engine import acts
@@ -19,6 +20,7 @@ from budget.engine.catalogue import Catalogue
 from budget.engine.commands import Command, Sweep
 from budget.engine.housekeeping import Alerted, ClockGuard, Refusals, prune_keys
 from budget.engine.meter import Meter
+from budget.engine.tickets import CatalogueChange, ManyWaiter, ThreadWaiter, Ticket, Waiter
 from budget.storage.durability import Durability
 from budget.storage.errors import Broken, CommitUnknown, StorageError, Transient, Unreachable
 from budget.storage.unit import Row, Unit
@@ -31,78 +33,6 @@ SWEEP_BATCH: Final = 256
 RETRIES: Final = 8
 
 log = logging.getLogger("budget.ledger")
-
-CatalogueChange = Callable[[Batch], Any]
-"""A change of the catalogue, run alone in its transaction on an empty batch."""
-
-
-class Waiter(Protocol):
-    """Whoever waits for a ticket: a thread, or an event loop."""
-
-    def wake(self, tickets: "Sequence[Ticket]") -> None:
-        """Tell that these tickets are done."""
-
-
-class Ticket:
-    """One command on its way: `answer` or `error` is set once it is done."""
-
-    __slots__ = ("answer", "change", "command", "error", "future", "queued_at", "retried", "waiter")
-
-    def __init__(
-        self, waiter: Waiter, command: Command | None = None, change: CatalogueChange | None = None
-    ) -> None:
-        self.waiter = waiter
-        self.command = command
-        self.change = change
-        self.answer: Any = None
-        self.error: BaseException | None = None
-        self.future: Any = None
-        self.queued_at = 0.0
-        self.retried = False
-
-    def result(self) -> Any:
-        """The answer; raises the error if that is what came."""
-        if self.error is not None:
-            raise self.error
-        return self.answer
-
-
-class ThreadWaiter:
-    """A thread that waits for one ticket."""
-
-    __slots__ = ("_done",)
-
-    def __init__(self) -> None:
-        self._done = threading.Lock()
-        self._done.acquire()
-
-    def wake(self, tickets: Sequence[Ticket]) -> None:  # noqa: ARG002 - it has only one
-        self._done.release()
-
-    def wait(self) -> None:
-        """Block until the ticket is done."""
-        self._done.acquire()
-
-
-class ManyWaiter:
-    """A thread that waits for many tickets, which several batches may answer."""
-
-    __slots__ = ("_done", "_left")
-
-    def __init__(self, count: int) -> None:
-        self._left = count
-        self._done = threading.Condition()
-
-    def wake(self, tickets: Sequence[Ticket]) -> None:
-        with self._done:
-            self._left -= len(tickets)
-            if self._left <= 0:
-                self._done.notify()
-
-    def wait(self) -> None:
-        """Block until all tickets are done."""
-        with self._done:
-            self._done.wait_for(lambda: self._left <= 0)
 
 
 class Ledger:
@@ -175,6 +105,10 @@ class Ledger:
         self.submit(ticket)
         waiter.wait()
         return ticket.result()
+
+    def do_change(self, change: CatalogueChange) -> Any:
+        """Run a change alone in its transaction, and block until it is committed; its answer."""
+        return self.do(lambda waiter: Ticket(waiter, change=change))
 
     def do_all(self, commands: Sequence[Command]) -> list[Any]:
         """Submit commands together and block until all are answered: each its answer or error."""

@@ -7,7 +7,6 @@ stays as it is. Not here: reading the records (`past`).
 """
 
 import heapq
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -28,7 +27,7 @@ from budget.engine.books import Books
 from budget.engine.commands import Correct
 from budget.engine.fields import only_fields, parse_flag, parse_reason, request_hash
 from budget.engine.ids import new_id
-from budget.engine.ledger import Ledger, Ticket
+from budget.engine.ledger import Ledger
 from budget.engine.past import PastRecord, Progress, Wanted, pages, wanted
 from budget.engine.price_book.reports import book_of
 from budget.prices.book import PriceBook
@@ -248,26 +247,6 @@ def _by_difference(groups: Mapping[_Pair, _Group]) -> Iterable[tuple[_Pair, _Gro
 # --- Booking -------------------------------------------------------------------------------------
 
 
-class _Several:
-    """A thread that waits for several tickets."""
-
-    def __init__(self, count: int) -> None:
-        self._left = count
-        self._done = threading.Condition()
-
-    def wake(self, tickets: Sequence[Ticket]) -> None:
-        with self._done:
-            self._left -= len(tickets)
-            if not self._left:
-                self._done.notify()
-
-    def wait(self) -> None:
-        """Block until all are done."""
-        with self._done:
-            while self._left:
-                self._done.wait()
-
-
 def _book(
     ledger: Ledger, changed: Sequence[_Changed], reason: str, caller: Caller, tally: _Tally
 ) -> None:
@@ -303,28 +282,22 @@ def _correction(one: _Changed, reason: str, caller: Caller) -> Correct:
 
 def _submit(ledger: Ledger, commands: Sequence[Correct], tally: _Tally) -> None:
     """Have the ledger carry out some corrections, and count how they went."""
-    waiter = _Several(len(commands))
-    tickets = [Ticket(waiter, command) for command in commands]
-    for ticket in tickets:
-        try:
-            ledger.submit(ticket)
-        except Unavailable as error:
-            ticket.error = error
-            waiter.wake([ticket])
-    waiter.wait()
+    try:
+        answers = ledger.do_all(commands)
+    except Unavailable as error:
+        raise _interrupted(error, tally.booked) from error
     stopped: BudgetError | None = None
-    for command, ticket in zip(commands, tickets, strict=True):
-        why = ticket.error
-        if why is None:
-            tally.booked += 1
-        elif isinstance(why, Conflict):
+    for command, answer in zip(commands, answers, strict=True):
+        if isinstance(answer, Conflict):
             tally.corrected_meanwhile += 1
-        elif isinstance(why, InvalidInput):
-            tally.fail(command.usage_id, why.detail)
-        elif isinstance(why, BudgetError):
-            stopped = why
+        elif isinstance(answer, InvalidInput):
+            tally.fail(command.usage_id, answer.detail)
+        elif isinstance(answer, BudgetError):
+            stopped = answer
+        elif isinstance(answer, BaseException):
+            raise answer
         else:
-            raise why
+            tally.booked += 1
     if stopped is not None:
         raise _interrupted(stopped, tally.booked)
 

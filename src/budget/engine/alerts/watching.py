@@ -21,7 +21,6 @@ from budget.engine.background import Again
 from budget.engine.balances import chunks
 from budget.engine.batch import Batch
 from budget.engine.books import Books
-from budget.engine.ledger import Ticket
 from budget.engine.snapshots import snapshot
 
 ROUND_SECONDS: Final = 30.0
@@ -95,7 +94,7 @@ def round_on(books: Books, places: Places) -> Places:
     """One round: look on, and carry out what was found."""
     found, after = look_on(books, places)
     if any(found):
-        books.ledger.do(lambda waiter: Ticket(waiter, change=carrying_out(found)))
+        books.ledger.do_change(carrying_out(found))
     return after
 
 

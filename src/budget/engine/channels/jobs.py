@@ -13,7 +13,6 @@ from budget.engine.batch import Batch
 from budget.engine.channels import acts, reading, sending
 from budget.engine.channels.asks import ChannelAsk
 from budget.engine.job import Job, Maker
-from budget.engine.ledger import Ticket
 from budget.engine.pages import Page
 
 
@@ -84,7 +83,7 @@ class ChannelJobs(Maker):
             raise NotFound("channel", channel_id)
         tested = sending.try_out(receiver)
         note = acts.noting_test(tested, self.caller.actor)
-        self.books.ledger.do(lambda waiter: Ticket(waiter, change=note))
+        self.books.ledger.do_change(note)
         return tested
 
     def deliveries(

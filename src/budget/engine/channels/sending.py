@@ -26,7 +26,6 @@ from budget.engine.channels.outcomes import MAX_ANSWER_CHARS, Outcome
 from budget.engine.channels.rows import Signing, channel_of, signing_of
 from budget.engine.channels.settings import ChannelSettings, is_address
 from budget.engine.ids import new_id
-from budget.engine.ledger import Ticket
 from budget.engine.snapshots import snapshot
 from budget.storage.database import Database
 from budget.storage.schema import channels
@@ -95,7 +94,7 @@ def work(
                 gone = outcome.answer
     if gone is not None:
         reason = f"The receiver wants nothing more ({gone})."
-        books.ledger.do(lambda w: Ticket(w, change=disabling(claimed.channel_id, reason)))
+        books.ledger.do_change(disabling(claimed.channel_id, reason))
 
 
 def try_out(receiver: Receiver) -> Tested:
@@ -206,7 +205,7 @@ def _results(
             results.append(Result(delivery.delivery_id, "pending", attempts, due_us, answer, False))
     dead = [result for result in results if result.status == "dead"]
     if dead and outcome.status != "gone":
-        books.ledger.do(lambda w: Ticket(w, change=_alerting(receiver.channel, len(dead), answer)))
+        books.ledger.do_change(_alerting(receiver.channel, len(dead), answer))
     return results
 
 

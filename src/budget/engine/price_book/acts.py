@@ -21,7 +21,7 @@ from budget.domain.errors import BudgetError, Forbidden, InvalidInput
 from budget.engine.asks import Caller, require_unbound
 from budget.engine.batch import Batch
 from budget.engine.job import Job
-from budget.engine.ledger import CatalogueChange, Ledger, Ticket
+from budget.engine.ledger import Ledger
 from budget.engine.price_book import reports as price_reports
 from budget.engine.price_book import rows as price_rows
 from budget.engine.price_book.applying import MAX_TOLD, Outdated, Plan, Reading, applying, planned
@@ -37,6 +37,7 @@ from budget.engine.price_book.rows import Snapshot, SourceRow, Stored
 from budget.engine.price_book.settings import known_source
 from budget.engine.price_book.shelf import PriceShelf, Shelved
 from budget.engine.snapshots import snapshot
+from budget.engine.tickets import CatalogueChange
 from budget.prices.changes import Listings, listings
 from budget.prices.trust import MAIN
 from budget.storage.database import Database
@@ -131,7 +132,7 @@ def _note(books: "Books", row: SourceRow) -> None:
 
 def do(ledger: Ledger, change: CatalogueChange) -> object:
     """Have the writer carry out a change, and wait."""
-    return ledger.do(lambda waiter: Ticket(waiter, change=change))
+    return ledger.do_change(change)
 
 
 def apply(
