@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+# Ended with its file: as long as playwright runs, no other test can run an event loop.
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
     """A browser without a window."""
     program = next(filter(None, map(shutil.which, NAMES)), None)

@@ -10,7 +10,7 @@ from budget.domain.answers_alerts import Alert
 from budget.domain.attributes import compared
 from budget.domain.budgets import Budget
 from budget.domain.errors import NotFound
-from budget.domain.rights import Bound, pins, sees_balance, sees_budget
+from budget.domain.rights import Bound, sees_balance, sees_budget
 from budget.engine.batch import Batch
 from budget.engine.catalogue_rows import budget_from_row
 from budget.engine.pages import is_storable
@@ -73,7 +73,7 @@ def seen_by(bound: Bound, budgets: Mapping[str, Budget], dialect: str) -> Column
     shared: dict[tuple[str, ...], list[str]] = {}
     for budget in budgets.values():
         if sees_budget(bound, budget):
-            split = tuple(k for k, value in bound.items() if not pins({k: value}, budget.scope))
+            split = tuple(key for key in bound if key in budget.per)
             shared.setdefault(split, []).append(budget.budget_id)
     # What an alert is about is JSON only where that is a partition.
     partition = case((table.c.policy_id != "", table.c.partition), else_="{}")

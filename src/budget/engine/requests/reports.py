@@ -89,16 +89,17 @@ def _seen_by(bound: Bound, books: "Books") -> ColumnElement[bool]:
     """
     table, dialect = rows.table.c, books.database.dialect
     live = select(policies.c.policy_id).where(policies.c.archived_us.is_(None))
-    own: list[str] = []
+    pinned: dict[tuple[str, ...], list[str]] = defaultdict(list)
     shared: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for budget in books.ledger.catalogue.budgets.values():
-        if not sees_budget(bound, budget):
-            continue
-        split = tuple(k for k, value in bound.items() if not pins({k: value}, budget.scope))
-        (shared[split] if split else own).append(budget.budget_id)
-    parts = [
-        table.budget_id.in_(ids)
-        & has_attributes(table.partition, {k: compared(k, bound[k]) for k in split}, dialect)
-        for split, ids in shared.items()
-    ]
-    return or_(false(), table.budget_id.in_(own), *parts) & table.policy_id.in_(live)
+        if sees_budget(bound, budget):
+            named = tuple(key for key in bound if key in budget.per)
+            (pinned if pins(bound, budget.scope) else shared)[named].append(budget.budget_id)
+
+    def on(ids: list[str], named: tuple[str, ...]) -> ColumnElement[bool]:
+        wanted = {key: compared(key, bound[key]) for key in named}
+        return table.budget_id.in_(ids) & has_attributes(table.partition, wanted, dialect)
+
+    parts = [on(ids, named) for named, ids in (*pinned.items(), *shared.items())]
+    whole = [table.budget_id.in_(ids) & table.partition.is_(None) for ids in pinned.values()]
+    return or_(false(), *parts, *whole) & table.policy_id.in_(live)
