@@ -111,7 +111,8 @@ def record() -> None:
                 told = without_secrets(copy.deepcopy(answer.json()))
                 if "openapi" not in example.operation:
                     answers[example.operation] = shortened(told)
-    ANSWERS.write_text(json.dumps(answers, indent=1, ensure_ascii=False) + "\n")
+        written = json.dumps(answers, indent=1, ensure_ascii=False)
+        ANSWERS.write_text(written.replace(folder, "/var/lib/budget") + "\n")
 
 
 if __name__ == "__main__":
