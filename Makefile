@@ -18,7 +18,7 @@ run: $(VENV)/installed ## Start the service on http://127.0.0.1:8013 (ARGS="--po
 	@$(BIN)/budget serve $(ARGS)
 
 test: $(VENV)/installed-dev ## Run the tests, on SQLite and PostgreSQL (ARGS="-k windows")
-	@$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/installed-dev ## Lint, formatting, types, and which floor may import which
 	@$(BIN)/ruff check .

@@ -32,6 +32,9 @@ from tests.support.postgres import (
 
 Started = TypeVar("Started")
 
+LONGEST = ("test_schemathesis", "test_schemathesis_others", "test_ledger_machine", "test_readme")
+"""Files that take minutes: they come first, so that no worker is left alone with one."""
+
 hypothesis.settings.register_profile(
     "ci", derandomize=False, print_blob=True, deadline=None, max_examples=100
 )
@@ -64,6 +67,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("faults")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 def _needs_postgres(item: pytest.Item) -> bool:

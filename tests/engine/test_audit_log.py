@@ -1,13 +1,16 @@
 """The audit log: who changed what, from what to what, and nothing of what calls did."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from budget.domain.errors import Forbidden, InvalidInput
+from budget.domain.events import AUDITED_KINDS, KINDS
 from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.storage.schema import AUDITED
 from tests.engine.opened import HOUR, Clock, allocated
 
 DAILY: Any = {"unit": "usd", "period": "daily", "limit": "10"}
@@ -74,3 +77,8 @@ def test_bad_filters_are_named(light: Books, ask: dict[str, Any], field: str) ->
     with pytest.raises(InvalidInput) as caught:
         light.audit(**ask)
     assert caught.value.field == field
+
+
+def test_the_kinds_of_the_log_are_those_of_its_index() -> None:
+    left_out = set(re.findall(r"'(\w+)'", str(AUDITED)))
+    assert left_out == KINDS - AUDITED_KINDS

@@ -137,7 +137,9 @@ def test_of_a_budget_that_is_split_only_the_own_partition_is_told(on_sqlite: Wor
 def test_the_status_is_that_of_the_balances_that_may_be_seen(on_sqlite: World) -> None:
     shown = {(view.budget, view.partition) for view in on_sqlite.own.status()}
     assert shown == {("Per team", '{"team":"search"}'), ("Search", "{}")}
-    assert on_sqlite.own.status(team="ads") == []
+    assert {view.budget for view in on_sqlite.own.status(user="ann")} == {"Per team", "Search"}
+    with pytest.raises(Forbidden, match="bound to 'search'"):
+        on_sqlite.own.status(team="ads")
     assert len(on_sqlite.all.status()) == 5
 
 

@@ -41,6 +41,12 @@ KINDS: Final = frozenset(TOPIC_OF)
 OPEN_KINDS: Final = KINDS - TOPICS[AUDIT_TOPIC]
 """The kinds that who may read may follow."""
 
+AUDITED_KINDS: Final = KINDS - {
+    "placed", "recorded", "settled", "released", "extended", "expired", "reported", "refused",
+    "alert_raised", "alert_resolved",
+}  # fmt: skip
+"""What the audit log shows: what somebody changed, not what calls did (`schema.AUDITED`)."""
+
 TYPES: Final[Mapping[str, str]] = {
     "budget_events": "budget_update",
     "allocation_updates": "allocation_update",

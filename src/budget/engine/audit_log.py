@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from budget.domain.answers_audit import AuditRecord
 from budget.domain.errors import InvalidInput
-from budget.domain.events import KINDS
+from budget.domain.events import AUDITED_KINDS
 from budget.domain.windows import parse_rfc3339
 from budget.engine.asks import require_unbound
 from budget.engine.job import Job, Maker
@@ -20,11 +20,6 @@ from budget.engine.snapshots import snapshot
 from budget.storage.database import Database
 from budget.storage.schema import AUDITED, api_keys, entries
 
-AUDITED_KINDS: Final = KINDS - {
-    "placed", "recorded", "settled", "released", "extended", "expired", "reported", "refused",
-    "alert_raised", "alert_resolved",
-}  # fmt: skip
-"""The kinds that the log shows (`schema.AUDITED`)."""
 _RECORDS: Final = (
     select(
         entries.c.id, entries.c.at_us, entries.c.kind, entries.c.actor,

@@ -79,6 +79,7 @@ _IN: Final[Mapping[tuple[str, str], Schema]] = {
     ("/api/v1/events/stream", "kinds"): _several(events.KINDS),
     ("/api/v1/events", "topic"): one_of(events.TOPICS),
     ("/api/v1/events", "kind"): one_of(sorted(events.KINDS)),
+    ("/api/v1/audit", "kind"): one_of(sorted(events.AUDITED_KINDS)),
     ("/api/v1/requests", "status"): _DECIDED,
     ("/api/v1/budgets/{budget_id}/requests", "status"): _DECIDED,
     ("/api/v1/verify", "anchor"): {"type": "string", "pattern": "^[1-9][0-9]{0,14}:[0-9a-f]{64}$"},
