@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from budget.domain.errors import NotFound
+from budget.domain.errors import Forbidden, NotFound
 from budget.domain.rights import Bound
 from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
