@@ -16,7 +16,7 @@ from budget.engine.books import Books
 from budget.engine.events.reading import Happened, events_after
 
 POLL_SECONDS: Final = 0.25
-PACE_SECONDS: Final = 0.02
+PACE_SECONDS: Final = 0.05
 """How long what was read is apart from what is read next: what happens meanwhile comes together."""
 PAGE: Final = 500
 
