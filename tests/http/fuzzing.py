@@ -50,16 +50,14 @@ ANSWERS_TO_VALID: Final = ["2xx", "3xx", "401", "402", "403", "404", "409", "429
 RULES: Final = (
     # what is opaque, and what came before
     "is not a cursor", "differs from the header Idempotency-Key", "was used before with another",
-    # between fields
-    "is required; 0 is fine", "is required, here or in the request", "is required beside",
-    "is required, or a provider", "must include the", "together must be at most",
+    # between fields: what is required by itself, the schemas say
+    "is required", "must include the", "together must be at most",
     "give one of them", "give either", "give apply with it", "give it to the calls",
     "is stated beside", "differs from attributes", "in both spellings", "given twice",
     "exchanges .* twice", "names an attribute twice", "names the budget already",
     "needs an estimate", "needs an amount", "needs ttl_seconds", "needs a model",
     "an envelope cannot", "and an envelope is for several", "must not be above",
     "must lie before until", "must be after the start", "rolls nothing over",
-    "is required: say why", "is required: a time of day", "is required when the unit",
     "is not what this policy splits", "would make more than", "is no field of the answer",
     "only a monthly policy", "each tier must", "tiers must", "must be stated: policy",
     "is there, but for other calls", "must say which of", "at most what was asked for",
