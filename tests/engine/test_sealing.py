@@ -108,7 +108,7 @@ def test_two_that_seal_at_once_make_one_chain(sealed_url: str) -> None:
         assert books.seal() == 1
         assert one is not None
         unit = books.books.database.unit()
-        assert not sealing._write(unit, one)
+        assert not sealing._write(unit, books.books.database, one)
         unit.close()
         assert books.verify().sealed.blocks == one.number
 

@@ -140,6 +140,7 @@ def forget_what_to_send() -> None:
     """The place of a channel moves on 30 ms before what it is to be told is written down."""
     from sqlalchemy import update
 
+    from budget.engine.beside import transaction
     from budget.engine.channels import outbox
     from budget.storage.schema import channels
 
@@ -147,7 +148,7 @@ def forget_what_to_send() -> None:
 
     def hasty(database: Any, unit: Any, places: Any, due: Any, *more: Any) -> None:
         upto = more[-1]
-        with outbox.transaction(unit, database):
+        with transaction(unit, database):
             for channel_id in due:
                 of = channels.c.channel_id == channel_id
                 unit.execute(update(channels).where(of).values(after=upto))

@@ -37,13 +37,6 @@ class ChangedAlertShape(AlertShape):
     replayed: bool
 
 
-class AlertPageShape(TypedDict):
-    """One page of alerts; `next_cursor` is null on the last one."""
-
-    items: list[AlertShape]
-    next_cursor: str | None
-
-
 class AlertCheckShape(TypedDict):
     """The alerts that looking now has raised, and how many it found to be over."""
 

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import update
 
 from budget.engine.background import Again
+from budget.engine.beside import transaction
 from budget.engine.books import Books
 from budget.storage.errors import StorageError
 from budget.storage.key_tables import api_keys
@@ -50,12 +51,10 @@ def write_uses(books: Books, key_ids: list[str]) -> None:
     It writes beside the ledger's writer, in a transaction of its own, and keeps nobody waiting.
     """
     unit = books.database.unit()
+    used = update(api_keys).where(api_keys.c.key_id.in_(key_ids))
     try:
-        begun = unit.begin()
-        used = update(api_keys).where(api_keys.c.key_id.in_(key_ids))
-        now_us = books.database.now_us() if begun.now_us is None else begun.now_us
-        unit.execute(used.values(last_used_us=now_us))
-        unit.commit()
+        with transaction(unit, books.database) as now_us:
+            unit.execute(used.values(last_used_us=now_us))
     except StorageError as error:
         log.debug("when keys were used was not written: %s", error)
     finally:

@@ -20,6 +20,7 @@ import msgspec
 from sqlalchemy import insert, select
 
 from budget.engine.background import Again
+from budget.engine.beside import transaction
 from budget.engine.journal import settled_below
 from budget.engine.snapshots import snapshot
 from budget.storage.errors import StorageError
@@ -109,7 +110,7 @@ def seal(books: "Books", *, now: bool = False, stopped: threading.Event | None =
     try:
         while stopped is None or not stopped.is_set():
             block = next_block(books.database, now=now)
-            if block is None or not _write(unit, block):
+            if block is None or not _write(unit, books.database, block):
                 break
             made += 1
             log.info("sealed block %d up to %s", block.number, block.block_hash)
@@ -118,20 +119,18 @@ def seal(books: "Books", *, now: bool = False, stopped: threading.Event | None =
     return made
 
 
-def _write(unit: "Unit", block: Block) -> bool:
+def _write(unit: "Unit", database: "Database", block: Block) -> bool:
     """Write a block; False if another process was there first, or the database was not."""
+    newest = select(blocks.c.number).order_by(blocks.c.number.desc()).limit(1)
     try:
-        unit.begin()
-        newest = unit.execute(select(blocks.c.number).order_by(blocks.c.number.desc()).limit(1))
-        if (newest[0][0] if newest else 0) != block.number - 1:
-            return False
-        unit.execute(insert(blocks).values(block._asdict()))
-        unit.commit()
+        with transaction(unit, database):
+            found = unit.execute(newest)
+            if (found[0][0] if found else 0) != block.number - 1:
+                return False
+            unit.execute(insert(blocks).values(block._asdict()))
     except StorageError as error:
         log.debug("a block was not written: %s", error)
         return False
-    finally:
-        unit.rollback()
     return True
 
 

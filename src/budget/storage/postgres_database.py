@@ -40,7 +40,6 @@ class PostgresDatabase(Database):
             # What libpq says may quote a part of the password.
             raise InvalidInput("target", "is not a URL that PostgreSQL understands.") from error
         self._url = url
-        self._server_version = ""
 
     def migrate(self) -> None:
         """Bring the tables up to date, and begin a new epoch where a restored dump asks for it."""

@@ -10,8 +10,7 @@ transactions stand beside the ledger's and keep no call waiting. Not here: sendi
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -29,6 +28,7 @@ from sqlalchemy import (
 from budget.domain.answers import Event
 from budget.domain.answers_channels import Channel, Delivery
 from budget.domain.quiet import told_at_us
+from budget.engine.beside import transaction
 from budget.engine.channels.rows import SELECT_DELIVERIES, channel_of, delivery_of
 from budget.engine.channels.topics import TOPICS
 from budget.engine.channels.wanting import wants
@@ -100,17 +100,6 @@ class Result(NamedTuple):
     due_us: int
     answer: str | None
     done: bool
-
-
-@contextmanager
-def transaction(unit: Unit, database: Database) -> Iterator[int]:
-    """A transaction of its own, committed at the end; gives the time."""
-    try:
-        begun = unit.begin()
-        yield database.now_us() if begun.now_us is None else begun.now_us
-        unit.commit()
-    finally:
-        unit.rollback()
 
 
 # --- From the journal ----------------------------------------------------------------------------
