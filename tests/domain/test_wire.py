@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from budget.domain import wire
@@ -19,12 +18,12 @@ from budget.domain.answers import (
     RefusalLine,
     UsageRecord,
 )
+from budget.domain.answers_audit import Sealed, Verification, Violation
 from budget.domain.attributes import parse_scope
 from budget.domain.budgets import Budget, Policy, TopUp, parse_policy
 from budget.domain.pricing import flat_rates
 from budget.domain.usage import Usage
 from budget.domain.windows import MAX_US, Window
-from budget.engine.audit.chain import Sealed
 
 DAY_US = 86_400_000_000
 # 2026-03-01T00:00:00Z is 20,513 days after 1970-01-01: 56 years of 365 days, 14 leap days, 59 days.
@@ -517,19 +516,12 @@ def test_a_budget_shows_its_scope_and_the_prices_it_gives_unpriced_models() -> N
 # --- Verifying -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Found:
-    entries: int = 4
-    usage_records: int = 3
-    allocations: int = 2
-    balances: int = 1
-    sealed: Sealed = field(default_factory=lambda: Sealed(2, 3, "5f"))
-    violations: tuple[tuple[str, str, str], ...] = ()
-    count: int = 0
+def found(*violations: Violation, count: int = 0) -> Verification:
+    return Verification(4, 3, 2, 1, Sealed(2, 3, "5f"), violations, count)
 
 
 def test_a_verification_is_clean_when_it_counts_no_violation() -> None:
-    assert wire.verification(Found()) == {
+    assert wire.verification(found()) == {
         "clean": True,
         "count": 0,
         "entries": 4,
@@ -539,7 +531,7 @@ def test_a_verification_is_clean_when_it_counts_no_violation() -> None:
         "sealed": {"blocks": 2, "entries": 3, "head": "2:5f"},
         "violations": [],
     }
-    told = wire.verification(Found(violations=(("I6", "head 1", "is off by 2"),), count=1_001))
+    told = wire.verification(found(Violation("I6", "head 1", "is off by 2"), count=1_001))
     assert told["clean"] is False
     assert told["violations"] == [
         {"invariant": "I6", "subject": "head 1", "detail": "is off by 2"},

@@ -7,8 +7,8 @@ import pytest
 
 from budget.domain.answers import Allocation, Check, Refusal
 from budget.domain.pricing import Rates
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from budget.prices.book import PriceBook
 from tests.engine.opened import Clock
 

@@ -8,8 +8,8 @@ import pytest
 
 from budget.domain.errors import Forbidden, InvalidInput
 from budget.domain.events import AUDITED_KINDS, KINDS
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from budget.storage.schema import AUDITED
 from tests.engine.opened import HOUR, Clock, allocated
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from budget.domain.answers import Refusal
+from budget.domain.asks_budgets import PolicyAsk
 from budget.domain.budgets import Budget, Policy
 from budget.engine import backfill
 from budget.engine.budget import Budget as Books
-from budget.engine.policies import PolicyAsk
 from tests.engine.opened import (
     MILLI,
     MINUTE,

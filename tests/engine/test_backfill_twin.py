@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from budget.domain.answers import Allocation
+from budget.domain.asks_budgets import PolicyAsk
 from budget.engine.budget import Budget as Books
-from budget.engine.policies import PolicyAsk
 from tests.engine.opened import SECOND, Clock
 
 ORGS = count()

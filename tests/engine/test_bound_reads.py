@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from budget.domain.asks_reading import SummaryAsk
 from budget.domain.errors import Forbidden, NotFound
 from budget.domain.rights import Bound
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
-from budget.engine.summaries import SummaryAsk
+from budget.engine.callers import Caller
 from tests.engine.opened import MILLI, Clock, allocated
 
 DAILY: Any = {"unit": "usd", "period": "daily", "limit": "10"}

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from budget.domain.answers import Refusal
+from budget.domain.asks_budgets import BudgetAsk, PolicyAsk
 from budget.domain.attributes import parse_scope
 from budget.domain.errors import Conflict, Forbidden, InvalidInput, KeyReused, NotFound
 from budget.domain.pricing import flat_rates
 from budget.engine import budgets as acts
-from budget.engine.asks import LOCAL, Caller
 from budget.engine.budget import Budget as Books
-from budget.engine.budgets import BudgetAsk
-from budget.engine.policies import PolicyAsk
+from budget.engine.callers import LOCAL, Caller
 from tests.engine.opened import (
     MILLI,
     MINUTE,

@@ -10,8 +10,8 @@ from budget.domain.answers_estimates import Learning
 from budget.domain.calibration import factor_bps
 from budget.domain.pricing import Rates
 from budget.engine import calibrating
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from budget.engine.snapshots import snapshot
 from budget.prices.book import PriceBook
 from budget.storage import schema

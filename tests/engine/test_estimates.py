@@ -10,9 +10,9 @@ from sqlalchemy import select
 from budget.domain.answers import Allocation, Check
 from budget.domain.answers_estimates import Estimate
 from budget.domain.errors import KeyReused
-from budget.engine.asks import Caller
 from budget.engine.budget import AsyncBudget
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from budget.engine.snapshots import snapshot
 from budget.storage import schema
 from tests.engine.conftest import migrate

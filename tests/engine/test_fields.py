@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from budget.domain.errors import InvalidInput
-from budget.engine.asks import LOCAL
+from budget.engine.callers import LOCAL
 from budget.engine.fields import metadata_json
 from budget.engine.intake import placing
 from budget.prices.book import PriceBook

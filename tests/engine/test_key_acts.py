@@ -20,8 +20,8 @@ from budget.domain.errors import (
     Unauthorized,
 )
 from budget.engine import keys
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from budget.engine.key_uses import KeyUses, write_uses
 from budget.engine.snapshots import snapshot
 from budget.storage.schema import api_keys, entries

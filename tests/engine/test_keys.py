@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from budget.domain.errors import InvalidInput, Unauthorized, Unavailable
 from budget.engine import key_file, keys
-from budget.engine.asks import Caller
+from budget.engine.callers import Caller
 from budget.engine.jobs import Books
 from budget.engine.keys import KEY_PATTERN, Keyring, KeyRow, make_key, read_key
 from budget.engine.settings import Settings, parse_port

@@ -8,8 +8,8 @@ import pytest
 from budget.domain.answers_limits import LimitSet
 from budget.domain.attributes import scope_to_json
 from budget.domain.errors import Forbidden, NotFound
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from tests.engine.opened import Clock, open_books, told
 
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from budget.engine import live_settings
-from budget.engine.asks import LOCAL
 from budget.engine.batch import Batch
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import LOCAL
 from budget.engine.changes import Request, once
 from budget.engine.job import Job
 from tests.engine.opened import Clock, open_books, told

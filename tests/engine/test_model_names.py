@@ -11,9 +11,9 @@ from sqlalchemy import update
 from budget.domain import attributes
 from budget.domain.answers import Allocation, Refusal
 from budget.domain.attributes import compared
-from budget.engine.asks import LOCAL
 from budget.engine.audit import matching
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import LOCAL
 from budget.engine.intake import placing
 from budget.prices.book import PriceBook, bundled_book
 from budget.storage import schema

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from budget.domain.answers import Refusal
+from budget.domain.asks_budgets import PolicyAsk
 from budget.domain.budgets import Policy
 from budget.domain.errors import Conflict, InvalidInput, KeyReused
 from budget.engine import policies as acts
-from budget.engine.asks import LOCAL
 from budget.engine.audit import history
 from budget.engine.budget import Budget as Books
-from budget.engine.policies import PolicyAsk
+from budget.engine.callers import LOCAL
 from tests.engine.opened import (
     DAY,
     MILLI,

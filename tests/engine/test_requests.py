@@ -14,8 +14,8 @@ from budget.domain.answers_requests import TopUpRequest
 from budget.domain.budgets import Budget
 from budget.domain.errors import Conflict, Forbidden, KeyReused, NotFound
 from budget.domain.rights import sees_budget
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from budget.engine.requests.acts import MAX_PENDING, sees_request
 from tests.engine.opened import DAY, HOUR, USD, Clock, open_books, refused, told, us
 

@@ -12,8 +12,8 @@ from budget.domain.answers_rating import Rerating
 from budget.domain.errors import Forbidden, NotFound
 from budget.domain.pricing import Rates, cost_nanos
 from budget.domain.usage import Usage
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from budget.engine.past import PastRecord
 from budget.prices.book import PriceBook
 from budget.prices.layers import OwnEntry

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from budget.domain.answers import Allocation, Receipt, Refusal
+from budget.domain.asks_budgets import PolicyAsk
 from budget.domain.attributes import scope_to_json
 from budget.domain.errors import BudgetError, Conflict, Forbidden, NotFound
 from budget.domain.wire import refusal as refusal_shape
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
-from budget.engine.policies import PolicyAsk
+from budget.engine.callers import Caller
 from tests.engine.opened import allocated
 
 ADMIN = Caller("key_admin000", admin=True)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from budget.domain.answers_audit import Sealed, Verification
 from budget.domain.errors import InvalidInput
 from budget.engine import sealing
-from budget.engine.audit.chain import Sealed
 from budget.engine.budget import Budget as Books
 from budget.engine.sealing import next_block, seal
-from budget.engine.verify import Verification, verify
+from budget.engine.verify import verify
 from budget.storage.database import open_database
 from tests.engine.busy import Sql, fill, tampered
 from tests.engine.opened import Clock, open_books, us

@@ -11,9 +11,9 @@ from budget.domain.errors import Conflict, NotFound, Unauthorized
 from budget.domain.people import Person
 from budget.domain.rights import UNBOUND, Bound
 from budget.engine import sessions
-from budget.engine.asks import Caller
 from budget.engine.batch import Batch
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from budget.engine.job import Job
 from budget.engine.sessions import KEPT_SECONDS, LINK_SECONDS, SESSION_SECONDS
 from budget.engine.snapshots import snapshot

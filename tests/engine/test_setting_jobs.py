@@ -6,8 +6,8 @@ import pytest
 
 from budget.domain.answers import Refusal
 from budget.domain.errors import Forbidden
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from budget.engine.setting_jobs import SETTINGS
 from tests.engine.opened import DAY, HOUR, Clock, open_books, refused, told
 

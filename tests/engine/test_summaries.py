@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from budget.domain.answers_usage import Figures, UsageSummary
+from budget.domain.asks_reading import SummaryAsk
 from budget.domain.errors import InvalidInput
 from budget.domain.windows import Window, to_rfc3339
 from budget.engine import summaries
 from budget.engine.budget import Budget as Books
-from budget.engine.summaries import SummaryAsk
 from budget.engine.summing import Part, parts_of
 from tests.engine.opened import DAY, HOUR, MILLI, MINUTE, Clock, allocated, refused, us
 

@@ -9,8 +9,8 @@ from budget.domain.budgets import Policy
 from budget.domain.errors import KeyReused
 from budget.domain.windows import MAX_US
 from budget.engine import top_ups as acts
-from budget.engine.asks import LOCAL, Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import LOCAL, Caller
 from tests.engine.opened import DAY, HOUR, MINUTE, USD, Clock, allocated, refused, told, us
 
 

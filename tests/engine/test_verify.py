@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
+from budget.domain.answers_audit import Sealed, Verification
 from budget.domain.errors import BudgetError
 from budget.engine.audit import findings
-from budget.engine.audit.chain import Sealed
-from budget.engine.verify import Verification, verify
+from budget.engine.verify import verify
 from budget.storage.database import open_database
 from tests.engine.busy import Sql, fill, tampered
 from tests.engine.conftest import migrate

@@ -14,8 +14,8 @@ from sqlalchemy import insert
 from budget.domain.answers import Allocation
 from budget.domain.rights import UNBOUND, Bound
 from budget.engine import sessions
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget
+from budget.engine.callers import Caller
 from budget.engine.jobs import Books
 from budget.http.app import App
 from budget.storage.schema import deliveries

@@ -203,7 +203,7 @@ def estimate(face: Face, ask: Ask) -> EstimateShape:
     import time
 
     from budget.domain import wire
-    from budget.engine.asks import LOCAL
+    from budget.engine.callers import LOCAL
     from budget.engine.estimates import estimate
     from budget.prices.own import book_with
 

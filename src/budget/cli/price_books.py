@@ -35,8 +35,8 @@ from budget.domain.shapes_prices import (
 )
 
 if TYPE_CHECKING:
+    from budget.domain.answers_pages import Page
     from budget.engine.budget import Budget
-    from budget.engine.pages import Page
 
 T = TypeVar("T")
 

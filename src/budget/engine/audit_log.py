@@ -9,13 +9,14 @@ from typing import Final
 from sqlalchemy import select
 
 from budget.domain.answers_audit import AuditRecord
+from budget.domain.answers_pages import Page
 from budget.domain.errors import InvalidInput
 from budget.domain.events import AUDITED_KINDS
 from budget.domain.windows import parse_rfc3339
-from budget.engine.asks import require_unbound
+from budget.engine.callers import require_unbound
 from budget.engine.job import Job, Maker
 from budget.engine.journal import settled_below
-from budget.engine.pages import Page, is_storable, read_page
+from budget.engine.pages import is_storable, read_page
 from budget.engine.snapshots import snapshot
 from budget.storage.database import Database
 from budget.storage.schema import AUDITED, api_keys, entries

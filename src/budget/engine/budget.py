@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from budget.engine.asks import LOCAL, Caller
+from budget.engine.callers import LOCAL, Caller
 from budget.engine.commands import Command
 from budget.engine.jobs import Books, Job, Jobs
 from budget.engine.tickets import Ticket

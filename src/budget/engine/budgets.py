@@ -5,13 +5,13 @@ the id tells two budgets apart. A field given as null is as if left out. Not her
 one by one (`policies`), how budgets lie in the tables (`catalogue_rows`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from decimal import Decimal
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 import msgspec
 
+from budget.domain.asks_budgets import BudgetAsk
 from budget.domain.attributes import parse_per, parse_scope
 from budget.domain.budgets import (
     Budget,
@@ -23,9 +23,9 @@ from budget.domain.budgets import (
 from budget.domain.errors import InvalidInput
 from budget.domain.rights import pinned
 from budget.engine import catalogue_rows
-from budget.engine.asks import Caller
 from budget.engine.backfill import backfill
 from budget.engine.batch import Batch
+from budget.engine.callers import Caller
 from budget.engine.changes import (
     differences,
     find_budget,
@@ -43,24 +43,9 @@ from budget.engine.fields import (
     parse_text,
 )
 from budget.engine.ids import new_id
-from budget.engine.policies import PolicyAsk, beginning, parse_policies, successor
+from budget.engine.policies import beginning, parse_policies, successor
 
 MAX_DESCRIPTION_CHARS: Final = 2000
-
-
-class BudgetAsk(TypedDict, total=False):
-    """What a budget is made of; when it is changed, `policies` have acts of their own."""
-
-    name: str
-    description: str
-    owner: str
-    scope: Mapping[str, str | Sequence[str]]
-    per: Sequence[str]
-    unpriced: str | Mapping[str, str | int | Decimal]
-    policies: Sequence[PolicyAsk]
-    metadata: Mapping[str, Any]
-    backfill: bool
-    idempotency_key: str
 
 
 _FIELDS: Final = frozenset(BudgetAsk.__annotations__)

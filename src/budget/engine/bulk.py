@@ -5,11 +5,11 @@ may say (`intake`), and how it is booked (`acts.recording`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypedDict, TypeVar
+from typing import Any, Final, TypeVar
 
 from budget.domain.answers import Bulk, Receipt
+from budget.domain.asks import BulkRecordAsk
 from budget.domain.errors import BudgetError, InvalidInput
-from budget.engine.asks import ReportAsk
 from budget.engine.commands import Command
 from budget.engine.fields import MAX_KEY_CHARS, only_fields, parse_idempotency_key
 from budget.engine.job import Job
@@ -21,21 +21,7 @@ MAX_BULK_KEY_CHARS: Final = MAX_KEY_CHARS - len(f"#{MAX_RECORDS - 1}")
 """Leaves room for the number of the record, which is put behind it."""
 
 
-class BulkRecordAsk(ReportAsk, total=False):
-    """Usage that nobody reserved or, with `allocation_id`, usage of that; then perhaps `final`."""
-
-    allocation_id: str
-    final: bool
-
-
 _FIELDS: Final = frozenset(BulkRecordAsk.__annotations__)
-
-
-class BulkAsk(TypedDict, total=False):
-    """What `record_bulk` takes."""
-
-    records: Sequence[BulkRecordAsk]
-    idempotency_key: str
 
 
 def booking(

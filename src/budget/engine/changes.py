@@ -14,8 +14,8 @@ from budget.domain.errors import Conflict, Forbidden, KeyReused, NotFound
 from budget.domain.rights import UNBOUND, Bound, pins, sees_budget
 from budget.domain.windows import to_rfc3339
 from budget.engine import catalogue_rows
-from budget.engine.asks import Caller
 from budget.engine.batch import Batch
+from budget.engine.callers import Caller
 from budget.engine.fields import parse_idempotency_key, request_hash
 
 T = TypeVar("T")

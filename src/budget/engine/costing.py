@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from budget.domain.answers import Calculation
+from budget.domain.asks import CostAsk
 from budget.domain.costs import cost
 from budget.domain.errors import InvalidInput, NotFound
-from budget.engine.asks import CostAsk
 from budget.engine.fields import (
     count,
     instant_us,

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from budget.domain import decide
 from budget.domain.answers_estimates import Estimate, How
+from budget.domain.asks import EstimateAsk
 from budget.domain.calibration import calibrated
 from budget.domain.errors import InvalidInput
 from budget.domain.estimating import bound_of
@@ -16,7 +17,7 @@ from budget.domain.output_limits import output_tokens_limit
 from budget.domain.pricing import cost_nanos
 from budget.domain.text_tokens import family_of
 from budget.domain.usage import Usage
-from budget.engine.asks import Caller, EstimateAsk
+from budget.engine.callers import Caller
 from budget.engine.factors import UNTAUGHT, Factors
 from budget.engine.fields import count, only_fields, price_context, who
 from budget.prices import exact_tokens

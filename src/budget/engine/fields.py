@@ -17,7 +17,7 @@ from budget.domain.errors import Forbidden, InvalidInput
 from budget.domain.money import MAX_TOKENS, parse_count, parse_usd
 from budget.domain.usage import UNITS, Units, Usage, consistent, units_of
 from budget.domain.windows import parse_rfc3339
-from budget.engine.asks import Caller
+from budget.engine.callers import Caller
 from budget.prices.book import PriceBook
 from budget.prices.schedules import CONTEXT_NAMES, Context
 from budget.prices.tiers import TierOf, tier_of

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from budget.domain.allocations import DEFAULT_MIN_OUTPUT_TOKENS, DEFAULT_TTL_SECONDS
+from budget.domain.asks import AllocationAsk, ExtendAsk, ReportAsk, UsageAsk
 from budget.domain.attributes import Attributes
 from budget.domain.errors import Forbidden, InvalidInput
 from budget.domain.money import parse_count, parse_usd
 from budget.domain.rights import forced
 from budget.domain.usage import Usage, validated
-from budget.engine.asks import AllocationAsk, Caller, ExtendAsk, ReportAsk, UsageAsk
+from budget.engine.callers import Caller
 from budget.engine.commands import Correct, Extend, Place, Record, Release, Report, Sweep
 from budget.engine.estimates import with_estimate
 from budget.engine.factors import Factors

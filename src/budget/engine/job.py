@@ -6,8 +6,8 @@ Not here: which there are (`jobs`), and how they run (`budget`).
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from budget.engine.asks import LOCAL, Caller
 from budget.engine.books import Books
+from budget.engine.callers import LOCAL, Caller
 from budget.engine.commands import Command
 from budget.engine.tickets import CatalogueChange
 

@@ -18,8 +18,20 @@ from budget.domain.answers import (
     Receipt,
     Refusal,
 )
+from budget.domain.answers_audit import Verification
 from budget.domain.answers_estimates import Estimate, FamilyFactor, Learning
 from budget.domain.answers_rating import Coverage, Rerating, WhatIf
+from budget.domain.asks import (
+    AllocationAsk,
+    BulkRecordAsk,
+    CostAsk,
+    EstimateAsk,
+    ExtendAsk,
+    ReportAsk,
+    UsageAsk,
+)
+from budget.domain.asks_budgets import BudgetAsk, PolicyAsk
+from budget.domain.asks_prices import RerateAsk, WhatIfAsk
 from budget.domain.budgets import Budget, Policy, TopUp
 from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.rights import covers
@@ -43,21 +55,9 @@ from budget.engine import (
 )
 from budget.engine.advice import advised, worded
 from budget.engine.alerts.jobs import AlertJobs
-from budget.engine.asks import (
-    AllocationAsk,
-    CostAsk,
-    EstimateAsk,
-    ExtendAsk,
-    ReportAsk,
-    RerateAsk,
-    UsageAsk,
-    WhatIfAsk,
-    require_unbound,
-)
 from budget.engine.audit_log import AuditJobs
 from budget.engine.books import Books
-from budget.engine.budgets import BudgetAsk
-from budget.engine.bulk import BulkRecordAsk
+from budget.engine.callers import require_unbound
 from budget.engine.channels.jobs import ChannelJobs
 from budget.engine.commands import Command
 from budget.engine.events.jobs import EventJobs
@@ -66,7 +66,6 @@ from budget.engine.job import Job
 from budget.engine.key_jobs import KeyJobs
 from budget.engine.limits import LimitJobs
 from budget.engine.past import Progress
-from budget.engine.policies import PolicyAsk
 from budget.engine.price_book.jobs import PriceJobs
 from budget.engine.recommending import RecommendJobs
 from budget.engine.reports.jobs import ReportJobs
@@ -75,7 +74,6 @@ from budget.engine.session_jobs import SessionJobs
 from budget.engine.setting_jobs import SettingJobs
 from budget.engine.shown import shown
 from budget.engine.summary_jobs import SummaryJobs
-from budget.engine.verify import Verification
 from budget.prices.book import PriceBook
 
 __all__ = ["Books", "Job", "Jobs"]

@@ -8,18 +8,19 @@ and changes only keys that are bound to those too. Not here: what makes a key va
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple, TypedDict
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import insert, select, update
 
 from budget.domain.allocations import NORMAL_PRIORITY
 from budget.domain.answers_keys import ApiKey, Status
+from budget.domain.asks_keys import ChangeKeyAsk, NewKeyAsk, RotateKeyAsk
 from budget.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from budget.domain.money import parse_count
 from budget.domain.rights import Bound, covers, forced, parse_bound
 from budget.domain.windows import MAX_US, to_rfc3339
-from budget.engine.asks import LOCAL, Caller
 from budget.engine.batch import Batch
+from budget.engine.callers import LOCAL, Caller
 from budget.engine.changes import Request, differences, once
 from budget.engine.fields import (
     MAX_LINE_CHARS,
@@ -38,35 +39,6 @@ from budget.storage.key_tables import api_keys
 OVERLAP_SECONDS: Final = 86_400
 MAX_OVERLAP_SECONDS: Final = 30 * 86_400
 MAX_TTL_SECONDS: Final = 10 * 365 * 86_400
-
-
-class NewKeyAsk(TypedDict, total=False):
-    """What `create_key` takes: whose the key is, what it may do, and perhaps until when."""
-
-    name: str
-    scopes: Sequence[str]
-    bound: Mapping[str, str]
-    max_priority: int
-    expires_at: str
-    ttl_seconds: int
-    idempotency_key: str
-
-
-class ChangeKeyAsk(TypedDict, total=False):
-    """What `change_key` takes: the fields to change."""
-
-    name: str
-    scopes: Sequence[str]
-    max_priority: int
-    expires_at: str
-    idempotency_key: str
-
-
-class RotateKeyAsk(TypedDict, total=False):
-    """What `rotate_key` takes: for how long the old key still works beside the new one."""
-
-    overlap_seconds: int
-    idempotency_key: str
 
 
 _NEW: Final = frozenset(NewKeyAsk.__annotations__)

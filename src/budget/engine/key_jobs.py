@@ -8,13 +8,15 @@ from typing import Unpack
 from sqlalchemy import select
 
 from budget.domain.answers_keys import ApiKey
+from budget.domain.answers_pages import Page
+from budget.domain.asks_keys import ChangeKeyAsk, NewKeyAsk, RotateKeyAsk
 from budget.domain.errors import NotFound
 from budget.domain.rights import Bound, covers
 from budget.engine import key_acts
-from budget.engine.asks import Caller
+from budget.engine.callers import Caller
 from budget.engine.job import Job, Maker
-from budget.engine.key_acts import ALL_KEYS, ChangeKeyAsk, NewKeyAsk, RotateKeyAsk
-from budget.engine.pages import Page, is_storable, read_page
+from budget.engine.key_acts import ALL_KEYS
+from budget.engine.pages import is_storable, read_page
 from budget.engine.snapshots import snapshot
 from budget.storage.attribute_columns import has_attributes
 from budget.storage.database import Database

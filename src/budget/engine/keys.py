@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from budget.domain.allocations import NORMAL_PRIORITY
 from budget.domain.errors import NotFound, OutcomeUnknown, Unauthorized
 from budget.domain.rights import UNBOUND, Bound
-from budget.engine.asks import LOCAL, Caller
+from budget.engine.callers import LOCAL, Caller
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement

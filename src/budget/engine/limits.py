@@ -6,47 +6,23 @@ partitions, reset days or rollover (`budgets`, `policies`).
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, Final, Unpack
 
 from budget.domain.answers_limits import LimitSet
+from budget.domain.asks_budgets import LimitAsk
 from budget.domain.attributes import parse_scope, scope_to_json
 from budget.domain.budgets import Budget, Policy, parse_policy
 from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.rights import Bound, sees_budget
 from budget.engine import budgets, policies
-from budget.engine.asks import Caller, Written
 from budget.engine.batch import Batch
+from budget.engine.callers import Caller
 from budget.engine.changes import live_budget, recall, remember, requested
 from budget.engine.fields import MAX_LINE_CHARS, only_fields
 from budget.engine.job import Job, Maker
 
 DEFAULT_NAME: Final = "Default Budget"
 DEFAULT_ENFORCEMENT: Final = "warn"
-
-
-class LimitAsk(TypedDict, total=False):
-    """What `set_limit` takes: a limit of a period, and whose calls count: those of a scope.
-
-    Without `budget_id` the budget is the one of that name and scope. A new limit warns unless
-    `enforcement` says otherwise.
-    """
-
-    period: str
-    limit: Written
-    unit: str
-    enforcement: str
-    policy_type: str
-    warning_threshold: Written
-    action_threshold: Written
-    timezone: str
-    budget_id: str
-    policy_id: str
-    name: str
-    scope: Mapping[str, Any]
-    provider: str
-    tier: str
-    component: str
-    idempotency_key: str
 
 
 _FIELDS: Final = frozenset(LimitAsk.__annotations__)

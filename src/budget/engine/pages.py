@@ -10,8 +10,7 @@ import binascii
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy import (
     Column,
@@ -34,14 +33,6 @@ MAX_LOOKED_AT: Final = 10_000
 """How many rows one page looks at most, where only some of them are shown."""
 _MAX_CURSOR_CHARS: Final = 2048
 _MAX_INT64: Final = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """A part of a list; `next_cursor` asks for the part after it, None when there is none."""
-
-    items: list[T]
-    next_cursor: str | None = None
 
 
 Key = ColumnElement[Any]

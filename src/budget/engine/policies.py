@@ -7,11 +7,11 @@ budgets (`budgets`), raising a limit for a while (`top_ups`).
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from decimal import Decimal
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from sqlalchemy import select
 
+from budget.domain.asks_budgets import PolicyAsk
 from budget.domain.budgets import (
     BPS,
     MAX_POLICIES,
@@ -25,9 +25,9 @@ from budget.domain.budgets import (
 )
 from budget.domain.errors import Conflict, InvalidInput
 from budget.engine import catalogue_rows
-from budget.engine.asks import Caller
 from budget.engine.backfill import backfill
 from budget.engine.batch import Batch
+from budget.engine.callers import Caller
 from budget.engine.changes import (
     differences,
     find_budget,
@@ -46,27 +46,6 @@ from budget.storage.unit import HEAD_COLUMNS
 
 MAX_LIMITS_KEPT: Final = 1000
 """How many former limits a policy remembers; older windows are judged by the oldest known."""
-
-
-class PolicyAsk(TypedDict, total=False):
-    """What a policy is made of; `limit` is in USD for the unit `usd`, else a count.
-
-    `backfill`: count in what was spent and is held already, for a new policy or a successor.
-    """
-
-    unit: str
-    period: str
-    limit: str | int | Decimal
-    enforcement: str
-    warning_threshold: str | Decimal
-    action_threshold: str | Decimal
-    timezone: str
-    reset_day: int | str
-    on_expiry: str
-    rollover: str
-    reserved_for_priority: Mapping[str, str]
-    backfill: bool
-    idempotency_key: str
 
 
 _FIELDS: Final = frozenset(PolicyAsk.__annotations__)

@@ -5,16 +5,16 @@ knows. Not here: which models will do (`prices.cheaper`), what a refusal recomme
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, Final, Unpack
 
 from budget.domain.allocations import NORMAL_PRIORITY, default_size_tokens
 from budget.domain.answers_recommendations import Recommendation, Recommendations
+from budget.domain.asks_prices import RecommendAsk
 from budget.domain.attributes import parse_value
 from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.money import parse_usd
 from budget.domain.pricing import Rates, cost_nanos, rate_at
 from budget.domain.usage import Usage, validated
-from budget.engine.asks import Written
 from budget.engine.costing import NoPrice
 from budget.engine.fields import count, only_fields
 from budget.engine.job import Job, Maker
@@ -25,21 +25,6 @@ from budget.prices.resolutions import why_unpriced
 
 DEFAULT_CONTEXT_SIZE: Final = 4000
 MOST: Final = 20
-
-
-class RecommendAsk(TypedDict, total=False):
-    """What `recommend` takes: a model in use, or a provider, and the size of a call in tokens.
-
-    `task_type` says how long the answer is, where `output_size` does not.
-    """
-
-    provider: str
-    model: str
-    prefer_provider: str
-    task_type: str
-    context_size: int
-    output_size: int
-    max_cost: Written
 
 
 _FIELDS: Final = frozenset(RecommendAsk.__annotations__)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from budget.domain.answers_rating import RatedBasis, RatedModel, Rerated, Rerating
+from budget.domain.asks_prices import RerateAsk
 from budget.domain.attributes import parse_value
 from budget.domain.errors import (
     BudgetError,
@@ -22,8 +23,8 @@ from budget.domain.errors import (
 )
 from budget.domain.money import MAX_HOLD_NANOS, format_usd
 from budget.domain.pricing import Rates, cost_nanos, unpriced_units
-from budget.engine.asks import Caller, RerateAsk, require_unbound
 from budget.engine.books import Books
+from budget.engine.callers import Caller, require_unbound
 from budget.engine.commands import Correct
 from budget.engine.fields import only_fields, parse_flag, parse_reason, request_hash
 from budget.engine.ids import new_id

@@ -1,9 +1,9 @@
 """Session jobs: the methods of the facade about who is logged in to the dashboard."""
 
+from budget.domain.answers_pages import Page
 from budget.domain.answers_sessions import LoginLink, Session
 from budget.engine import sessions
 from budget.engine.job import Job, Maker
-from budget.engine.pages import Page
 
 
 class SessionJobs(Maker):

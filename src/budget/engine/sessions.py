@@ -15,16 +15,17 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, insert, or_, select, update
 
+from budget.domain.answers_pages import Page
 from budget.domain.answers_sessions import LoggedIn, LoginLink, Session
 from budget.domain.errors import Conflict, NotFound, Unauthorized
 from budget.domain.people import Person
 from budget.domain.rights import Bound, covers
 from budget.domain.windows import to_rfc3339
-from budget.engine.asks import Caller
 from budget.engine.batch import Batch
+from budget.engine.callers import Caller
 from budget.engine.ids import new_id
 from budget.engine.keys import ADMIN, Key
-from budget.engine.pages import Page, is_storable, read_page
+from budget.engine.pages import is_storable, read_page
 from budget.engine.rows import to_json
 from budget.engine.snapshots import snapshot
 from budget.storage.attribute_columns import has_attributes

@@ -6,17 +6,18 @@ a process is told at its start (`settings`).
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypedDict, Unpack
+from typing import Any, Final, NamedTuple, Unpack
 
 from sqlalchemy import select
 
 from budget.domain.answers_settings import SettingsView, SettingView
+from budget.domain.asks_budgets import SettingsAsk
 from budget.domain.errors import Forbidden, InvalidInput
 from budget.domain.wire.alerts import alert_settings
 from budget.engine import live_settings
 from budget.engine.alerts import settings as alerts
-from budget.engine.asks import Caller, require_unbound
 from budget.engine.batch import Batch
+from budget.engine.callers import Caller, require_unbound
 from budget.engine.changes import Request, once
 from budget.engine.fields import (
     only_fields,
@@ -32,15 +33,6 @@ from budget.storage.schema import settings as table
 
 MAX_ADVICE_CHARS: Final = 500
 ROUTE: Final = "PUT /api/v1/settings"
-
-
-class SettingsAsk(TypedDict, total=False):
-    """What `change_settings` takes: the settings to change; null sets one back to its default."""
-
-    how_to_raise: str | None
-    refusal_status: str | None
-    request_expires_seconds: int | None
-    idempotency_key: str
 
 
 def _as_it_is(stored: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, literal_column, select
 
 from budget.domain.answers import BalanceView
+from budget.domain.answers_pages import Page
 from budget.domain.answers_usage import Figures, Standing
 from budget.domain.attributes import partition_of
 from budget.domain.balances import Balance
@@ -18,7 +19,6 @@ from budget.domain.rights import UNBOUND, Bound, covers, sees_balance
 from budget.domain.windows import ALWAYS, Window
 from budget.engine import rows
 from budget.engine.balances import budgets_named, heads_of
-from budget.engine.pages import Page
 from budget.engine.reports.budgets import budget_of
 from budget.engine.reports.filters import Calls
 from budget.engine.reports.policies import policies

@@ -4,9 +4,10 @@ Not here: where the figures are read from (`summing`), and how budgets stand (`s
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypedDict
+from typing import Any, Final, NamedTuple
 
 from budget.domain.answers_usage import Bucket, Figures, Group, UsageSummary
+from budget.domain.asks_reading import SummaryAsk
 from budget.domain.attributes import Scope, parse_key, parse_scope
 from budget.domain.errors import InvalidInput
 from budget.domain.rights import UNBOUND, Bound
@@ -35,31 +36,6 @@ _NAMED: Final[Mapping[str, str]] = {
     "provider": "provider", "model": "model", "component": "component", "task_type": "task_type",
     "tier": "tier", "context_id": "session", "user_id": "user",
 }  # fmt: skip
-
-
-class SummaryAsk(TypedDict, total=False):
-    """Of which time (`period`: that of now; else [since, until)), of which calls, and by what.
-
-    `bucket` is hour, day, week or month, in the `timezone`.
-    """
-
-    period: str
-    since: str
-    until: str
-    start_time: str
-    end_time: str
-    timezone: str
-    group_by: str | Sequence[str]
-    bucket: str
-    budget_id: str
-    scope: Mapping[str, Any]
-    provider: str
-    model: str
-    component: str
-    task_type: str
-    tier: str
-    context_id: str
-    user_id: str
 
 
 _FIELDS: Final = frozenset(SummaryAsk.__annotations__)

@@ -1,20 +1,13 @@
 """Summary jobs: the methods of the facade about usage as a whole, and how policies stand."""
 
-from typing import TypedDict, Unpack
+from typing import Unpack
 
+from budget.domain.answers_pages import Page
 from budget.domain.answers_usage import Standing, UsageSummary
+from budget.domain.asks_reading import StandingsAsk, SummaryAsk
 from budget.engine.job import Job, Maker
-from budget.engine.pages import Page
 from budget.engine.standings import standings
-from budget.engine.summaries import SummaryAsk, parse_summary, summary
-
-
-class StandingsAsk(TypedDict, total=False):
-    """Which policies: those of a period, and which part of the list."""
-
-    period: str | None
-    limit: int
-    cursor: str | None
+from budget.engine.summaries import parse_summary, summary
 
 
 class SummaryJobs(Maker):

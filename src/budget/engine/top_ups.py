@@ -9,8 +9,8 @@ from budget.domain.budgets import Budget, Policy, TopUp, amount_to_json, parse_l
 from budget.domain.errors import InvalidInput
 from budget.domain.windows import MAX_US, parse_rfc3339, to_rfc3339
 from budget.engine import catalogue_rows
-from budget.engine.asks import Caller
 from budget.engine.batch import Batch
+from budget.engine.callers import Caller
 from budget.engine.changes import find_policy, live_policy, once, requested, with_policies
 from budget.engine.fields import only_fields, parse_reason
 from budget.engine.ids import new_id

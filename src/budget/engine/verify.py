@@ -8,15 +8,15 @@ and with what is held now, not with the past. Not here: the checks themselves (`
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, func, select
 
+from budget.domain.answers_audit import Verification, Violation
 from budget.domain.errors import InvalidInput
-from budget.engine.audit.chain import Sealed, check_chain
+from budget.engine.audit.chain import check_chain
 from budget.engine.audit.figures import check_figures
-from budget.engine.audit.findings import Findings, Violation, stream
+from budget.engine.audit.findings import Findings, stream
 from budget.engine.audit.history import read_policies
 from budget.engine.audit.lives import Lives
 from budget.engine.audit.matching import Matching
@@ -35,24 +35,6 @@ Progress = Callable[[int, int], None]
 
 TELL_EVERY: Final = 4000
 _ANCHOR: Final = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What was checked and what is wrong. `count` is all violations, of which some are told."""
-
-    entries: int
-    usage_records: int
-    allocations: int
-    balances: int
-    sealed: Sealed
-    violations: tuple[Violation, ...]
-    count: int
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.count
 
 
 def verify(

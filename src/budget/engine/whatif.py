@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from budget.domain.answers_rating import DayTotal, Exchange, WhatIf
+from budget.domain.asks_prices import WhatIfAsk
 from budget.domain.attributes import parse_value
 from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rates, cost_nanos, unpriced_units
 from budget.domain.rights import UNBOUND, Bound
 from budget.engine import rows
-from budget.engine.asks import WhatIfAsk
 from budget.engine.costing import NoPrice
 from budget.engine.fields import only_fields, parse_flag
 from budget.engine.past import PastRecord, Progress, Wanted, is_called, pages, wanted

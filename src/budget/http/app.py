@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from budget.domain.attributes import STANDARD
 from budget.domain.errors import BudgetError, Forbidden, InvalidInput, NotFound
-from budget.engine.asks import LOCAL
+from budget.engine.callers import LOCAL
 from budget.http import bodies, choosing, problems
 from budget.http.calls import Call, Carried, Service
 from budget.http.choosing import chosen

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from budget.domain.answers import Refusal
 from budget.domain.errors import BudgetRefused, InvalidInput
-from budget.engine.asks import Caller
 from budget.engine.budget import AsyncBudget
+from budget.engine.callers import Caller
 from budget.engine.jobs import Job, Jobs
 from budget.engine.settings import REFUSAL_STATUSES
 from budget.http.door.door import Door, Visitor

@@ -9,11 +9,11 @@ from typing import Any
 
 from budget.domain import wire
 from budget.domain.answers import Event
+from budget.domain.answers_pages import Page
 from budget.domain.budgets import TopUp
 from budget.domain.errors import InvalidInput
 from budget.domain.windows import to_rfc3339
 from budget.domain.wire.usage import usage_summary as wire_usage
-from budget.engine.pages import Page
 from budget.http.calls import Answered, Call, with_key
 from budget.storage import cursors
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from budget import __version__
 from budget.domain.money import NANOS_PER_USD
-from budget.engine.asks import require_unbound
+from budget.engine.callers import require_unbound
 from budget.engine.gauges import Gauges
 from budget.http.calls import Call, Service
 from budget.http.problems import Reply

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from budget.domain.errors import Forbidden
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from tests.engine.opened import USD, Clock, allocated, balances, refused
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from budget.domain.answers_alerts import Alert
 from budget.domain.errors import Forbidden, KeyReused, NotFound
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from tests.engine.opened import Clock, refused, told
 
 ANN = Caller("key_ann")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from budget.engine.alerts import runaway
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from tests.engine.opened import MINUTE, Clock, told
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from budget.domain.errors import BudgetError, Conflict, Forbidden, InvalidInput, NotFound
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from budget.engine.channels import acts
 from tests.engine.channels.post import Post, deliveries, hook, made
 from tests.engine.opened import Clock, told

@@ -3,8 +3,8 @@
 from typing import Any
 
 from budget.domain import wire
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from budget.engine.channels.notices import Notice, notices_of
 from budget.storage import cursors
 from tests.engine.channels.post import Post, hook, made

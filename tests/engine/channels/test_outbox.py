@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget as Books
+from budget.engine.callers import Caller
 from budget.engine.channels import outbox, webhook
 from budget.engine.channels.outbox import JITTER_BPS, WAITS_SECONDS, wait_us
 from budget.engine.channels.outcomes import Outcome

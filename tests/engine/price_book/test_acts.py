@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select, update
 
 from budget.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
-from budget.engine.asks import Caller
 from budget.engine.budget import Budget
+from budget.engine.callers import Caller
 from budget.engine.price_book import acts as price_acts
 from budget.engine.price_book import reports as price_reports
 from budget.engine.price_book import rows as price_rows

@@ -4,6 +4,7 @@ import json
 from typing import Any, Final
 
 from budget.domain.answers import Event
+from budget.domain.answers_audit import Verification
 from budget.domain.money import format_usd
 from budget.domain.shapes import EventShape, PostingShape, VerificationShape
 from budget.domain.windows import to_rfc3339
@@ -63,8 +64,8 @@ def _detail(detail: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def verification(answer: Any) -> VerificationShape:
-    """What a verification of the books found (an `engine.verify.Verification`)."""
+def verification(answer: Verification) -> VerificationShape:
+    """What a verification of the books found."""
     return {
         "clean": not answer.count,
         "count": answer.count,

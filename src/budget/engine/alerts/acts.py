@@ -6,30 +6,17 @@ Not here: which alerts are over (`resolving`).
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from sqlalchemy import update
 
 from budget.domain.answers_alerts import Alert
+from budget.domain.asks_alerts import AcknowledgeAsk, DismissAsk
 from budget.engine.alerts import rows
-from budget.engine.asks import Caller
 from budget.engine.batch import Batch
+from budget.engine.callers import Caller
 from budget.engine.changes import once, requested
 from budget.engine.fields import only_fields, parse_reason
-
-
-class AcknowledgeAsk(TypedDict, total=False):
-    """What `acknowledge_alert` takes: perhaps a word on what is done about it."""
-
-    note: str
-    idempotency_key: str
-
-
-class DismissAsk(TypedDict, total=False):
-    """What `dismiss_alert` takes."""
-
-    idempotency_key: str
-
 
 _ACKNOWLEDGE: Final = frozenset(AcknowledgeAsk.__annotations__)
 _DISMISS: Final = frozenset(DismissAsk.__annotations__)

@@ -3,17 +3,16 @@
 from typing import Unpack
 
 from budget.domain.answers_alerts import Alert, AlertCheck, AlertSettings
+from budget.domain.answers_pages import Page
+from budget.domain.asks_alerts import AcknowledgeAsk, AlertSettingsAsk, DismissAsk
 from budget.domain.errors import Forbidden, InvalidInput, NotFound
 from budget.domain.rights import sees_budget
 from budget.domain.windows import parse_period
 from budget.engine import live_settings
 from budget.engine.alerts import acts, reports, rows, settings, watching
-from budget.engine.alerts.acts import AcknowledgeAsk, DismissAsk
 from budget.engine.alerts.passing import Where
-from budget.engine.alerts.settings import AlertSettingsAsk
-from budget.engine.asks import require_unbound
+from budget.engine.callers import require_unbound
 from budget.engine.job import Job, Maker
-from budget.engine.pages import Page
 from budget.engine.snapshots import snapshot
 
 

@@ -4,12 +4,13 @@ from typing import Any
 
 from budget.domain.alerts import KINDS, SEVERITIES, TYPES
 from budget.domain.answers_alerts import STATUSES, Alert
+from budget.domain.answers_pages import Page
 from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.rights import UNBOUND, Bound
 from budget.domain.windows import parse_rfc3339
 from budget.engine.alerts import rows
 from budget.engine.books import Books
-from budget.engine.pages import Page, is_storable, read_page
+from budget.engine.pages import is_storable, read_page
 from budget.engine.snapshots import snapshot
 
 

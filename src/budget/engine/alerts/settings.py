@@ -6,15 +6,16 @@ by default.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from budget.domain.alerts import KINDS, SEVERITIES
 from budget.domain.answers_alerts import AlertSettings
+from budget.domain.asks_alerts import AlertSettingsAsk
 from budget.domain.errors import InvalidInput
 from budget.domain.money import MAX_LIMIT_NANOS, parse_count, parse_usd
 from budget.engine import live_settings
-from budget.engine.asks import Caller, Written, require_unbound
 from budget.engine.batch import Batch
+from budget.engine.callers import Caller, require_unbound
 from budget.engine.changes import once, requested
 from budget.engine.fields import only_fields
 
@@ -23,16 +24,6 @@ RUNAWAY_FACTOR: Final = 10
 RUNAWAY_FLOOR_NANOS: Final = 10**9
 MIN_FACTOR: Final = 2
 MAX_FACTOR: Final = 1000
-
-
-class AlertSettingsAsk(TypedDict, total=False):
-    """What `change_alert_settings` takes; null sets one back to its default."""
-
-    runaway_factor: int | None
-    runaway_floor: Written | None
-    off: list[str] | None
-    severities: Mapping[str, str] | None
-    idempotency_key: str
 
 
 _FIELDS: Final = frozenset(AlertSettingsAsk.__annotations__)

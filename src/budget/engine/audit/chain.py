@@ -9,35 +9,20 @@ import json
 import struct
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
+from budget.domain.answers_audit import Sealed
 from budget.engine.audit.findings import Findings, stream
 from budget.storage import schema
 
 _ROW: Final = struct.Struct(">q16s")
-_FIRST: Final = "0" * 64
 _BLOCKS_AT_ONCE: Final = 8
 """Each has a quarter of a megabyte at most."""
 
 _BLOCKS: Final = select(schema.blocks).order_by(schema.blocks.c.number)
 _ENTRIES: Final = select(schema.entries).order_by(schema.entries.c.id)
-
-
-@dataclass(slots=True)
-class Sealed:
-    """What was found sealed: blocks, entries in them, and the hash of the last block."""
-
-    blocks: int = 0
-    entries: int = 0
-    head: str = _FIRST
-
-    @property
-    def anchor(self) -> str | None:
-        """The last block, as it may be noted elsewhere."""
-        return f"{self.blocks}:{self.head}" if self.blocks else None
 
 
 def check_chain(

@@ -1,21 +1,15 @@
 """Findings: what an audit has found wrong, and how it reads long tables without holding them."""
 
 from collections.abc import Generator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import Connection, Select
+
+from budget.domain.answers_audit import Violation
 
 MAX_VIOLATIONS: Final = 1000
 """How many violations are told; beyond these they are only counted."""
 CHUNK: Final = 4000
-
-
-class Violation(NamedTuple):
-    """One thing that is not as it must be: which invariant, of what, in one line."""
-
-    invariant: str
-    subject: str
-    detail: str
 
 
 class Findings:

@@ -16,8 +16,8 @@ from budget.domain.quiet import quiet_to_json
 from budget.domain.rights import Bound, covers, sees_budget
 from budget.domain.windows import to_rfc3339
 from budget.domain.wire.channels import masked
-from budget.engine.asks import LOCAL, Caller
 from budget.engine.batch import Batch
+from budget.engine.callers import LOCAL, Caller
 from budget.engine.changes import Request, differences, once
 from budget.engine.channels import webhook
 from budget.engine.channels.asks import check_kind, check_kinds, may_hear, parse_changed, parse_new

@@ -6,15 +6,16 @@ Not here: the acts (`acts`), and which URLs may be told (`webhook`, `chat`).
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, TypedDict
+from typing import Any, Final, NamedTuple
 
 from budget.domain.answers_channels import KINDS, OWNER, Wanted
+from budget.domain.asks_alerts import ChannelAsk
 from budget.domain.attributes import parse_attributes
 from budget.domain.errors import Forbidden, InvalidInput
 from budget.domain.events import KINDS as EVENT_KINDS
 from budget.domain.events import OPEN_KINDS
 from budget.domain.quiet import SEVERITIES, Quiet, parse_quiet
-from budget.engine.asks import Caller
+from budget.engine.callers import Caller
 from budget.engine.channels import chat, webhook
 from budget.engine.channels.settings import ChannelSettings, is_address
 from budget.engine.channels.topics import TOPICS
@@ -30,21 +31,6 @@ DEFAULT_KINDS: Final = ("alert_raised",)
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _TARGETS: Final = {"webhook": "url", "email": "to", "chat": "apprise_url"}
-
-
-class ChannelAsk(TypedDict, total=False):
-    """What a channel is made of. `wanted` and `quiet` are taken as a whole; `{}` empties them."""
-
-    name: str
-    kind: str
-    url: str
-    to: str | Sequence[str]
-    apprise_url: str
-    wanted: Mapping[str, Any]
-    quiet: Mapping[str, Any]
-    digest_seconds: int
-    enabled: bool
-    idempotency_key: str
 
 
 WANTED: Final = frozenset(Wanted._fields)

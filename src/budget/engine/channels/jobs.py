@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Unpack
 
 from budget.domain.answers_channels import Channel, Delivery, Replay, Tested
+from budget.domain.answers_pages import Page
+from budget.domain.asks_alerts import ChannelAsk
 from budget.domain.errors import Conflict, NotFound
 from budget.engine.batch import Batch
 from budget.engine.channels import acts, reading, sending
-from budget.engine.channels.asks import ChannelAsk
 from budget.engine.job import Job, Maker
-from budget.engine.pages import Page
 
 
 class ChannelJobs(Maker):

@@ -6,12 +6,13 @@ Not here: who may change them (`acts`).
 from sqlalchemy import Connection, RowMapping, select
 
 from budget.domain.answers_channels import STATUSES, Channel, Delivery
+from budget.domain.answers_pages import Page
 from budget.domain.errors import Forbidden, InvalidInput, NotFound
 from budget.domain.windows import parse_rfc3339
-from budget.engine.asks import Caller
+from budget.engine.callers import Caller
 from budget.engine.channels.acts import may_see
 from budget.engine.channels.rows import SELECT_DELIVERIES, channel_of, delivery_of
-from budget.engine.pages import Order, Page, is_storable, read_page, read_seen
+from budget.engine.pages import Order, is_storable, read_page, read_seen
 from budget.engine.snapshots import snapshot
 from budget.storage import cursors
 from budget.storage.database import Database

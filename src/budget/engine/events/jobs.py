@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from budget.domain.answers import Event
+from budget.domain.answers_pages import Page
 from budget.engine.events import reading
 from budget.engine.events.asks import parse_filter
 from budget.engine.fields import chosen_id
 from budget.engine.job import Job, Maker
-from budget.engine.pages import Page
 
 
 class EventJobs(Maker):

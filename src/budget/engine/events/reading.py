@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, func, select
 
 from budget.domain.answers import Event
+from budget.domain.answers_pages import Page
 from budget.domain.events import Filter
 from budget.domain.rights import Bound
 from budget.engine.events.subjects import Subject, sees, sees_place, subjects_of
 from budget.engine.journal import settled_below
-from budget.engine.pages import Page, check_limit
+from budget.engine.pages import check_limit
 from budget.engine.snapshots import snapshot
 from budget.storage import cursors, schema
 from budget.storage.database import Database

@@ -18,8 +18,8 @@ from budget.domain.answers_prices import (
     SourceUpdate,
 )
 from budget.domain.errors import BudgetError, Forbidden, InvalidInput
-from budget.engine.asks import Caller, require_unbound
 from budget.engine.batch import Batch
+from budget.engine.callers import Caller, require_unbound
 from budget.engine.job import Job
 from budget.engine.ledger import Ledger
 from budget.engine.price_book import reports as price_reports

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from budget.domain.answers_prices import PriceDecision, PriceUpdate
 from budget.domain.errors import Conflict, InvalidInput, NotFound
-from budget.engine.asks import Caller
 from budget.engine.batch import Batch
+from budget.engine.callers import Caller
 from budget.engine.fields import parse_reason
 from budget.engine.job import Job
 from budget.engine.pages import is_storable

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Unpack
 
+from budget.domain.answers_pages import Page
 from budget.domain.answers_prices import (
     PriceComparison,
     PriceDecision,
@@ -19,9 +20,8 @@ from budget.domain.answers_prices import (
     PriceUpdate,
     PriceView,
 )
-from budget.engine.asks import PriceAsk
+from budget.domain.asks_prices import PriceAsk
 from budget.engine.job import Job, Maker
-from budget.engine.pages import Page
 from budget.engine.price_book import acts as price_acts
 from budget.engine.price_book import decisions as price_decisions
 from budget.engine.price_book import history as price_history

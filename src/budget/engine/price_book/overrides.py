@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import select
 
 from budget.domain.answers_prices import PriceOverride, PriceUpdate
+from budget.domain.asks_prices import PriceAsk
 from budget.domain.attributes import parse_value
 from budget.domain.errors import Conflict, InvalidInput, KeyReused, NotFound
 from budget.domain.pricing import Rates
 from budget.domain.windows import parse_rfc3339, to_rfc3339
-from budget.engine.asks import Caller, PriceAsk
 from budget.engine.batch import Batch
+from budget.engine.callers import Caller
 from budget.engine.fields import (
     only_fields,
     parse_idempotency_key,

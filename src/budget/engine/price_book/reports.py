@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import func, select
 
+from budget.domain.answers_pages import Page
 from budget.domain.answers_prices import (
     STATUSES,
     UPDATE_STATUSES,
@@ -23,7 +24,7 @@ from budget.domain.pricing import Rates
 from budget.domain.windows import parse_rfc3339
 from budget.engine.costing import NoPrice
 from budget.engine.fields import price_context as parse_context
-from budget.engine.pages import Page, check_limit, read_page, text_cursor, texts_of
+from budget.engine.pages import check_limit, read_page, text_cursor, texts_of
 from budget.engine.price_book import rows as price_rows
 from budget.engine.price_book.settings import INSTALLED, KNOWN, is_url
 from budget.engine.price_book.shelf import OVERRIDE, PriceShelf, Shelved

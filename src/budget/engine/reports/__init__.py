@@ -6,7 +6,7 @@ now for view only, as a batch would bring them. Not here: events (`engine.events
 (`engine.alerts`), and whether the books are right (`verify`).
 """
 
-from budget.engine.pages import Page
+from budget.domain.answers_pages import Page
 from budget.engine.reports.allocations import (
     allocation,
     allocation_of_context,

@@ -10,11 +10,12 @@ from sqlalchemy import Connection, RowMapping, Select, literal_column, select
 
 from budget.domain.allocations import Holding
 from budget.domain.answers import Allocation, BalanceView
+from budget.domain.answers_pages import Page
 from budget.domain.errors import NotFound
 from budget.domain.rights import UNBOUND, Bound, covers, sees_balance, sees_budget
 from budget.engine import rows
 from budget.engine.balances import Balances, chunks, read_balances
-from budget.engine.pages import Page, order_of, read_kept, read_ordered
+from budget.engine.pages import order_of, read_kept, read_ordered
 from budget.engine.reports.budgets import budget_of
 from budget.engine.reports.filters import Calls, calls, one_of, where, within
 from budget.engine.reports.selecting import newest, one, tuples

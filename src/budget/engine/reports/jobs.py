@@ -1,75 +1,20 @@
 """Report jobs: the methods of the facade that read budgets, allocations and usage."""
 
-from collections.abc import Mapping
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from budget.domain.answers import Allocation, BalanceView, UsageRecord
+from budget.domain.answers_pages import Page
+from budget.domain.asks_reading import (
+    AllocationsAsk,
+    BudgetPoliciesAsk,
+    BudgetsAsk,
+    PageAsk,
+    PoliciesAsk,
+    UsageRecordsAsk,
+)
 from budget.domain.budgets import Budget, Policy, TopUp
 from budget.engine import reports
 from budget.engine.job import Job, Maker
-from budget.engine.pages import Page
-
-
-class PageAsk(TypedDict, total=False):
-    """Which part of a list, in which order: `sort` names what by, with `-` from the greatest."""
-
-    sort: str | None
-    limit: int
-    cursor: str | None
-
-
-class BudgetsAsk(PageAsk, total=False):
-    """Which budgets. `name` is what the name contains; `is_active` False: archived ones alone."""
-
-    archived: bool
-    is_active: bool | None
-    owner: str | None
-    name: str | None
-
-
-class BudgetPoliciesAsk(PageAsk, total=False):
-    """Which policies of a budget. `enabled` False: archived ones alone."""
-
-    unit: str | None
-    period: str | None
-    enforcement: str | None
-    archived: bool
-    enabled: bool | None
-
-
-class PoliciesAsk(BudgetPoliciesAsk, total=False):
-    """Which policies."""
-
-    budget_id: str | None
-
-
-class CallsAsk(PageAsk, total=False):
-    """Which calls: those with all of these attributes (`"value"`, `"begin*"`), by whose key
-    (`actor`), in [since, until).
-    """
-
-    attributes: Mapping[str, Any] | None
-    actor: str | None
-    since: str | None
-    until: str | None
-
-
-class AllocationsAsk(CallsAsk, total=False):
-    """Which allocations. `is_active`: whether they are open."""
-
-    status: str | None
-    is_active: bool | None
-    parent_id: str | None
-    session: str | None
-
-
-class UsageRecordsAsk(CallsAsk, total=False):
-    """Which usage records; `flag` is one that they carry."""
-
-    allocation_id: str | None
-    flag: str | None
-    session: str | None
-    task: str | None
 
 
 class ReportJobs(Maker):

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, Select, and_, case, not_, select
 
 from budget.domain.answers import BalanceView
+from budget.domain.answers_pages import Page
 from budget.domain.attributes import compared
 from budget.domain.budgets import Budget, Policy, TopUp, parse_enforcement, parse_unit
 from budget.domain.errors import InvalidInput, NotFound
@@ -17,7 +18,7 @@ from budget.domain.windows import parse_period
 from budget.engine import rows
 from budget.engine.balances import budgets_named, read_policies
 from budget.engine.catalogue_rows import top_up_from_row
-from budget.engine.pages import Order, Page, is_storable, order_of, read_ordered, read_seen
+from budget.engine.pages import Order, is_storable, order_of, read_ordered, read_seen
 from budget.engine.reports.budgets import budget_of, seen_policy
 from budget.engine.reports.filters import where
 from budget.engine.reports.selecting import tuples

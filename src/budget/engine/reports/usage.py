@@ -9,10 +9,11 @@ from typing import Any, Final
 from sqlalchemy import RowMapping, Select, func, literal, select
 
 from budget.domain.answers import UsageRecord
+from budget.domain.answers_pages import Page
 from budget.domain.errors import NotFound
 from budget.domain.rights import UNBOUND, Bound, covers
 from budget.engine import rows
-from budget.engine.pages import Page, order_of, read_kept, read_ordered
+from budget.engine.pages import order_of, read_kept, read_ordered
 from budget.engine.reports.filters import calls, one_of, where, within
 from budget.engine.reports.selecting import one, tuples
 from budget.engine.snapshots import snapshot

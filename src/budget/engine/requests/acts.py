@@ -6,17 +6,18 @@ here: how a top-up raises a limit (`top_ups`).
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from budget.domain.answers_requests import TopUpRequest
+from budget.domain.asks_budgets import ApproveAsk, RejectAsk, RequestAsk, WithdrawAsk
 from budget.domain.budgets import Budget, Policy, TopUp, amount_to_json
 from budget.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from budget.domain.money import parse_count
 from budget.domain.rights import Bound, pins, sees_budget, sees_partition
 from budget.domain.windows import to_rfc3339
 from budget.engine import top_ups
-from budget.engine.asks import Caller, Written
 from budget.engine.batch import Batch
+from budget.engine.callers import Caller
 from budget.engine.changes import (
     Request,
     find_budget,
@@ -41,43 +42,6 @@ MIN_EXPIRES_SECONDS: Final = 60
 MAX_EXPIRES_SECONDS: Final = 90 * 86_400
 MAX_PENDING: Final = 100
 """How many requests of one maker may wait on one budget."""
-
-
-class RequestAsk(TypedDict, total=False):
-    """What `make_request` takes: how much more of which limit, why, for whom and until when.
-
-    `expires_in_seconds`: how long it waits for a decision.
-    """
-
-    policy_id: str
-    amount: Written
-    reason: str
-    until: str
-    partition: Mapping[str, str | None]
-    expires_in_seconds: int
-    idempotency_key: str
-
-
-class ApproveAsk(TypedDict, total=False):
-    """What `approve_request` takes; all may be left out: then what was asked for is granted."""
-
-    amount: Written
-    until: str
-    note: str
-    idempotency_key: str
-
-
-class RejectAsk(TypedDict, total=False):
-    """What `reject_request` takes."""
-
-    reason: str
-    idempotency_key: str
-
-
-class WithdrawAsk(TypedDict, total=False):
-    """What `withdraw_request` takes."""
-
-    idempotency_key: str
 
 
 _MAKE: Final = frozenset(RequestAsk.__annotations__)

@@ -2,11 +2,11 @@
 
 from typing import Unpack
 
+from budget.domain.answers_pages import Page
 from budget.domain.answers_requests import TopUpRequest
+from budget.domain.asks_budgets import ApproveAsk, RejectAsk, RequestAsk, WithdrawAsk
 from budget.engine.job import Job, Maker
-from budget.engine.pages import Page
 from budget.engine.requests import acts, reports
-from budget.engine.requests.acts import ApproveAsk, RejectAsk, RequestAsk, WithdrawAsk
 
 
 class RequestJobs(Maker):

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, false, or_, select
 
+from budget.domain.answers_pages import Page
 from budget.domain.answers_requests import STATUSES, TopUpRequest
 from budget.domain.attributes import compared
 from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.rights import Bound, pins, sees_budget
 from budget.engine import reports
-from budget.engine.pages import Page, is_storable, read_page
+from budget.engine.pages import is_storable, read_page
 from budget.engine.requests import rows
 from budget.engine.snapshots import snapshot
 from budget.storage.attribute_columns import has_attributes

@@ -370,8 +370,8 @@ def _named_ask(ask: type, components: Components) -> Schema:
 
 def _name_parts(ask: str, name: str, components: Components) -> None:
     """Give the components that an override refers to their schemas."""
-    from budget.engine.bulk import BulkRecordAsk
-    from budget.engine.policies import PolicyAsk
+    from budget.domain.asks import BulkRecordAsk
+    from budget.domain.asks_budgets import PolicyAsk
 
     if (ask, name) == ("BulkAsk", "records"):
         _named_ask(BulkRecordAsk, components)

@@ -6,10 +6,10 @@ Routing, rights, field names and the API's description are all read from here.
 from collections.abc import Mapping
 from typing import Final
 
+from budget.domain.asks import BulkRecordAsk
 from budget.domain.budgets import POLICY_FIELDS
 from budget.domain.quiet import FIELDS as QUIET_FIELDS
 from budget.domain.usage import UNITS, Usage
-from budget.engine.bulk import BulkRecordAsk
 from budget.engine.channels.asks import WANTED
 from budget.http.route import Route
 from budget.http.routes.alerts import ALERTS

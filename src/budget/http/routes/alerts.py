@@ -4,9 +4,8 @@ from typing import Final, TypedDict
 
 from budget.domain import shapes
 from budget.domain import shapes_alerts as alert_shapes
+from budget.domain.asks_alerts import AcknowledgeAsk, AlertSettingsAsk, DismissAsk
 from budget.domain.wire import alerts as wire
-from budget.engine.alerts.acts import AcknowledgeAsk, DismissAsk
-from budget.engine.alerts.settings import AlertSettingsAsk
 from budget.engine.jobs import Jobs
 from budget.http import handlers
 from budget.http.calls import Answered, Call, act

@@ -4,9 +4,9 @@ from typing import Final
 
 from budget.domain import shapes, wire
 from budget.domain.answers_audit import AuditRecord
+from budget.domain.answers_pages import Page
 from budget.domain.wire.audit import audit_record
 from budget.engine.jobs import Jobs
-from budget.engine.pages import Page
 from budget.http.calls import act
 from budget.http.queries import text
 from budget.http.route import PAGED, V1, Route

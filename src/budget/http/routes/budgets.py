@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Final, TypedDict
 
 from budget.domain import shapes, wire
+from budget.domain.asks_budgets import BudgetAsk, PolicyAsk
 from budget.domain.budgets import UNITS
 from budget.domain.shapes_usage import StatusShape
 from budget.domain.wire.usage import standing
-from budget.engine.budgets import BudgetAsk
 from budget.engine.jobs import Jobs
-from budget.engine.policies import PolicyAsk
 from budget.engine.reports.allocations import STATUSES
 from budget.http import handlers
 from budget.http.calls import act

@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from budget.domain.asks import BulkAsk
 from budget.domain.shapes_bulk import BulkShape
-from budget.engine.bulk import BulkAsk
 from budget.http import bulk
 from budget.http.route import V1, Route
 

@@ -3,8 +3,8 @@
 from typing import Final, TypedDict
 
 from budget.domain import shapes, shapes_channels
+from budget.domain.asks_alerts import ChannelAsk
 from budget.domain.wire import channels as wire
-from budget.engine.channels.asks import ChannelAsk
 from budget.engine.jobs import Jobs
 from budget.http import handlers
 from budget.http.calls import Answered, Call, act

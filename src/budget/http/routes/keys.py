@@ -3,10 +3,10 @@
 from typing import Final
 
 from budget.domain import shapes
+from budget.domain.asks_keys import ChangeKeyAsk, NewKeyAsk, RotateKeyAsk
 from budget.domain.shapes_keys import KeyShape, NewKeyShape
 from budget.domain.wire.keys import key, new_key
 from budget.engine.jobs import Jobs
-from budget.engine.key_acts import ChangeKeyAsk, NewKeyAsk, RotateKeyAsk
 from budget.http.calls import act
 from budget.http.handlers import page_of
 from budget.http.queries import flag

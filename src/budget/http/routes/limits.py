@@ -2,10 +2,10 @@
 
 from typing import Final
 
+from budget.domain.asks_budgets import LimitAsk
 from budget.domain.shapes_limits import LimitSetShape
 from budget.domain.wire.limits import limit_set
 from budget.engine.jobs import Jobs
-from budget.engine.limits import LimitAsk
 from budget.http.calls import act
 from budget.http.route import V1, Route
 

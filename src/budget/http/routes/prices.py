@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from budget.domain import shapes, shapes_prices, shapes_rating, wire
-from budget.engine.asks import CostAsk, PriceAsk, RerateAsk, WhatIfAsk
+from budget.domain.asks import CostAsk
+from budget.domain.asks_prices import PriceAsk, RerateAsk, WhatIfAsk
 from budget.engine.jobs import Jobs
 from budget.http import prices
 from budget.http.calls import act

@@ -2,10 +2,10 @@
 
 from typing import Final
 
+from budget.domain.asks_prices import RecommendAsk
 from budget.domain.shapes_recommendations import RecommendationsShape
 from budget.domain.wire.recommendations import recommendations
 from budget.engine.jobs import Jobs
-from budget.engine.recommending import RecommendAsk
 from budget.http.calls import act
 from budget.http.route import V1, Route
 

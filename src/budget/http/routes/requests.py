@@ -3,10 +3,10 @@
 from typing import Final
 
 from budget.domain import shapes
+from budget.domain.asks_budgets import ApproveAsk, RejectAsk, RequestAsk, WithdrawAsk
 from budget.domain.shapes_requests import ChangedTopUpRequestShape, TopUpRequestShape
 from budget.domain.wire.requests import changed_top_up_request, top_up_request
 from budget.engine.jobs import Jobs
-from budget.engine.requests.acts import ApproveAsk, RejectAsk, RequestAsk, WithdrawAsk
 from budget.http import handlers
 from budget.http.calls import act
 from budget.http.queries import text

@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from budget.domain.asks_budgets import SettingsAsk
 from budget.domain.shapes_settings import ChangedSettingsShape, SettingsShape
-from budget.engine.setting_jobs import SettingsAsk
 from budget.http import settings
 from budget.http.route import V1, Route
 

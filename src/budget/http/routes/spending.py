@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final, TypedDict
 
 from budget.domain import shapes, shapes_estimates, wire
-from budget.engine.asks import AllocationAsk, EstimateAsk, ExtendAsk, ReportAsk, UsageAsk
+from budget.domain.asks import AllocationAsk, EstimateAsk, ExtendAsk, ReportAsk, UsageAsk
 from budget.engine.jobs import Jobs
 from budget.engine.reports.allocations import STATUSES
 from budget.http import handlers

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from budget.domain import shapes, wire
+from budget.domain.asks_reading import SummaryAsk
 from budget.domain.shapes_usage import UsageSummaryShape
 from budget.domain.wire.usage import standing, usage_summary
 from budget.engine.jobs import Jobs
 from budget.engine.reports.usage import FLAGS
-from budget.engine.summaries import BUCKETS, PERIODS, SummaryAsk
+from budget.engine.summaries import BUCKETS, PERIODS
 from budget.http import handlers
 from budget.http.calls import act
 from budget.http.queries import SPAN, Attributed, Parameter, sorts, text, word

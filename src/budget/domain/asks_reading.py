@@ -1,0 +1,99 @@
+"""What a caller may write to read lists and sums, as types."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+
+class PageAsk(TypedDict, total=False):
+    """Which part of a list, in which order: `sort` names what by, with `-` from the greatest."""
+
+    sort: str | None
+    limit: int
+    cursor: str | None
+
+
+class BudgetsAsk(PageAsk, total=False):
+    """Which budgets. `name` is what the name contains; `is_active` False: archived ones alone."""
+
+    archived: bool
+    is_active: bool | None
+    owner: str | None
+    name: str | None
+
+
+class BudgetPoliciesAsk(PageAsk, total=False):
+    """Which policies of a budget. `enabled` False: archived ones alone."""
+
+    unit: str | None
+    period: str | None
+    enforcement: str | None
+    archived: bool
+    enabled: bool | None
+
+
+class PoliciesAsk(BudgetPoliciesAsk, total=False):
+    """Which policies."""
+
+    budget_id: str | None
+
+
+class CallsAsk(PageAsk, total=False):
+    """Which calls: those with all of these attributes (`"value"`, `"begin*"`), by whose key
+    (`actor`), in [since, until).
+    """
+
+    attributes: Mapping[str, Any] | None
+    actor: str | None
+    since: str | None
+    until: str | None
+
+
+class AllocationsAsk(CallsAsk, total=False):
+    """Which allocations. `is_active`: whether they are open."""
+
+    status: str | None
+    is_active: bool | None
+    parent_id: str | None
+    session: str | None
+
+
+class UsageRecordsAsk(CallsAsk, total=False):
+    """Which usage records; `flag` is one that they carry."""
+
+    allocation_id: str | None
+    flag: str | None
+    session: str | None
+    task: str | None
+
+
+class SummaryAsk(TypedDict, total=False):
+    """Of which time (`period`: that of now; else [since, until)), of which calls, and by what.
+
+    `bucket` is hour, day, week or month, in the `timezone`.
+    """
+
+    period: str
+    since: str
+    until: str
+    start_time: str
+    end_time: str
+    timezone: str
+    group_by: str | Sequence[str]
+    bucket: str
+    budget_id: str
+    scope: Mapping[str, Any]
+    provider: str
+    model: str
+    component: str
+    task_type: str
+    tier: str
+    context_id: str
+    user_id: str
+
+
+class StandingsAsk(TypedDict, total=False):
+    """Which policies: those of a period, and which part of the list."""
+
+    period: str | None
+    limit: int
+    cursor: str | None
