@@ -49,7 +49,7 @@ def view(
     partition: str = '{"user":"ann"}',
 ) -> BalanceView:
     return BalanceView(
-        of or policy(), "Acme", partition, window, limit, spent, reserved, assumed, 0
+        (of or policy()).terms, "Acme", partition, window, limit, spent, reserved, assumed, 0
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from budget.domain.allocations import Held
-from budget.domain.budgets import Policy
+from budget.domain.budgets import PolicyTerms
 from budget.domain.costs import Cost
 from budget.domain.errors import BudgetError
 from budget.domain.usage import Usage
@@ -21,7 +21,7 @@ SOON_US: Final = 3_600_000_000
 class BalanceView(NamedTuple):
     """One balance as it stands: policy, partition and window, limit in force, figures."""
 
-    policy: Policy
+    policy: PolicyTerms
     budget: str
     partition: str
     window: Window
@@ -86,8 +86,9 @@ class RefusalLine(NamedTuple):
     @property
     def soon(self) -> bool:
         """Whether waiting helps: its limit is of a minute, or rolls over an hour or less."""
-        period = self.balance.policy.calendar.period
-        rolls = self.balance.policy.rolling and period.length_us <= SOON_US
+        policy = self.balance.policy
+        period = policy.period
+        rolls = policy.rolling and period.length_us <= SOON_US
         return rolls or period.kind == "minute"
 
 

@@ -5,7 +5,7 @@ Not here: what has been spent (`balances`), and whether a call may go (`decide`)
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from budget.domain.attributes import Scope, scope_to_json
 from budget.domain.errors import InvalidInput
@@ -21,6 +21,7 @@ from budget.domain.money import (
 from budget.domain.pricing import Rates, flat_rates
 from budget.domain.windows import (
     Calendar,
+    Period,
     Window,
     bucket_width_us,
     day_calendar,
@@ -73,6 +74,23 @@ class TopUp:
         return window.end_us > self.at_us and window.start_us < self.until_us
 
 
+class PolicyTerms(NamedTuple):
+    """What a balance tells of its policy, so that its figures can be understood without it."""
+
+    policy_id: str
+    budget_id: str
+    unit: Unit
+    period: Period
+    enforcement: Enforcement
+    warning_bps: int = 8_000
+    action_bps: int = 9_500
+
+    @property
+    def rolling(self) -> bool:
+        """Whether its window rolls on."""
+        return self.period.kind == "rolling"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One limit of a budget. `limit` is in nano-USD for `usd`, else a count; bps are of the limit.
@@ -106,6 +124,7 @@ class Policy:
     rolling: bool = field(init=False)
     bucket_us: int = field(init=False)
     granted: Mapping[str | None, Sequence[TopUp]] = field(init=False, compare=False, repr=False)
+    terms: PolicyTerms = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "unit_index", UNITS.index(self.unit))
@@ -117,6 +136,11 @@ class Policy:
         for top_up in self.top_ups:
             granted.setdefault(top_up.partition, []).append(top_up)
         object.__setattr__(self, "granted", granted)
+        terms = PolicyTerms(
+            self.policy_id, self.budget_id, self.unit, self.calendar.period, self.enforcement,
+            self.warning_bps, self.action_bps,
+        )  # fmt: skip
+        object.__setattr__(self, "terms", terms)
 
     @property
     def holds_envelopes(self) -> bool:
@@ -192,6 +216,10 @@ class Budget:
         if self.archived_us is not None:
             return ()
         return tuple(policy for policy in self.policies if policy.archived_us is None)
+
+    def policy(self, policy_id: str) -> Policy:
+        """One of its policies, archived or not."""
+        return next(policy for policy in self.policies if policy.policy_id == policy_id)
 
     @property
     def unpriced_rule(self) -> Unpriced:

@@ -34,11 +34,15 @@ class LegShape(TypedDict):
     partition: dict[str, str | None]
     unit: str
     period: str
+    enforcement: str
+    warning_threshold: str
+    action_threshold: str
     window: WindowShape
     limit: Amount
     spent: Amount
     reserved: Amount
     assumed: Amount
+    overrun: Amount
     remaining: Amount
 
 
@@ -49,8 +53,6 @@ class BalanceShape(LegShape):
     `resets_at` of a rolling policy is when all that counts now has left.
     """
 
-    enforcement: str
-    overrun: Amount
     used_fraction: str | None
     resets_at: str | None
 
@@ -183,10 +185,16 @@ class RefusalLineShape(TypedDict):
     partition: dict[str, str | None] | None
     unit: str | None
     period: str | None
+    enforcement: str | None
+    warning_threshold: str | None
+    action_threshold: str | None
+    window: WindowShape | None
     limit: Amount | None
     spent: Amount | None
     reserved: Amount | None
     assumed: Amount | None
+    overrun: Amount | None
+    remaining: Amount | None
     requested: Amount | None
     shortfall: Amount | None
     resets_at: str | None
@@ -198,10 +206,12 @@ class RefusalShape(RefusalLineShape):
 
     code: str
     detail: str
+    at: str
     provider: str | None
     model: str | None
     parent_id: str | None
     cheaper: list[str]
+    advice: str
     how_to_raise: str
     refused_by: list[RefusalLineShape]
 

@@ -57,7 +57,8 @@ def _views(
 
 
 def _sees(view: BalanceView, bound: Bound, budgets: Budgets) -> bool:
-    return sees_balance(bound, budgets[view.policy.budget_id], view.policy, view.partition)
+    budget = budgets[view.policy.budget_id]
+    return sees_balance(bound, budget, budget.policy(view.policy.policy_id), view.partition)
 
 
 def _refusal(answer: Refusal, bound: Bound, budgets: Budgets) -> Refusal:

@@ -25,13 +25,14 @@ def view(balance: Balance, budgets: Budgets, cell_us: int | None = None) -> Bala
         return _new(
             BalanceView,
             (
-                policy, budgets[policy.budget_id].name, balance.partition, balance.window,
+                policy.terms, budgets[policy.budget_id].name, balance.partition, balance.window,
                 balance.limit, balance.spent, balance.reserved, balance.assumed, balance.overrun,
             ),
         )  # fmt: skip
     cell = balance.cells[cell_us]
     return BalanceView(
-        policy, budgets[policy.budget_id].name, balance.partition, Window(cell_us, cell.end_us),
+        policy.terms, budgets[policy.budget_id].name, balance.partition,
+        Window(cell_us, cell.end_us),
         balance.limit_of(cell_us, cell), cell.spent, cell.reserved, cell.assumed, cell.overrun,
     )  # fmt: skip
 

@@ -137,7 +137,7 @@ def _of_balances(gauges: Gauges) -> "Iterator[Metric]":
         policy = one.policy
         named = (
             one.budget, policy.policy_id, one.partition, policy.unit,
-            policy.calendar.period.text, policy.enforcement,
+            policy.period.text, policy.enforcement,
         )  # fmt: skip
         for name, family in families.items():
             amount = getattr(one, name)

@@ -6,10 +6,11 @@ from budget.domain.answers import BalanceView
 from budget.domain.budgets import BPS
 from budget.domain.money import format_fraction, format_usd
 from budget.domain.shapes import BalanceShape, LegShape, WarningShape
-from budget.domain.windows import leaves_at_us
+from budget.domain.windows import bucket_width_us, leaves_at_us
 from budget.domain.wire.parts import (
     amount,
     amount_text,
+    fraction,
     instant,
     limit_in_usd,
     partition_of,
@@ -19,7 +20,7 @@ from budget.domain.wire.parts import (
 
 def leg(view: BalanceView) -> LegShape:
     """A balance that an allocation holds on."""
-    policy, budget, partition, window, limit, spent, reserved, assumed, _ = view
+    policy, budget, partition, window, limit, spent, reserved, assumed, overrun = view
     remaining = max(0, limit - spent - reserved - assumed)
     usd = policy.unit == "usd"
     return {
@@ -28,23 +29,24 @@ def leg(view: BalanceView) -> LegShape:
         "policy_id": policy.policy_id,
         "partition": partition_of(partition),
         "unit": policy.unit,
-        "period": policy.calendar.period.text,
+        "period": policy.period.text,
+        "enforcement": policy.enforcement,
+        "warning_threshold": fraction(policy.warning_bps),
+        "action_threshold": fraction(policy.action_bps),
         "window": window_of(window),
         "limit": limit_in_usd(limit) if usd else limit,
         "spent": format_usd(spent) if usd else spent,
         "reserved": format_usd(reserved) if usd else reserved,
         "assumed": amount(assumed, policy.unit) if assumed else "0.00" if usd else 0,
+        "overrun": amount(overrun, policy.unit) if overrun else "0.00" if usd else 0,
         "remaining": format_usd(remaining) if usd else remaining,
     }
 
 
 def balance(view: BalanceView) -> BalanceShape:
     """A balance in full: with what is used of it, and when it starts afresh."""
-    policy = view.policy
     return {
         **leg(view),
-        "enforcement": policy.enforcement,
-        "overrun": amount(view.overrun, policy.unit),
         "used_fraction": _used_fraction(view),
         "resets_at": instant(_resets_us(view)),
     }
@@ -61,7 +63,7 @@ def _resets_us(view: BalanceView) -> int:
     policy = view.policy
     if not policy.rolling:
         return view.window.end_us
-    return leaves_at_us(policy.calendar.period, view.window.end_us - policy.bucket_us)
+    return leaves_at_us(policy.period, view.window.end_us - bucket_width_us(policy.period))
 
 
 def warnings(views: Iterable[BalanceView]) -> list[WarningShape]:
@@ -94,5 +96,5 @@ def _warning(code: str, view: BalanceView) -> WarningShape:
         "policy_id": policy.policy_id,
         "detail": f"Budget {view.budget!r} has spent "
         f"{amount_text(view.spent + view.assumed, policy.unit)} of its "
-        f"{policy.calendar.period.text} {amount_text(view.limit, policy.unit)}.{advice}",
+        f"{policy.period.text} {amount_text(view.limit, policy.unit)}.{advice}",
     }

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from budget.domain.allocations import Held
-from budget.domain.budgets import Policy
-from budget.domain.money import format_usd
+from budget.domain.budgets import PolicyTerms
+from budget.domain.money import format_fraction, format_usd
 from budget.domain.shapes import Amount, HeldShape, PageShape, WindowShape
 from budget.domain.windows import MAX_US, Window, to_rfc3339
 
@@ -29,6 +29,7 @@ def money(nanos: int | None) -> str | None:
     return None if nanos is None else format_usd(nanos)
 
 
+fraction = lru_cache(maxsize=64)(format_fraction)
 limit_in_usd = lru_cache(maxsize=1024)(format_usd)  # the same few come with every call
 
 
@@ -37,9 +38,9 @@ def instant(at_us: int) -> str | None:
     return None if at_us >= MAX_US else to_rfc3339(at_us)
 
 
-def policy_text(policy: Policy) -> str:
+def policy_text(policy: PolicyTerms) -> str:
     """A policy in words: daily usd hard_limit."""
-    return f"{policy.calendar.period.text} {policy.unit} {policy.enforcement}"
+    return f"{policy.period.text} {policy.unit} {policy.enforcement}"
 
 
 def holding(held: Held) -> HeldShape:

@@ -5,8 +5,9 @@ from typing import Final
 from budget.domain.answers import HiddenLine, Refusal, RefusalLine
 from budget.domain.money import ceil_div
 from budget.domain.shapes import Amount, RefusalLineShape, RefusalShape
-from budget.domain.windows import MAX_US
-from budget.domain.wire.parts import amount, amount_text, instant, partition_of, policy_text
+from budget.domain.windows import MAX_US, to_rfc3339
+from budget.domain.wire.balances import leg
+from budget.domain.wire.parts import amount, amount_text, instant, policy_text
 
 _US_PER_S: Final = 1_000_000
 _NOTHING: Final[RefusalLineShape] = {
@@ -17,10 +18,16 @@ _NOTHING: Final[RefusalLineShape] = {
     "partition": None,
     "unit": None,
     "period": None,
+    "enforcement": None,
+    "warning_threshold": None,
+    "action_threshold": None,
+    "window": None,
     "limit": None,
     "spent": None,
     "reserved": None,
     "assumed": None,
+    "overrun": None,
+    "remaining": None,
     "requested": None,
     "shortfall": None,
     "resets_at": None,
@@ -35,10 +42,12 @@ def refusal(answer: Refusal) -> RefusalShape:
         **(lines[0] if lines else _envelope_line(answer)),
         "code": answer.code,
         "detail": answer.detail,
+        "at": to_rfc3339(answer.at_us),
         "provider": answer.provider,
         "model": answer.model,
         "parent_id": answer.parent_id,
         "cheaper": list(answer.cheaper),
+        "advice": answer.advice,
         "how_to_raise": f"{_how_to_raise(answer)} {answer.advice}".rstrip(),
         "refused_by": lines,
     }
@@ -57,17 +66,8 @@ def refusal_line(line: RefusalLine | HiddenLine, at_us: int) -> RefusalLineShape
     policy = view.policy
     unit = policy.unit
     return {
-        "budget": view.budget,
-        "budget_id": policy.budget_id,
+        **leg(view),
         "policy": policy_text(policy),
-        "policy_id": policy.policy_id,
-        "partition": partition_of(view.partition),
-        "unit": unit,
-        "period": policy.calendar.period.text,
-        "limit": amount(view.limit, unit),
-        "spent": amount(view.spent, unit),
-        "reserved": amount(view.reserved, unit),
-        "assumed": amount(view.assumed, unit),
         "requested": amount(requested, unit),
         "shortfall": amount(shortfall, unit),
         "resets_at": None if resets_us is None else instant(resets_us),

@@ -69,7 +69,7 @@ def _over_limit_text(line: RefusalLine) -> str:
     unit = view.policy.unit
     text = (
         f"Budget {view.budget!r} has {_amount_text(view.remaining, unit)} of its "
-        f"{view.policy.calendar.period.text} {_amount_text(view.limit, unit)} left; "
+        f"{view.policy.period.text} {_amount_text(view.limit, unit)} left; "
         f"this call needs {_amount_text(line.requested, unit)}"
     )
     return f"{text} (short by {_amount_text(line.shortfall, unit)})."

@@ -206,4 +206,6 @@ def _is_seen(view: BalanceView, balances: Balances, bound: Bound) -> bool:
     if not bound:
         return True
     budget = balances.budgets[view.policy.budget_id]
-    return sees_budget(bound, budget) and sees_balance(bound, budget, view.policy, view.partition)
+    return sees_budget(bound, budget) and sees_balance(
+        bound, budget, budget.policy(view.policy.policy_id), view.partition
+    )
