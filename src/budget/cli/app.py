@@ -16,31 +16,97 @@ from budget.cli.face import Face
 from budget.cli.help import PlainHelp, PrettyHelp
 
 _COMMANDS: Final = (
+    ("init:init", "init", "Begin: write the configuration and a first budget."),
     ("serve:serve", "serve", "Start the service."),
     ("status:status", "status", "Show every balance: spent, held, limit and what is left."),
+    ("usage:get_usage", "get-usage", "Show what was used in a period, by day and model."),
+    ("report:report", "report", "Report on a day, a week or a month."),
+    ("top:top", "top", "Watch spend, burn rate and refusals on a live screen."),
+    ("watch:watch", "watch", "Show events as they come."),
+    ("explain:explain", "explain", "Say why a call was admitted or refused."),
+    ("simulate:simulate", "simulate", "Try limits on the past: what would have been refused."),
     ("limits:set_limit", "set-limit", "Set how much may be spent in a period."),
-    ("verify:verify", "verify", "Recompute the books and list whatever does not add up."),
+    ("recommend:recommend", "recommend", "Name models that would do, the cheapest first."),
     ("costs:calc_cost", "calc-cost", "Say what usage of a model costs, line by line."),
     ("estimate:estimate", "estimate", "Say how many input tokens a request has at most."),
     ("whatif:what_if", "whatif", "Say what past usage would have cost on other models."),
+    ("run:run", "run", "Run a program with an envelope of money; print the bill."),
     ("replay:replay", "replay", "Drive a recorded trace of calls through the service."),
+    ("importing:import_usage", "import", "Book usage that others recorded."),
+    ("reconcile:reconcile", "reconcile", "Hold the books against a provider's own export."),
+    ("audit:audit", "audit", "Show who changed what."),
+    ("verify:verify", "verify", "Recompute the books and list whatever does not add up."),
+    ("backup:backup", "backup", "Copy the books while they are in use."),
+    ("restore:restore", "restore", "Put a copy of the books in force."),
+    ("doctor:doctor", "doctor", "Check the installation and say what to do."),
     ("key:key", "key", "Print the key that the commands of this machine use."),
+    ("login:login", "login", "Print a link that logs a browser in, once."),
+    ("completion:completion", "completion", "Print what makes a shell complete commands."),
 )
-_PRICES: Final = (
-    ("prices:list_prices", "list", "List what models cost."),
-    ("prices:show_price", "show", "Show a model's price, and who says so."),
-    ("prices:history", "history", "Show every price that a model had, has and will have."),
-    ("prices:compare", "compare", "Compare what each source says of a model."),
-    ("price_setting:set_price", "set", "Set the price of a model, over every source."),
-    ("price_setting:end_price", "end", "End a price that was set."),
-    ("price_sources:update", "update", "Read sources anew; show what changed or is held."),
-    ("price_sources:sources", "sources", "Show where prices come from."),
-    ("price_sources:updates", "updates", "Show what changed, and what waits in quarantine."),
-    ("price_sources:accept", "accept", "Let a price that is held come into force."),
-    ("price_sources:reject", "reject", "Say no to a price that is held."),
-    ("rerate:rerate", "rerate", "Say what past usage costs now; with --apply, book that."),
-    ("coverage:coverage", "coverage", "Say how much of what was called has a price."),
-)
+"""Commands by themselves: where each lies, its name and what it does."""
+
+_GROUPS: Final = (
+    ("budgets", "Budgets: who is limited, how much, and requests for more.", (
+        ("budgets:list_budgets", "list", "List budgets and their limits."),
+        ("budgets:show_budget", "show", "Show a budget: scope, limits, top-ups and balances."),
+        ("budget_making:create_budget", "create", "Create a budget."),
+        ("budget_making:edit_budget", "edit", "Change a budget or one of its limits."),
+        ("budget_making:archive_budget", "archive", "Take a budget out of force."),
+        ("budget_raising:top_up", "top-up", "Raise a limit for now, or until a date."),
+        ("budget_raising:request", "request", "Ask for more."),
+        ("budget_raising:requests", "requests", "List what was asked for."),
+        ("budget_raising:approve", "approve", "Grant what was asked for."),
+        ("budget_raising:reject", "reject", "Decline what was asked for."),
+    )),
+    ("limits", "Limits: what stands, everywhere.", (
+        ("limits_list:list_limits", "list", "List every limit in force."),
+    )),
+    ("allocate", "Allocations: money held for calls.", (
+        ("allocate:create", "create", "Hold money and tokens for a call."),
+        ("allocate:list_allocations", "list", "List what is held."),
+        ("allocate:release", "release", "Return what is held."),
+    )),
+    ("alerts", "Alerts: what people should see.", (
+        ("alerts:list_alerts", "list", "List alerts."),
+        ("alerts:acknowledge", "acknowledge", "Say that an alert was seen."),
+        ("alerts:dismiss", "dismiss", "Take an alert off the list."),
+    )),
+    ("keys", "Keys: who may ask, and for what.", (
+        ("keys:list_keys", "list", "List keys."),
+        ("keys:show_key", "show", "Show a key, or the one in use."),
+        ("keys:create_key", "create", "Make a key; it is shown once."),
+        ("keys:rotate_key", "rotate", "Replace a key; the old one works on for a while."),
+        ("keys:revoke_key", "revoke", "End a key."),
+    )),
+    ("prices", "Prices: what models cost, on whose word, and what past usage costs at them.", (
+        ("prices:list_prices", "list", "List what models cost."),
+        ("prices:show_price", "show", "Show a model's price, and who says so."),
+        ("prices:history", "history", "Show every price that a model had, has and will have."),
+        ("prices:compare", "compare", "Compare what each source says of a model."),
+        ("price_setting:set_price", "set", "Set the price of a model, over every source."),
+        ("price_setting:end_price", "end", "End a price that was set."),
+        ("price_sources:update", "update", "Read sources anew; show what changed or is held."),
+        ("price_sources:sources", "sources", "Show where prices come from."),
+        ("price_sources:updates", "updates", "Show what changed, and what waits in quarantine."),
+        ("price_sources:accept", "accept", "Let a price that is held come into force."),
+        ("price_sources:reject", "reject", "Say no to a price that is held."),
+        ("rerate:rerate", "rerate", "Say what past usage costs now; with --apply, book that."),
+        ("coverage:coverage", "coverage", "Say how much of what was called has a price."),
+    )),
+    ("export", "Exports: usage for other programs.", (
+        ("export:export_focus", "focus", "Export usage as FOCUS rows of cost."),
+        ("export:export_csv", "csv", "Export usage records as CSV."),
+        ("export:export_parquet", "parquet", "Export usage records as Parquet."),
+    )),
+    ("config", "Configuration: what the commands of this user go by.", (
+        ("config:get", "get", "Show what is set, and where."),
+        ("config:set_value", "set", "Set something."),
+    )),
+    ("db", "The database.", (
+        ("doctor:check_database", "check", "Check the database."),
+    )),
+)  # fmt: skip
+"""Groups of commands: the name and the meaning of each, and its commands."""
 
 
 _OPTIONS: Final = {
@@ -66,15 +132,11 @@ def make_app() -> App:
     )
     for order, (place, name, help_text) in enumerate(_COMMANDS):
         app.command(f"budget.cli.{place}", name=name, help=help_text, sort_key=order)
-    prices = App(
-        name="prices",
-        help="Prices: what models cost, on whose word, and what past usage costs at them.",
-        version_flags=(),
-        sort_key=len(_COMMANDS),
-    )
-    for order, (place, name, help_text) in enumerate(_PRICES):
-        prices.command(f"budget.cli.{place}", name=name, help=help_text, sort_key=order)
-    app.command(prices)
+    for behind, (group, about, commands) in enumerate(_GROUPS, len(_COMMANDS)):
+        room = App(name=group, help=about, version_flags=(), sort_key=behind)
+        for order, (place, name, help_text) in enumerate(commands):
+            room.command(f"budget.cli.{place}", name=name, help=help_text, sort_key=order)
+        app.command(room)
     app.command("budget.cli.limits:set_limit", name="set_limit", show=False)
     app.command("budget.cli.costs:calc_cost", name="calc_cost", show=False)
     app.meta.suppress_keyboard_interrupt = False

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from budget.cli.face import Face
 from budget.cli.remote import Service, service_url
@@ -258,6 +258,27 @@ def open_books(face: Face, *, create: bool = False, priced: bool = False) -> Ite
     prices = settings.price_settings if priced else None
     with _open_database(settings, create=create, prices=prices) as opened:
         yield opened
+
+
+@contextmanager
+def open_budget(face: Face, *, create: bool = False, priced: bool = False) -> Iterator["Budget"]:
+    """The facade of the books that were asked for: `Budget` on a database, or the client of a
+    service, which has the same methods and answers the same values.
+    """
+    from budget.engine.settings import Settings
+
+    settings = Settings.read(target=face.target)
+    check_target(settings.target)
+    url = _url(settings)
+    if url is None:
+        prices = settings.price_settings if priced else None
+        with _open_database(settings, create=create, prices=prices) as opened:
+            yield opened.opened
+        return
+    from budget.client import Client
+
+    with Client(url, key=find_key(settings, url, settings.target)) as client:
+        yield cast("Budget", client)
 
 
 @contextmanager
