@@ -4,11 +4,11 @@ Not here: what is done with it.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from budget.cli.lists import gather
 from budget.domain.answers_keys import ApiKey
-from budget.domain.answers_pages import Page
 from budget.domain.budgets import Budget, Policy, parse_unit
 from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.windows import parse_period
@@ -19,19 +19,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PAGE: Final = 1000
 _SHOWN: Final = 5
 _BUDGET_ID: Final = re.compile(r"bud_[0-9a-f]{32}")
 _KEY_ID: Final = re.compile(r"key_[0-9A-Za-z]{8}")
-
-
-def every(read: Callable[[str | None], Page[T]]) -> Iterator[T]:
-    """The items of all pages; `read` takes the cursor of each."""
-    page = read(None)
-    yield from page.items
-    while page.next_cursor is not None:
-        page = read(page.next_cursor)
-        yield from page.items
 
 
 def find_budget(books: "Books", text: str, field: str = "BUDGET") -> Budget:
@@ -45,7 +35,7 @@ def find_budget(books: "Books", text: str, field: str = "BUDGET") -> Budget:
     wanted = text.strip()
     if not wanted:
         raise InvalidInput(field, "must be the id or the name of a budget.")
-    found = list(every(lambda cursor: books.budgets(name=wanted, limit=PAGE, cursor=cursor)))
+    found = gather(lambda most, at: books.budgets(name=wanted, limit=most, cursor=at)).items
     same = [one for one in found if one.name == wanted] or [
         one for one in found if one.name.casefold() == wanted.casefold()
     ]
@@ -103,7 +93,7 @@ def find_key(books: "Books", text: str, field: str = "KEY") -> ApiKey:
     wanted = text.strip()
     if not wanted:
         raise InvalidInput(field, "must be the id or the name of a key.")
-    found = list(every(lambda cursor: books.keys(limit=PAGE, cursor=cursor)))
+    found = gather(lambda most, at: books.keys(limit=most, cursor=at)).items
     same = [one for one in found if one.name == wanted]
     return _only(
         field, "key", wanted, [(one.key_id, one.status, one) for one in same],
