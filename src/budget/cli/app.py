@@ -139,6 +139,7 @@ def make_app() -> App:
         app.command(room)
     app.command("budget.cli.limits:set_limit", name="set_limit", show=False)
     app.command("budget.cli.costs:calc_cost", name="calc_cost", show=False)
+    app.command("budget.cli.usage:get_usage", name="get_usage", show=False)
     app.meta.suppress_keyboard_interrupt = False
     every = Group("With every command", sort_key=99)
 
