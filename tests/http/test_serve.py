@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from budget.domain.errors import InvalidInput, Unavailable
-from budget.http.address import (
+from budget.engine.addresses import (
     lock_file,
     remove_address,
     service_address,

@@ -4,7 +4,6 @@ Both answer in the shapes of the API, so a command reads the same whichever it a
 calls that spend; `replay` makes those through the service.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from budget.cli.face import Face
-from budget.cli.remote import Service, service_url
+from budget.cli.remote import Service
 from budget.domain.errors import InvalidInput, NotFound, Unavailable
 from budget.domain.shapes import (
     BalanceShape,
@@ -23,6 +22,15 @@ from budget.domain.shapes import (
 )
 from budget.domain.shapes_estimates import EstimateShape, FactorsShape
 from budget.domain.shapes_rating import CoverageShape, ReratingShape, WhatIfShape
+from budget.engine.places import (
+    ADDRESSES,
+    DATABASES,
+    check_target,
+    database_file,
+    find_key,
+    find_place,
+    service_url,
+)
 
 if TYPE_CHECKING:
     from budget.engine.budget import Budget
@@ -30,9 +38,6 @@ if TYPE_CHECKING:
     from budget.engine.settings import Settings
 
 PAGE: Final = 1000
-
-_ADDRESSES: Final = ("http://", "https://")
-_FORMS: Final = ("sqlite:///", "postgresql://", "postgres://", *_ADDRESSES)
 
 Ask = dict[str, Any]
 Tell = Callable[[int, int], None]
@@ -249,10 +254,9 @@ def open_books(face: Face, *, create: bool = False, priced: bool = False) -> Ite
     from budget.engine.settings import Settings
 
     settings = Settings.read(target=face.target)
-    check_target(settings.target)
-    url = _url(settings)
-    if url is not None:
-        with Service(url, find_key(settings, url, settings.target)) as service:
+    place = find_place(settings)
+    if place.url is not None:
+        with Service(place.url, place.key) as service:
             yield service
         return
     prices = settings.price_settings if priced else None
@@ -268,16 +272,15 @@ def open_budget(face: Face, *, create: bool = False, priced: bool = False) -> It
     from budget.engine.settings import Settings
 
     settings = Settings.read(target=face.target)
-    check_target(settings.target)
-    url = _url(settings)
-    if url is None:
+    place = find_place(settings)
+    if place.url is None:
         prices = settings.price_settings if priced else None
         with _open_database(settings, create=create, prices=prices) as opened:
             yield opened.opened
         return
     from budget.client import Client
 
-    with Client(url, key=find_key(settings, url, settings.target)) as client:
+    with Client(place.url, key=place.key) as client:
         yield cast("Budget", client)
 
 
@@ -294,9 +297,9 @@ def open_database(face: Face, own: Path | None = None) -> Iterator[InProcess]:
 
     settings = Settings.read(target=face.target)
     check_target(settings.target)
-    if settings.target.startswith(_ADDRESSES):
+    if settings.target.startswith(ADDRESSES):
         raise InvalidInput(
-            "target", "must be a database: this is read and priced here.", _FORMS[:2]
+            "target", "must be a database: this is read and priced here.", DATABASES[:2]
         )
     prices = settings.price_settings
     if own is not None:
@@ -309,7 +312,7 @@ def open_database(face: Face, own: Path | None = None) -> Iterator[InProcess]:
 def _open_database(
     settings: "Settings", *, create: bool, prices: "PriceSettings | None"
 ) -> Iterator[InProcess]:
-    file = _file(settings.target)
+    file = database_file(settings.target)
     if file is not None and not create and not file.exists():
         raise NoLedger(file)
     from budget.engine import books
@@ -333,54 +336,13 @@ def find_service(face: Face, url: str | None) -> Service:
     if url is not None:
         settings = Settings.read(target=face.target)
         url = service_url(url, "--url")
-        return Service(url, find_key(settings, url), option="--url")
+        return Service(url, find_key(settings.config_dir, url), option="--url")
     settings = Settings.read(target=face.target)
-    check_target(settings.target)
-    found = _url(settings)
-    if found is None:
+    place = find_place(settings)
+    if place.url is None:
         raise Unavailable(
             "No service runs on this machine. Start one with `budget serve`, or name another with "
             "--url.",
             code="unreachable",
         )
-    return Service(found, find_key(settings, found, settings.target), option="--url")
-
-
-def check_target(target: str) -> None:
-    """InvalidInput unless it has the form of a database's URL or of a service's address."""
-    if target.startswith(_FORMS):
-        return
-    from budget.storage.database import FORMS
-
-    raise InvalidInput(
-        "target",
-        "is not the URL of a database or the address of a service.",
-        (*FORMS, "http://host:port"),
-    )
-
-
-def _url(settings: "Settings") -> str | None:
-    """The service to ask: the target itself, or the one that has the target's file open."""
-    if settings.target.startswith(_ADDRESSES):
-        return service_url(settings.target)
-    if not settings.target.startswith("sqlite:"):
-        return None
-    from budget.http.address import service_address
-
-    return service_address(settings.target)
-
-
-def find_key(settings: "Settings", *places: str) -> str | None:
-    """BUDGET_KEY, else the key that is kept for the first of these addresses or databases."""
-    from budget.engine import key_file
-
-    if named := os.environ.get("BUDGET_KEY", "").strip():
-        return named
-    kept = (key_file.find_key(settings.config_dir, place) for place in places)
-    return next((key for key in kept if key is not None), None)
-
-
-def _file(target: str) -> Path | None:
-    if not target.startswith("sqlite:///"):
-        return None
-    return Path(target.removeprefix("sqlite:///")).expanduser()
+    return Service(place.url, place.key, option="--url")

@@ -28,8 +28,8 @@ def key(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
     BUDGET_KEY=$(budget key) hands it to a program. It lies in a file that only its owner can read.
     BUDGET_KEY itself is printed if it is set, unless --target names other books.
     """
-    from budget.cli.books import check_target
     from budget.engine import key_file
+    from budget.engine.places import check_target
     from budget.engine.settings import Settings
 
     settings = Settings.read(target=face.target)

@@ -30,20 +30,6 @@ VERIFY_SECONDS: Final = 3600
 Json = dict[str, Any]
 
 
-def service_url(text: str, field: str = "target") -> str:
-    """The root of a service's address, without a slash at its end."""
-    try:
-        parts = urlsplit(text)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        sound = False
-    if not sound:
-        raise InvalidInput(
-            field, f"{text[:80]!r} is not the address of a service, such as http://127.0.0.1:8013."
-        )
-    return text.rstrip("/")
-
-
 def heads(key: str | None) -> dict[str, str]:
     """The headers of every request. InvalidInput for a key that no header can carry."""
     if key is None:

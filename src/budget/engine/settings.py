@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from budget.domain.errors import InvalidInput
+from budget.engine import config_file
 from budget.engine.channels.settings import DEFAULT_CHANNELS, ChannelSettings
 from budget.engine.door_settings import DEFAULT_DOOR, DoorSettings
 from budget.engine.price_book.settings import PriceSettings
@@ -35,13 +36,15 @@ class Settings:
     Port 0 takes any that is free. `refusal_status` is that of every refusal on HTTP; None: by the
     limit that refuses. `prices` is the operator's own price file. With `access_log` every request
     is logged, with `traces` each makes a span of OpenTelemetry. `docs`: whether `/docs` shows the
-    API; None: unless the service is behind a proxy.
+    API; None: unless the service is behind a proxy. `timezone` is where this user's days and months
+    begin, for the commands.
     """
 
     target: str
     host: str
     port: int
     config_dir: Path
+    timezone: str = "UTC"
     refusal_status: int | None = None
     prices: Path | None = None
     price_settings: PriceSettings = field(default_factory=PriceSettings)
@@ -63,19 +66,24 @@ class Settings:
         prices: str | None = None,
     ) -> Self:
         """Settings from flags, where given, else BUDGET_TARGET, BUDGET_HOST, BUDGET_PORT,
-        BUDGET_CONFIG_DIR, BUDGET_REFUSAL_STATUS, BUDGET_PRICES, BUDGET_ACCESS_LOG,
-        BUDGET_TRACES and BUDGET_DOCS, else the defaults; and those of `PriceSettings`,
-        `DoorSettings` and `ChannelSettings`. An empty variable is an absent one.
+        BUDGET_CONFIG_DIR, BUDGET_TIMEZONE, BUDGET_REFUSAL_STATUS, BUDGET_PRICES, BUDGET_ACCESS_LOG,
+        BUDGET_TRACES and BUDGET_DOCS, else (target and time zone) the config file, else the
+        defaults; and those of `PriceSettings`, `DoorSettings` and `ChannelSettings`. An empty
+        variable is an absent one.
         """
         env = os.environ if environ is None else environ
         asked_port = port if port is not None else env.get("BUDGET_PORT") or DEFAULT_PORT
         named = prices or env.get("BUDGET_PRICES")
         own_prices = Path(named).expanduser() if named else None
+        folder = config_dir or _config_dir(env)
+        target, zone = target or env.get("BUDGET_TARGET"), _zone(env)
+        config = config_file.NOTHING if target and zone else config_file.read(folder)
         return cls(
-            target=target or env.get("BUDGET_TARGET") or default_target(),
+            target=target or config.target or default_target(),
             host=host or env.get("BUDGET_HOST") or DEFAULT_HOST,
             port=parse_port(asked_port, "BUDGET_PORT" if port is None else "port"),
-            config_dir=config_dir or _config_dir(env),
+            config_dir=folder,
+            timezone=zone or config.timezone or "UTC",
             refusal_status=_refusal_status(env.get("BUDGET_REFUSAL_STATUS") or "auto"),
             prices=own_prices,
             price_settings=PriceSettings.read(env, own_prices),
@@ -124,6 +132,15 @@ def _switch(env: Mapping[str, str], name: str) -> bool:
     if text in SWITCHES:
         return SWITCHES[text]
     raise InvalidInput(name, f"{text[:80]!r} is neither on nor off.", tuple(SWITCHES))
+
+
+def _zone(env: Mapping[str, str]) -> str | None:
+    named = env.get("BUDGET_TIMEZONE")
+    if not named:
+        return None
+    from budget.domain.windows import parse_zone
+
+    return parse_zone(named, "BUDGET_TIMEZONE")
 
 
 def _refusal_status(text: str) -> int | None:

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from budget.domain.errors import InvalidInput, Unavailable
+from budget.engine.addresses import remove_address, service_address, write_address
 from budget.engine.door_settings import DEFAULT_DOOR, DoorSettings
 from budget.engine.settings import Settings, shown
-from budget.http.address import remove_address, service_address, write_address
 
 if TYPE_CHECKING:
     from asyncio import Protocol
