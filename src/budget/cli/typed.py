@@ -16,6 +16,7 @@ from budget.domain.money import format_usd
 
 _DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_NUMBERED: Final = re.compile(r"(\w+)\[\d+\]")
 _WHOLE: Final = re.compile(r"[0-9]{1,20}")
 
 
@@ -23,7 +24,7 @@ _WHOLE: Final = re.compile(r"[0-9]{1,20}")
 def typed_as(**options: str) -> Iterator[None]:
     """Errors of these fields of the API are told of the options that they were typed as.
 
-    `policies.0.period` is told of `period`, `scope.team` of `scope` (`--scope team`).
+    `policies[0].period` is told of `period`, `scope.team` of `scope` (`--scope team`).
     """
     try:
         yield
@@ -47,8 +48,9 @@ def _option(field: str, options: dict[str, str]) -> str:
     if field in options:
         return options[field]
     first, *others = field.split(".")
-    if others and others[0].isdigit():
-        return options.get(others[-1], options.get(first, field))
+    if matched := _NUMBERED.fullmatch(first):
+        first = matched[1]
+        return options.get(others[0], options.get(first, field)) if others else field
     return f"{options[first]} {'.'.join(others)}" if first in options else field
 
 
