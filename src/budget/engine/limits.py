@@ -73,7 +73,8 @@ def setting(ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], LimitSe
         if new == policy:
             did = "nothing"
             batch.unit.write(batch.changes)  # the key: where nothing changes, nothing else does
-        return LimitSet(did, batch.catalogue.budgets[budget.budget_id], new)
+        before = policy if did == "changed_policy" else None
+        return LimitSet(did, batch.catalogue.budgets[budget.budget_id], new, before=before)
 
     return change
 

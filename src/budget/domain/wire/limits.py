@@ -11,5 +11,6 @@ def limit_set(answer: LimitSet) -> LimitSetShape:
         "did": answer.did,
         "budget": budget(answer.budget),
         "policy": policy(answer.policy),
+        "before": None if answer.before is None else policy(answer.before),
         "replayed": answer.replayed,
     }
