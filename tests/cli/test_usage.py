@@ -1,42 +1,21 @@
 """`budget get-usage` adds up what was used, by time and kind of call."""
 
-import time
-
 import pytest
 
 from budget.cli.spans import before, window_of
 from budget.cli.usage import date_text
-from budget.domain.windows import Window, parse_period, parse_rfc3339, to_rfc3339
-from budget.engine.budget import Budget
-from budget.engine.settings import Settings
+from budget.domain.windows import Window, parse_period, parse_rfc3339
 from tests.cli.conftest import Say
-from tests.cli.test_status import table
-
-DAY_US = 86_400_000_000
-
-
-def spend(days_ago: int, model: str, usd: str, **attributes: str) -> None:
-    """Book 100 tokens in and 10 out of some days ago, at a cost that was stated."""
-    at_us = time.time_ns() // 1000 - days_ago * DAY_US
-    with Budget.open(Settings.read().target, sweep=False) as books:
-        books.record_usage(
-            attributes=attributes, provider="acme", model=model, input_tokens=100,
-            output_tokens=10, cost=usd, occurred_at=to_rfc3339(at_us),
-        )  # fmt: skip
+from tests.cli.spent import spend, table, today
 
 
 @pytest.fixture
 def used(local: Say) -> Say:
     """Two calls of today and one of the day before, of two models."""
-    local("set-limit", "daily", "5")
     spend(1, "m-small", "0.25", component="code")
     spend(0, "m-small", "0.5", component="code")
     spend(0, "m-large", "1.5", component="chat", team="search")
     return local
-
-
-def today(days_ago: int = 0) -> str:
-    return to_rfc3339(time.time_ns() // 1000 - days_ago * DAY_US)[:10]
 
 
 def test_a_row_for_each_day_and_kind_of_call_and_their_total(used: Say) -> None:
