@@ -46,9 +46,12 @@ def note_rest(face: Face, page: Page[T]) -> None:
 
 
 def moment(face: Face, at_us: int | None, never: str = "") -> str:
-    """An instant: to the minute for people, in full for programs."""
+    """An instant in a table: to the minute for people, in full for programs."""
     if at_us is None or at_us >= MAX_US:
         return never
-    if not face.pretty:
-        return to_rfc3339(at_us)
+    return spoken(at_us) if face.pretty else to_rfc3339(at_us)
+
+
+def spoken(at_us: int) -> str:
+    """An instant in a sentence, to the minute."""
     return f"{datetime.fromtimestamp(at_us // 1_000_000, UTC):%Y-%m-%d %H:%M} UTC"

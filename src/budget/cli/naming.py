@@ -5,6 +5,7 @@ Not here: what is done with it.
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from budget.cli.lists import gather
@@ -99,6 +100,15 @@ def find_key(books: "Books", text: str, field: str = "KEY") -> ApiKey:
         field, "key", wanted, [(one.key_id, one.status, one) for one in same],
         f"There is no key {wanted[:80]!r}. `budget keys list` lists them.",
     )  # fmt: skip
+
+
+def budget_names(books: "Books", ids: Iterable[str | None]) -> dict[str, str]:
+    """What the budgets of these ids are called; those that cannot be seen are left out."""
+    names: dict[str, str] = {}
+    for budget_id in {one for one in ids if one}:
+        with suppress(NotFound):
+            names[budget_id] = books.budget(budget_id).name
+    return names
 
 
 def policy_words(policy: Policy) -> str:

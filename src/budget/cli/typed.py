@@ -4,9 +4,9 @@ Not here: names of budgets, limits and keys (`naming`).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from budget.cli.dates import instant
 from budget.domain.attributes import parse_key, parse_value
@@ -38,6 +38,7 @@ def _renamed(sentence: str, options: dict[str, str]) -> str:
     if not colon or " " in field:
         return sentence
     option = _option(field, options)
+    rest = rest.replace("must be an RFC 3339 time with", "must be a day, or a time with")
     for name, typed in options.items():
         if "_" in name:  # else it may be just a word
             rest = re.sub(rf"\b(?<!--){name}\b", typed, rest)
@@ -52,6 +53,11 @@ def _option(field: str, options: dict[str, str]) -> str:
         first = matched[1]
         return options.get(others[0], options.get(first, field)) if others else field
     return f"{options[first]} {'.'.join(others)}" if first in options else field
+
+
+def given(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What was typed of what could have been."""
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def parse_amount(text: str, unit: Unit, option: str) -> str | int:
