@@ -43,10 +43,17 @@ def output_tokens_limit(request: object) -> int | None:
     ]
     if not limits:
         return None
-    answers = [
+    return max(limits) * answers_of(request)
+
+
+def answers_of(request: object) -> int:
+    """How many answers a request asks for; 1 unless it says. InvalidInput for what is no count."""
+    if not isinstance(request, Mapping):
+        return 1
+    found = [
         parse_count(value, name, maximum=_MOST_ANSWERS) for name, value in _found(request, _ANSWERS)
     ]
-    return max(limits) * max(answers, default=1)
+    return max(found, default=1)
 
 
 def _found(

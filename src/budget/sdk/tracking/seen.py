@@ -1,0 +1,51 @@
+"""Seen: the words of an answer that have come so far, to estimate what an aborted call has used.
+
+Every provider's spelling of a piece of text, of a thought and of a tool's arguments. Not here: the
+figures that a provider tells (`domain.responses`).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+_WORDS: Final = (
+    "text", "content", "refusal", "reasoning", "reasoning_content", "thinking", "partial_json",
+    "arguments", "output_text",
+)  # fmt: skip
+_INSIDE: Final = ("tool_calls", "function", "function_call", "parts", "content", "summary")
+
+
+def texts_of(chunk: Mapping[str, Any]) -> list[str]:
+    """The texts that an answer, or one chunk of it, brings."""
+    delta = chunk.get("delta")
+    if isinstance(delta, str):  # an event of OpenAI's responses
+        return [delta]
+    if isinstance(delta, Mapping):  # an event of Anthropic's messages
+        return list(_words(delta))
+    found: list[str] = []
+    for name in ("choices", "candidates", "output", "content"):
+        for one in _objects(chunk.get(name)):
+            for place in (one, one.get("delta"), one.get("message")):
+                if isinstance(place, Mapping):
+                    found += _words(place)
+    return found
+
+
+def _words(place: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
+    for name in _WORDS:
+        value = place.get(name)
+        if isinstance(value, str) and value:
+            yield value
+    for name in ("functionCall", "function_call", "input", "args"):
+        value = place.get(name)
+        if isinstance(value, Mapping) and value and not isinstance(value.get("arguments"), str):
+            yield json.dumps(value, default=str)
+    if depth < 4:
+        for name in _INSIDE:
+            value = place.get(name)
+            for one in (value,) if isinstance(value, Mapping) else _objects(value):
+                yield from _words(one, depth + 1)
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
