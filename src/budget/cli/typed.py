@@ -51,7 +51,7 @@ def _option(field: str, options: dict[str, str]) -> str:
     first, *others = field.split(".")
     if matched := _NUMBERED.fullmatch(first):
         first = matched[1]
-        return options.get(others[0], options.get(first, field)) if others else field
+        return options.get(others[0] if others else first, options.get(first, field))
     return f"{options[first]} {'.'.join(others)}" if first in options else field
 
 
