@@ -163,7 +163,7 @@ def test_an_unforeseen_error_is_one_sentence_unless_asked_for_more(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr("budget.cli.status.open_books", fail)
+    monkeypatch.setattr("budget.cli.status.open_budget", fail)
     heard = say("status")
     assert heard.code == 1
     assert heard.err.startswith("budget: This should not happen: ZeroDivisionError: by zero")
@@ -214,3 +214,33 @@ def test_the_help_needs_no_library_that_only_some_commands_need(tmp_path: Path) 
     )  # fmt: skip
     assert heard.stderr == "[]\n"
     assert os.linesep in heard.stdout
+
+
+# --- The spellings of the program before this one ------------------------------------------------
+
+
+def test_commands_are_found_with_either_stroke_in_their_names(local: Say) -> None:
+    assert local("set_limit", "daily", "5").code == 0
+    assert local("calc_cost", "--model", "gpt-4o", "--input-tokens", "1").code == 0
+    assert local("prices", "show_", "gpt-4o").code == 2
+    assert local("status", "set_limit").err.startswith("budget: 'set_limit' is more than")
+
+
+def test_the_address_of_a_service_may_be_called_api_url(say: Say) -> None:
+    assert "http://127.0.0.1:9 " in say("status", "--api-url", "http://127.0.0.1:9").err
+    heard = say("status", "--api-url", "sqlite:///b.db")
+    assert (heard.code, heard.err.count("\n")) == (2, 1)
+    assert "--api-url: 'sqlite:///b.db' is not the address of a service" in heard.err
+    both = say("status", "--api-url", "http://a", "--target", "http://b")
+    assert "give one of them" in both.err
+    assert "api-url" not in say("status", "--help").out
+
+
+def test_debug_shows_where_an_error_came_from_unless_that_is_taken_back(
+    say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("budget.cli.status.open_budget", lambda _: 1 // 0)
+    assert "--debug shows where" in say("status", "--no-debug").err
+    assert say("--debug", "status", "--no-debug").code == 1
+    with pytest.raises(ZeroDivisionError):
+        run(["status", "--debug"])

@@ -25,6 +25,8 @@ def balance(**changes: Any) -> BalanceShape:
         "assumed": "0.00",
         "remaining": "6.00",
         "enforcement": "hard_limit",
+        "warning_threshold": "0.8",
+        "action_threshold": "0.95",
         "overrun": "0.00",
         "used_fraction": "0.4",
         "resets_at": "2026-02-01T00:00:00Z",

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from budget.cli.status import mood, parse_pairs, resets_text
+from budget.cli.status import mood, resets_text
+from budget.cli.typed import parse_pairs
 from budget.domain.errors import InvalidInput
 from budget.engine.budget import Budget
 from budget.engine.settings import Settings
@@ -114,13 +115,12 @@ def test_a_terminal_shows_colour_from_the_warning_on_and_a_bar(
 
 
 def test_the_colour_changes_at_the_threshold_and_at_the_limit() -> None:
-    shares = {"pol_1": 0.5}
-    assert mood(balance(used_fraction="0.4999"), shares) == ""
-    assert mood(balance(used_fraction="0.5"), shares) == "warn"
-    assert mood(balance(used_fraction="0.8"), {}) == "warn"
-    assert mood(balance(used_fraction="1"), shares) == "over"
-    assert mood(balance(used_fraction="0.2", overrun="0.10"), shares) == "over"
-    assert mood(balance(used_fraction=None), shares) == ""
+    assert mood(balance(used_fraction="0.4999", warning_threshold="0.5")) == ""
+    assert mood(balance(used_fraction="0.5", warning_threshold="0.5")) == "warn"
+    assert mood(balance(used_fraction="0.79", warning_threshold="0.8")) == ""
+    assert mood(balance(used_fraction="1")) == "over"
+    assert mood(balance(used_fraction="0.2", overrun="0.10")) == "over"
+    assert mood(balance(used_fraction=None)) == ""
 
 
 def test_when_a_window_ends_is_said_for_people_and_for_programs() -> None:
@@ -147,11 +147,12 @@ def test_a_filter_that_cannot_be_is_refused(spent: Say, words: list[str], said: 
 
 def test_pairs_may_hold_equals_signs_and_repeat_themselves() -> None:
     asked: dict[str, Any] = {"tier": None, "component": "code"}
-    assert parse_pairs(("tag.q=a=b", "component=code"), **asked) == {
+    assert parse_pairs(("tag.q=a=b", "component=code"), "--attribute", **asked) == {
         "component": "code",
         "tag.q": "a=b",
     }
-    assert parse_pairs(("taskType=chat", "task_type=chat")) == {"task_type": "chat"}
+    twice = ("taskType=chat", "task_type=chat")
+    assert parse_pairs(twice, "--attribute") == {"task_type": "chat"}
     for pair in ("component=chat", "taskType=code"):
         with pytest.raises(InvalidInput):
-            parse_pairs((pair, "task_type=chat"), **asked)
+            parse_pairs((pair, "task_type=chat"), "--attribute", **asked)

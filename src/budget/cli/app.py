@@ -6,7 +6,8 @@ here: what they do.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import takewhile
 from typing import Annotated, Any, Final
 
 from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
@@ -108,6 +109,16 @@ _GROUPS: Final = (
 )  # fmt: skip
 """Groups of commands: the name and the meaning of each, and its commands."""
 
+_FORMER: Final = (("serve:serve", "start"), ("verify:recalculate", "recalculate"))
+"""Names that commands had in the program before this one."""
+
+_WORDS: Final = {
+    **{name: () for _, name, _ in _COMMANDS},
+    **{name: () for _, name in _FORMER},
+    **{group: tuple(name for _, name, _ in commands) for group, _, commands in _GROUPS},
+}
+"""The words that name commands: the first ones, and those that may follow each."""
+
 
 _OPTIONS: Final = {
     "starts_at": "--from", "since": "--from", "until": "--to", "at": "--at",
@@ -137,9 +148,8 @@ def make_app() -> App:
         for order, (place, name, help_text) in enumerate(commands):
             room.command(f"budget.cli.{place}", name=name, help=help_text, sort_key=order)
         app.command(room)
-    app.command("budget.cli.limits:set_limit", name="set_limit", show=False)
-    app.command("budget.cli.costs:calc_cost", name="calc_cost", show=False)
-    app.command("budget.cli.usage:get_usage", name="get_usage", show=False)
+    for place, name in _FORMER:
+        app.command(f"budget.cli.{place}", name=name, show=False)
     app.meta.suppress_keyboard_interrupt = False
     every = Group("With every command", sort_key=99)
 
@@ -161,10 +171,60 @@ def make_app() -> App:
         quiet: Annotated[
             bool, Parameter(group=every, help="The answer alone: no progress, no notes.")
         ] = False,
+        debug: Annotated[
+            bool,
+            Parameter(
+                group=every,
+                negative="--no-debug",
+                help="Show log lines, and where an error that nobody foresaw came from.",
+            ),
+        ] = False,
+        api_url: Annotated[str | None, Parameter(show=False)] = None,
     ) -> int:
-        return _launch(app, tokens, Face(target or None, json, no_color, quiet))
+        if debug:
+            _log()
+        place = _place(target or None, api_url)
+        return _launch(app, _spelt(tokens), Face(place, json, no_color, quiet))
 
     return app
+
+
+def _place(target: str | None, api_url: str | None) -> str | None:
+    """The target that was typed; --api-url is what it was called once, and names a service."""
+    if api_url is None:
+        return target
+    from budget.domain.errors import InvalidInput
+    from budget.engine.places import service_url
+
+    if target not in (None, api_url):
+        raise InvalidInput("--api-url", "says the same as --target; give one of them.")
+    return service_url(api_url, "--api-url")
+
+
+def _spelt(tokens: Sequence[str]) -> list[str]:
+    """The same words, with commands in the one spelling that they have here: get-usage."""
+    spelt = list(tokens)
+    words: Collection[str] = _WORDS
+    for place, token in enumerate(tokens):
+        word = token.replace("_", "-")
+        if word not in words:
+            break
+        spelt[place] = word
+        words = _WORDS.get(word, ()) if place == 0 else ()
+    return spelt
+
+
+def _said(tokens: Sequence[str], *flags: str) -> str | None:
+    """Which of these flags was said last, before what belongs to another program."""
+    ours = takewhile(lambda word: word != "--", tokens)
+    return next((token for token in reversed(list(ours)) if token in flags), None)
+
+
+def _log() -> None:
+    import logging
+
+    logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s: %(message)s")
+    logging.getLogger("budget").setLevel(logging.DEBUG)
 
 
 def _shown(default: object) -> str | None:
@@ -185,7 +245,7 @@ def run(tokens: Sequence[str]) -> int:
     from budget.cli import exits
     from budget.domain.errors import BudgetError
 
-    if "--no-color" in tokens:
+    if _said(tokens, "--no-color"):
         os.environ["NO_COLOR"] = "1"  # for the help, which is printed before options are read
     try:
         answer: Any = make_app().meta(tokens, result_action="return_value")
@@ -204,10 +264,10 @@ def run(tokens: Sequence[str]) -> int:
         _complain("Interrupted.")
         return exits.INTERRUPTED
     except Exception as error:  # the last stop: nobody is shown a traceback
-        if os.environ.get("BUDGET_DEBUG"):
+        if _said(tokens, "--debug", "--no-debug") == "--debug" or os.environ.get("BUDGET_DEBUG"):
             raise
         what = _one_line(f"{type(error).__name__}: {error}")
-        _complain(f"This should not happen: {what} BUDGET_DEBUG=1 shows where.")
+        _complain(f"This should not happen: {what} --debug shows where.")
         return exits.FAILED
     return answer if isinstance(answer, int) else exits.OK
 

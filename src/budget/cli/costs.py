@@ -5,13 +5,14 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from budget.cli import exits
-from budget.cli.books import calculate
+from budget.cli.books import read_budget
 from budget.cli.dates import instant
 from budget.cli.face import Face
 from budget.cli.price_words import usual_instead
 from budget.cli.tables import Column, Row, show
 from budget.domain.errors import InvalidInput
 from budget.domain.shapes import CalculationShape
+from budget.domain.wire import calculation
 
 _COLUMNS: Final = (
     Column("What", folds=True),
@@ -80,7 +81,8 @@ def calc_cost(
     ask |= {
         name: value for name, value in (("provider", provider), ("at", at and instant(at))) if value
     }
-    told = calculate(face, ask)
+    with read_budget(face) as books:
+        told = calculation(books.calculate(**ask))
     if face.json:
         face.print_json(told)
     else:

@@ -5,11 +5,12 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from budget.cli import exits
-from budget.cli.books import open_books
+from budget.cli.books import open_budget
 from budget.cli.dates import span, span_text
 from budget.cli.face import Face
 from budget.cli.tables import Column, Row, counted, show
 from budget.domain.shapes_rating import CoverageShape, SeenShape
+from budget.domain.wire import coverage as shape
 
 _SHARES: Final = (
     Column("Status"),
@@ -50,8 +51,8 @@ def coverage(
     until:
         Until when; now unless given.
     """
-    with open_books(face, priced=True) as books:
-        told = books.coverage(span(since, until))
+    with open_budget(face, priced=True) as books:
+        told = shape(books.coverage(**span(since, until)))
     if face.json:
         face.print_json(told)
     else:

@@ -8,12 +8,13 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from budget.cli import exits
-from budget.cli.books import estimate as ask_estimate
-from budget.cli.books import learnt_factors
+from budget.cli.books import open_budget, read_budget
 from budget.cli.face import Face
 from budget.cli.tables import Column, Row, show
 from budget.domain.errors import InvalidInput
 from budget.domain.shapes_estimates import EstimateShape, FactorsShape
+from budget.domain.wire import estimate as shape
+from budget.domain.wire import factors as factors_shape
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 
@@ -59,7 +60,8 @@ def estimate(
         Show instead what settled calls have taught about each family of models.
     """
     if factors:
-        told = learnt_factors(face)
+        with open_budget(face) as books:
+            told = factors_shape(books.factors())
         if face.json:
             face.print_json(told)
         else:
@@ -74,7 +76,8 @@ def estimate(
         ask["provider"] = provider
     if max_output_tokens is not None:
         ask["max_output_tokens"] = max_output_tokens
-    found = ask_estimate(face, ask)
+    with read_budget(face) as books:
+        found = shape(books.estimate(**ask))
     if face.json:
         face.print_json(found)
     else:

@@ -6,6 +6,8 @@ answers alone.
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,3 +55,12 @@ class Face:
 
         hidden = self.quiet or not sys.stderr.isatty()
         return Progress(*columns, console=self.console(stderr=True), disable=hidden, transient=True)
+
+    @contextmanager
+    def counting(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A progress bar for what can tell how far it has come: (done, in all)."""
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+
+        with self.progress(TextColumn(what), BarColumn(), TimeElapsedColumn()) as progress:
+            bar = progress.add_task("", total=None)
+            yield lambda done, total: progress.update(bar, completed=done, total=total)

@@ -4,19 +4,22 @@ Not here: a file of many (`budget serve --prices`).
 """
 
 import secrets
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from budget.cli import exits
-from budget.cli.books import Ask
+from budget.cli.books import Ask, open_budget
 from budget.cli.dates import instant
 from budget.cli.face import Face
-from budget.cli.price_books import PriceBooks, open_prices
 from budget.cli.price_notes import notes
 from budget.cli.price_words import full_name, holds, in_and_out, named, pairs, parse_rate, when
+from budget.domain import wire
 from budget.domain.errors import BudgetError, InvalidInput
 from budget.domain.shapes_prices import PriceOverrideShape, PriceShape
+
+if TYPE_CHECKING:
+    from budget.engine.budget import Budget
 
 
 def set_price(
@@ -91,9 +94,9 @@ def set_price(
     ask["idempotency_key"] = f"cli-{secrets.token_hex(16)}"
     if not (reason or "").strip():
         raise InvalidInput("--reason", "is required: say why, in a few words.")
-    with open_prices(face, create=True) as books:
+    with open_budget(face, create=True, priced=True) as books:
         former = None if face.json else _price_of(books, ask)
-        made = books.set(ask)
+        made = wire.price_override(books.set_price(**ask))
     if face.json:
         face.print_json(made)
     else:
@@ -101,12 +104,13 @@ def set_price(
     return exits.OK
 
 
-def _price_of(books: PriceBooks, ask: Ask) -> PriceShape | None:
+def _price_of(books: "Budget", ask: Ask) -> PriceShape | None:
     """The price of what is asked to be set that held at its start; None where none is known."""
     wanted = {"provider": "provider", "model": "model", "price_context": "price_context",
               "starts_at": "at"}  # fmt: skip
+    asked: Ask = {to: ask[name] for name, to in wanted.items() if name in ask}
     try:
-        return books.current({to: ask[name] for name, to in wanted.items() if name in ask})
+        return wire.price(books.current_price(**asked))
     except BudgetError:
         return None  # what is wrong with it, setting it will say
 
@@ -149,8 +153,8 @@ def end_price(
     ask: Ask = {"reason": reason}
     if ends is not None:
         ask["ends_at"] = instant(ends)
-    with open_prices(face) as books:
-        told = books.end(override, ask)
+    with open_budget(face, priced=True) as books:
+        told = wire.price_override(books.end_price(override, **ask))
     if face.json:
         face.print_json(told)
     else:

@@ -4,18 +4,21 @@ Not here: the prices themselves (`prices`), prices of one's own (`price_setting`
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
 from budget.cli import exits
+from budget.cli.books import Ask, open_budget, open_here, read_budget
 from budget.cli.face import Face
-from budget.cli.price_books import PriceBooks, open_prices, open_prices_here, read_prices
+from budget.cli.lists import PAGE, gather
 from budget.cli.price_words import UPDATES, full_name, update_row, when
 from budget.cli.tables import Column, Row, counted, show
-from budget.domain.errors import InvalidInput
+from budget.domain import wire
+from budget.domain.errors import BudgetError, InvalidInput
 from budget.domain.shapes_prices import (
     PriceReportShape,
     PriceSourceShape,
@@ -23,7 +26,11 @@ from budget.domain.shapes_prices import (
     SourceUpdateShape,
 )
 
+if TYPE_CHECKING:
+    from budget.engine.budget import Budget
+
 DEFAULT_ROWS: Final = 50
+SOURCES_VARIABLE: Final = "BUDGET_PRICE_SOURCES"
 _MOST_SHOWN: Final = 20
 
 _REPORT: Final = (
@@ -72,7 +79,8 @@ def update(
         raise InvalidInput("--all", "is said beside names of sources; leave out one or the other.")
     if file is not None and len(names) != 1:
         raise InvalidInput("--file", "needs the name of the one source that it is of.")
-    with open_prices(face, create=True) if file is None else open_prices_here(face) as books:
+    opened = open_budget(face, create=True, priced=True) if file is None else open_here(face)
+    with opened as books:
         told = _read(face, books, names, file)
         failed = any(result["status"] == "failed" for result in told["results"])
         if face.json:
@@ -83,17 +91,23 @@ def update(
 
 
 def _read(
-    face: Face, books: PriceBooks, names: tuple[str, ...], file: Path | None
+    face: Face, books: "Budget", names: tuple[str, ...], file: Path | None
 ) -> PriceReportShape:
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("Reading prices"), BarColumn(), TimeElapsedColumn())
     with face.progress(*columns) as progress:
         progress.add_task("", total=None)
-        return books.update(names or None, file)
+        try:
+            return wire.price_report(books.update_prices(sources=names or None, file=file))
+        except BudgetError as error:
+            url = getattr(books, "url", None)
+            if url is not None and SOURCES_VARIABLE in error.detail:
+                error.detail += f" It is read by the service at {url}, when that starts."
+            raise
 
 
-def _show_report(face: Face, books: PriceBooks, told: PriceReportShape) -> None:
+def _show_report(face: Face, books: "Budget", told: PriceReportShape) -> None:
     show(face, _REPORT, [_report_row(result) for result in told["results"]])
     for result in told["results"]:
         if result["error"]:
@@ -108,13 +122,13 @@ def _show_report(face: Face, books: PriceBooks, told: PriceReportShape) -> None:
             _show_changes(face, books, result)
         elif result["status"] == "unchanged":
             asked = {"source": result["source"], "status": "quarantined"}
-            _tell_waiting(face, list(books.updates(asked)))
+            _tell_waiting(face, list(_updates(books, asked)))
 
 
-def _show_changes(face: Face, books: PriceBooks, result: SourceUpdateShape) -> None:
+def _show_changes(face: Face, books: "Budget", result: SourceUpdateShape) -> None:
     if result["changed"] + result["added"] + result["dropped"] + result["quarantined"] == 0:
         return
-    newest = books.updates({"source": result["source"]})
+    newest = _updates(books, {"source": result["source"]})
     changes = list(takewhile(lambda one: one["new_basis"] == result["basis"], newest))
     changed = [one for one in changes if one["old_price"] is not None]
     waiting = [one for one in changed if one["status"] == "quarantined"]
@@ -127,6 +141,17 @@ def _show_changes(face: Face, books: PriceBooks, result: SourceUpdateShape) -> N
                 f"{result['source']}` lists them."
             )
     _tell_waiting(face, waiting)
+
+
+def _updates(books: "Budget", asked: Ask) -> Iterator[PriceUpdateShape]:
+    """Changes of prices, newest first, read as far as they are wanted."""
+    cursor: str | None = None
+    while True:
+        page = books.price_updates(**asked, limit=PAGE, cursor=cursor)
+        yield from map(wire.price_update, page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
 
 def _tell_waiting(face: Face, waiting: list[PriceUpdateShape]) -> None:
@@ -158,8 +183,8 @@ def _report_row(result: SourceUpdateShape) -> Row:
 
 def sources(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
     """Show every source of prices, the most trusted first, and how its last reading went."""
-    with read_prices(face) as books:
-        told = books.sources()
+    with read_budget(face) as books:
+        told = [wire.price_source(one) for one in books.price_sources()]
     if face.json:
         face.print_json(told)
         return exits.OK
@@ -225,19 +250,19 @@ def updates(
     if limit is not None and limit < 1:
         raise InvalidInput("--limit", "must be 1 or more.")
     given = (("status", status), ("source", source), ("provider", provider), ("model", model))
-    asked = {name: text for name, text in given if text is not None}
+    asked: Ask = {name: text for name, text in given if text is not None}
     most = limit or (None if face.json else DEFAULT_ROWS)
-    with read_prices(face) as books:
-        found = list(islice(books.updates(asked), None if most is None else most + 1))
-    shown = found[:most]
+    with read_budget(face) as books:
+        found = gather(lambda limit, at: books.price_updates(**asked, limit=limit, cursor=at), most)
+    shown = [wire.price_update(one) for one in found.items]
     if face.json:
         face.print_json(shown)
-    elif not found:
+    elif not shown:
         face.note("No price has changed." if not asked else "No change of a price fits.")
     else:
         show(face, UPDATES, [update_row(one) for one in shown])
-        if len(found) > len(shown):
-            face.note(f"The newest {most:,}; --limit shows more.")
+        if found.next_cursor is not None:
+            face.note(f"The newest {len(shown):,}; --limit shows more.")
     return exits.OK
 
 
@@ -281,8 +306,10 @@ def reject(
 
 
 def _decide(face: Face, is_accepted: bool, what: str, reason: str | None) -> int:
-    with open_prices(face) as books:
-        told = books.decide(is_accepted, what, {"reason": reason})
+    asked: Ask = {"reason": reason}
+    with open_budget(face, priced=True) as books:
+        decide = books.accept_price if is_accepted else books.reject_price
+        told = wire.price_decision(decide(what, **asked))
     if face.json:
         face.print_json(told)
         return exits.OK

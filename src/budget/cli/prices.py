@@ -4,16 +4,15 @@ Not here: reading sources anew (`price_sources`), prices of one's own (`price_se
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
 from budget.cli import exits
-from budget.cli.books import Ask
+from budget.cli.books import Ask, read_budget
 from budget.cli.dates import instant
 from budget.cli.face import Face
-from budget.cli.price_books import PriceBooks, read_prices
+from budget.cli.lists import gather
 from budget.cli.price_words import (
     full_name,
     holds,
@@ -25,15 +24,21 @@ from budget.cli.price_words import (
     when,
 )
 from budget.cli.tables import Column, Row, show
+from budget.domain import wire
 from budget.domain.errors import InvalidInput
 from budget.domain.shapes_prices import (
     CapabilitiesShape,
     PriceComparisonShape,
     PriceShape,
+    PriceUpdateShape,
     SourceFigureShape,
 )
 
+if TYPE_CHECKING:
+    from budget.engine.budget import Budget
+
 DEFAULT_ROWS: Final = 100
+_MOST_WAITING: Final = 5
 
 _LIST: Final = (
     Column("Model", folds=True),
@@ -109,21 +114,22 @@ def list_prices(
     if limit is not None and limit < 1:
         raise InvalidInput("--limit", "must be 1 or more.")
     given = (("provider", provider), ("model", model), ("search", search), ("status", status))
-    asked = {name: text for name, text in given if text is not None}
+    asked: Ask = {name: text for name, text in given if text is not None}
     as_json = face.json or format == "json"
     most = limit or (None if as_json else DEFAULT_ROWS)
-    with read_prices(face) as books:
-        found = list(islice(books.prices(asked), None if most is None else most + 1))
-    shown = found[:most]
+    with read_budget(face) as books:
+        found = gather(lambda limit, at: books.prices(**asked, limit=limit, cursor=at), most)
+    shown = [wire.price(told) for told in found.items]
     if as_json:
         face.print_json(shown)
-    elif not found:
+    elif not shown:
         face.note("No price fits. `budget prices list --search WORD` finds parts of names.")
     else:
         show(face, _LIST, [_list_row(told) for told in shown])
-        if len(found) > len(shown):
+        if found.next_cursor is not None:
             face.note(
-                f"The first {most:,}; --search or --provider finds others, --limit shows more."
+                f"The first {len(shown):,}; --search or --provider finds others, "
+                "--limit shows more."
             )
     return exits.OK
 
@@ -166,8 +172,8 @@ def show_price(
         ask["at"] = instant(at)
     if context:
         ask["price_context"] = pairs(context, "--context", "processing=batch")
-    with read_prices(face) as books:
-        told = books.current(ask)
+    with read_budget(face) as books:
+        told = wire.price(books.current_price(**ask))
         waiting = _waiting(books, told) if "quarantined" in told["flags"] else []
     if face.json:
         face.print_json(told)
@@ -188,9 +194,10 @@ def show_price(
     return exits.OK
 
 
-def _waiting(books: PriceBooks, told: PriceShape) -> list[Any]:
-    asked = {"status": "quarantined", "provider": told["provider"], "model": told["model"]}
-    return list(islice(books.updates({key: text for key, text in asked.items() if text}), 5))
+def _waiting(books: "Budget", told: PriceShape) -> list[PriceUpdateShape]:
+    asked: Ask = {"provider": told["provider"], "model": told["model"]}
+    held = books.price_updates(status="quarantined", limit=_MOST_WAITING, **asked)
+    return [wire.price_update(one) for one in held.items]
 
 
 def _show_price(face: Face, told: PriceShape) -> None:
@@ -266,11 +273,12 @@ def history(
         Who sells it; without it the model's name decides.
     """
     asked: Ask = {**named(names, provider)}
-    with read_prices(face) as books:
+    with read_budget(face) as books:
         if "provider" not in asked:
-            found = books.current(asked)
+            found = wire.price(books.current_price(**asked))
             asked = {"provider": found["provider"] or "-", "model": found["model"]}
-        periods = books.history(asked["provider"], asked["model"])
+        told = books.price_history(asked["provider"], asked["model"])
+    periods = [wire.price_period(period) for period in told]
     if face.json:
         face.print_json(periods)
         return exits.OK
@@ -315,8 +323,9 @@ def compare(
     provider:
         Who sells it; without it the model's name decides.
     """
-    with read_prices(face) as books:
-        told = books.compare(named(names, provider))
+    asked: Ask = {**named(names, provider)}
+    with read_budget(face) as books:
+        told = wire.price_comparison(books.compare_prices(**asked))
     if face.json:
         face.print_json(told)
     else:

@@ -1,33 +1,42 @@
-"""Books behind a service: the few calls that the commands make over HTTP, no more.
+"""A service as `replay` speaks to it: in JSON, as it stands, so that its books can be judged.
 
-Not here: a client for programs.
+Not here: the client of all other commands and of programs (`budget.client`).
 """
 
 import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from budget.cli.exits import Answered
+from budget.cli.face import Face
 from budget.domain.errors import InvalidInput, Unavailable
-from budget.domain.shapes import (
-    BalanceShape,
-    BudgetShape,
-    CalculationShape,
-    PolicyShape,
-    VerificationShape,
-)
-from budget.domain.shapes_estimates import EstimateShape, FactorsShape
-from budget.domain.shapes_rating import CoverageShape, ReratingShape, WhatIfShape
+from budget.domain.shapes import BalanceShape
+from budget.engine.places import find_key, find_place, service_url
 
 if TYPE_CHECKING:
     import httpx2
 
 PAGE: Final = 1000
 TIMEOUT_SECONDS: Final = 30
-VERIFY_SECONDS: Final = 3600
 
-Json = dict[str, Any]
+
+def find_service(face: Face, url: str | None) -> "Service":
+    """The service at an address, or that of this machine. Unavailable when there is none."""
+    from budget.engine.settings import Settings
+
+    settings = Settings.read(target=face.target)
+    if url is not None:
+        url = service_url(url, "--url")
+        return Service(url, find_key(settings.config_dir, url), option="--url")
+    place = find_place(settings)
+    if place.url is None:
+        raise Unavailable(
+            "No service runs on this machine. Start one with `budget serve`, or name another with "
+            "--url.",
+            code="unreachable",
+        )
+    return Service(place.url, place.key, option="--url")
 
 
 def heads(key: str | None) -> dict[str, str]:
@@ -119,8 +128,6 @@ class Service:
         path: str,
         body: Any = None,
         asked: Mapping[str, str] | None = None,
-        *,
-        timeout_seconds: int | None = None,
     ) -> Any:
         """Ask, and read the answer. Raises Answered or Unavailable."""
         import httpx2
@@ -131,7 +138,7 @@ class Service:
                 f"/api/v1{path}",
                 json=body,
                 params=asked,
-                timeout=timeout_seconds or self.timeout_seconds,
+                timeout=self.timeout_seconds,
             )
         except httpx2.TransportError as error:
             raise unreachable(self.where, error, self._option) from None
@@ -152,72 +159,3 @@ class Service:
         """Every balance that calls with these attributes meet."""
         balances: list[BalanceShape] = self.call("GET", "/status", None, attributes)["balances"]
         return balances
-
-    def budgets(self) -> Iterator[BudgetShape]:
-        """Every budget in force."""
-        return self.pages("/budgets")
-
-    def budget(self, budget_id: str) -> BudgetShape:
-        """One budget."""
-        found: BudgetShape = self.call("GET", f"/budgets/{quote(budget_id, safe='')}")
-        return found
-
-    def create_budget(self, asked: Json) -> BudgetShape:
-        """Create a budget with its policies."""
-        made: BudgetShape = self.call("POST", "/budgets", asked)
-        return made
-
-    def create_policy(self, budget_id: str, asked: Json) -> PolicyShape:
-        """Add a policy to a budget."""
-        made: PolicyShape = self.call("POST", "/policies", {"budget_id": budget_id, **asked})
-        return made
-
-    def change_policy(self, policy_id: str, asked: Json) -> PolicyShape:
-        """Change fields of a policy."""
-        changed: PolicyShape = self.call("PUT", f"/policies/{quote(policy_id, safe='')}", asked)
-        return changed
-
-    def verify(self, anchor: str | None, tell: object) -> VerificationShape:
-        """Have the service recompute its books; it does not tell how far it has come."""
-        del tell
-        asked = "" if anchor is None else f"?anchor={quote(anchor, safe='')}"
-        found: VerificationShape = self.call(
-            "GET", f"/verify{asked}", timeout_seconds=VERIFY_SECONDS
-        )
-        return found
-
-    def rerate(self, asked: Json, tell: object) -> ReratingShape:
-        """Have the service price usage again; it does not tell how far it has come. So below."""
-        del tell
-        found: ReratingShape = self.call(
-            "POST", "/prices/rerate", asked, timeout_seconds=VERIFY_SECONDS
-        )
-        return found
-
-    def what_if(self, asked: Json, tell: object) -> WhatIfShape:
-        """Have the service price usage on other models."""
-        del tell
-        found: WhatIfShape = self.call(
-            "POST", "/prices/whatif", asked, timeout_seconds=VERIFY_SECONDS
-        )
-        return found
-
-    def coverage(self, asked: Mapping[str, str]) -> CoverageShape:
-        """How much of what was seen has a price."""
-        found: CoverageShape = self.call("GET", "/prices/coverage", None, asked)
-        return found
-
-    def calculate(self, asked: Json) -> CalculationShape:
-        """What usage costs."""
-        told: CalculationShape = self.call("POST", "/prices/calculate", asked)
-        return told
-
-    def estimate(self, asked: Json) -> EstimateShape:
-        """What a request comes to."""
-        told: EstimateShape = self.call("POST", "/estimate", asked)
-        return told
-
-    def factors(self) -> FactorsShape:
-        """What settled calls have taught about estimates."""
-        told: FactorsShape = self.call("GET", "/estimate/factors")
-        return told

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 from cyclopts import Parameter
 
 from budget.cli import exits
-from budget.cli.books import find_service
 from budget.cli.face import Face
-from budget.cli.status import parse_pairs
 from budget.cli.tables import counted
 from budget.cli.trace import Call, hold_caps, read_trace
+from budget.cli.typed import parse_pairs
 from budget.domain.attributes import parse_value
 from budget.domain.errors import BudgetError, InvalidInput
 from budget.domain.money import MAX_TOKENS
@@ -88,7 +87,7 @@ def replay(
         raise InvalidInput("--limit", "must be 1 or more.")
     if max_output_tokens is not None and not 1 <= max_output_tokens <= MAX_TOKENS:
         raise InvalidInput("--max-output-tokens", f"must be 1 to {MAX_TOKENS}.")
-    attributes = parse_pairs(attribute)
+    attributes = parse_pairs(attribute, "--attribute")
     for key, why in _NO_FURTHER_ATTRIBUTE.items():
         if key in attributes:
             raise InvalidInput(f"--attribute {key}", why)
@@ -131,13 +130,14 @@ class _Run:
         """Make the calls, report, and say how it went as an exit code."""
         from budget.cli import outcome as outcomes
         from budget.cli.driver import Plan, Tally
+        from budget.cli.remote import find_service
         from budget.cli.replay_prices import prices_of
         from budget.engine.settings import Settings
 
         own = Settings.read(target=face.target).prices
         service = find_service(face, url)
         with service:
-            list(service.budgets())  # is it there, and may we?
+            service.call("GET", "/budgets?limit=1")  # is it there, and may we?
             models = (call.model for call in self.calls)
             prices = prices_of(service, models, self.attributes.get("provider"), own)
             plan = Plan(

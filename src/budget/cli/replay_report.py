@@ -84,7 +84,7 @@ def _row(policy: PolicyOutcome) -> Row:
             str(policy.refused),
             over if policy.overshoot else "0",
         ),
-        "over" if policy.overshoot else mood(balance, {}),
+        "over" if policy.overshoot else mood(balance),
     )
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from budget.cli import exits
-from budget.cli.books import Ask, open_books, open_database
+from budget.cli.books import Ask, open_budget, open_here
 from budget.cli.dates import span, span_text
 from budget.cli.face import Face
-from budget.cli.status import parse_pairs
 from budget.cli.tables import Column, Row, counted, show
+from budget.cli.typed import parse_pairs
 from budget.domain.shapes_rating import ReratingShape
 
 _MODELS: Final = (
@@ -83,7 +83,7 @@ def rerate(
     ask: Ask = {name: text for name, text in named.items() if text is not None}
     ask |= span(since, until)
     if attribute:
-        ask["scope"] = parse_pairs(attribute)
+        ask["scope"] = parse_pairs(attribute, "--attribute")
     if apply:
         ask["apply"] = True
     told = _run(face, ask, book)
@@ -97,18 +97,11 @@ def rerate(
 
 
 def _run(face: Face, ask: Ask, book: Path | None) -> ReratingShape:
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from budget.domain.wire import rerating
 
-    columns = (TextColumn("Re-rating"), BarColumn(), TimeElapsedColumn())
-    with face.progress(*columns) as progress:
-        bar = progress.add_task("", total=None)
-
-        def tell(done: int, total: int) -> None:
-            progress.update(bar, completed=done, total=total)
-
-        opened = open_books(face, priced=True) if book is None else open_database(face, book)
-        with opened as books:
-            return books.rerate(ask, tell)
+    opened = open_budget(face, priced=True) if book is None else open_here(face, book)
+    with opened as books, face.counting("Re-rating") as tell:
+        return rerating(books.rerate(**ask, progress=tell))
 
 
 def _show(face: Face, told: ReratingShape) -> None:

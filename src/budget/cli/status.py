@@ -1,17 +1,17 @@
 """`budget status`: every balance of the current windows, as a table or as JSON."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
-from budget.cli.books import open_books
+from budget.cli.books import open_budget
 from budget.cli.face import Face
 from budget.cli.tables import Column, Row, bar, show
-from budget.domain.attributes import parse_key, parse_value
-from budget.domain.errors import InvalidInput
+from budget.cli.typed import parse_pairs
 from budget.domain.shapes import BalanceShape
 from budget.domain.windows import parse_period
+from budget.domain.wire.balances import balance as shape
 
 COLUMNS: Final = (
     Column("Budget", folds=True),
@@ -27,8 +27,6 @@ COLUMNS: Final = (
     Column("", rank=5, pretty=True),
     Column("Resets", rank=4),
 )
-WARN_AT: Final = 0.8
-"""Where the colour changes, unless the policy says otherwise."""
 
 
 def status(
@@ -61,36 +59,20 @@ def status(
         table, or json, which is the same as --json.
     """
     wanted = None if period is None else parse_period(period, "--period").text
-    asked = parse_pairs(attribute, tier=tier, provider=provider, component=component)
-    with open_books(face) as books:
+    asked = parse_pairs(attribute, "--attribute", tier=tier, provider=provider, component=component)
+    with open_budget(face) as books:
         balances = [
-            balance
-            for balance in books.status(asked)
-            if wanted is None or balance["period"] == wanted
+            shape(view)
+            for view in books.status(**asked)
+            if wanted is None or view.policy.period.text == wanted
         ]
-        limits = _warning_shares(books.budgets()) if face.pretty else {}
     if face.json or format == "json":
         face.print_json({"balances": balances})
     elif balances:
-        show(face, COLUMNS, [_row(balance, limits, face) for balance in balances])
+        show(face, COLUMNS, [_row(balance, face) for balance in balances])
     else:
         face.note("No balance to show. `budget set-limit daily 5.00` sets a limit.")
     return 0
-
-
-def parse_pairs(pairs: tuple[str, ...], **named: str | None) -> dict[str, str]:
-    """The attributes of `--attribute key=value` and of options of their own."""
-    found = {
-        key: parse_value(value, f"--{key}") for key, value in named.items() if value is not None
-    }
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise InvalidInput("--attribute", f"{pair[:80]!r} is not KEY=VALUE.")
-        key = parse_key(key, "--attribute")
-        if found.setdefault(key, parse_value(value, f"--attribute {key}")) != value:
-            raise InvalidInput("--attribute", f"{key} is given twice, with different values.")
-    return found
 
 
 def partition_text(partition: dict[str, str | None]) -> str:
@@ -100,7 +82,7 @@ def partition_text(partition: dict[str, str | None]) -> str:
     )
 
 
-def _row(balance: BalanceShape, warning_shares: dict[str, float], face: Face) -> Row:
+def _row(balance: BalanceShape, face: Face) -> Row:
     # Cut, not rounded, as the fraction is: 100.0 is a limit that was reached.
     used = None if balance["used_fraction"] is None else float(balance["used_fraction"])
     return Row(
@@ -118,18 +100,18 @@ def _row(balance: BalanceShape, warning_shares: dict[str, float], face: Face) ->
             "" if used is None else bar(used),
             resets_text(balance["resets_at"], pretty=face.pretty),
         ),
-        mood(balance, warning_shares),
+        mood(balance),
     )
 
 
-def mood(balance: BalanceShape, warning_shares: dict[str, float]) -> str:
+def mood(balance: BalanceShape) -> str:
     """`over` when the limit is reached or was exceeded, `warn` from its warning threshold on."""
     used = balance["used_fraction"]
     if used is None:
         return ""
     if float(used) >= 1 or balance["overrun"] not in (0, "0.00"):
         return "over"
-    return "warn" if float(used) >= warning_shares.get(balance["policy_id"], WARN_AT) else ""
+    return "warn" if float(used) >= float(balance["warning_threshold"]) else ""
 
 
 def resets_text(resets_at: str | None, *, pretty: bool) -> str:
@@ -145,12 +127,3 @@ def resets_text(resets_at: str | None, *, pretty: bool) -> str:
     else:
         wait = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
     return f"{at:%Y-%m-%d %H:%M} UTC, in {wait}"
-
-
-def _warning_shares(budgets: Any) -> dict[str, float]:
-    """From which share of its limit each policy warns."""
-    return {
-        policy["policy_id"]: float(policy["warning_threshold"])
-        for budget in budgets
-        for policy in budget["policies"]
-    }

@@ -17,7 +17,6 @@ from budget.domain.money import format_usd
 _DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _NUMBERED: Final = re.compile(r"(\w+)\[\d+\]")
-_WHOLE: Final = re.compile(r"[0-9]{1,20}")
 
 
 @contextmanager
@@ -65,9 +64,9 @@ def parse_amount(text: str, unit: Unit, option: str) -> str | int:
     text = text.strip()
     if unit == "usd":
         return format_usd(parse_limit(text, unit, option))
-    if not _WHOLE.fullmatch(text):
+    if not text.isascii() or not text.isdecimal():
         raise InvalidInput(option, f"must be a whole number of {unit}, such as 100000.")
-    return parse_limit(int(text), unit, option)
+    return parse_limit(int(text[:40]), unit, option)
 
 
 def parse_seconds(text: str, option: str) -> int:

@@ -5,10 +5,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from budget.cli import exits
-from budget.cli.books import Books, open_books
+from budget.cli.books import open_budget
 from budget.cli.face import Face
 from budget.cli.tables import counted
-from budget.domain.shapes import VerificationShape
+from budget.domain.answers_audit import Verification
+from budget.domain.windows import parse_period
 
 
 def verify(*, anchor: str | None = None, face: Annotated[Face, Parameter(parse=False)]) -> int:
@@ -21,48 +22,52 @@ def verify(*, anchor: str | None = None, face: Annotated[Face, Parameter(parse=F
     anchor
         The head of the seals that an earlier run has told, as number:hash: it must still be there.
     """
-    with open_books(face) as books:
-        found = _recompute(face, books, anchor)
+    with open_budget(face) as books, face.counting("Verifying") as tell:
+        found = books.verify(anchor=anchor, progress=tell)
     if face.json:
-        face.print_json(found)
+        from budget.domain.wire import verification
+
+        face.print_json(verification(found))
     else:
         _show(face, found)
-    return exits.OK if found["clean"] else exits.FAILED
+    return exits.OK if found.clean else exits.FAILED
 
 
-def _recompute(face: Face, books: Books, anchor: str | None) -> VerificationShape:
-    """The findings, with a bar on a terminal."""
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+def recalculate(*, period: str | None = None, face: Annotated[Face, Parameter(parse=False)]) -> int:
+    """Recompute the books, as `budget verify` does: balances are never out of date.
 
-    columns = (TextColumn("Verifying"), BarColumn(), TimeElapsedColumn())
-    with face.progress(*columns) as progress:
-        bar = progress.add_task("", total=None)
-        return books.verify(
-            anchor, lambda done, total: progress.update(bar, completed=done, total=total)
-        )
+    Parameters
+    ----------
+    period
+        Taken and checked; every period is recomputed.
+    """
+    if period is not None:
+        parse_period(period, "--period")
+    face.note("Balances change with the entries, in one transaction: they are held against them.")
+    return verify(face=face)
 
 
-def _show(face: Face, found: VerificationShape) -> None:
-    for violation in found["violations"]:
-        face.print(f"{violation['invariant']}  {violation['subject']}: {violation['detail']}")
-    untold = found["count"] - len(found["violations"])
+def _show(face: Face, found: Verification) -> None:
+    for violation in found.violations:
+        face.print(f"{violation.invariant}  {violation.subject}: {violation.detail}")
+    untold = found.count - len(found.violations)
     if untold:
         face.print(f"and {untold:,} more")
     checked = ", ".join(
         (
-            counted(found["entries"], "entry", "entries"),
-            counted(found["usage_records"], "usage record"),
-            counted(found["allocations"], "allocation"),
-            counted(found["balances"], "balance"),
+            counted(found.entries, "entry", "entries"),
+            counted(found.usage_records, "usage record"),
+            counted(found.allocations, "allocation"),
+            counted(found.balances, "balance"),
         )
     )
-    if found["clean"]:
+    if found.clean:
         face.print(f"The books add up: {checked}.")
     else:
-        face.print(f"{counted(found['count'], 'violation')} in {checked}.")
-    sealed = found["sealed"]
-    if sealed["head"] is not None:
+        face.print(f"{counted(found.count, 'violation')} in {checked}.")
+    sealed = found.sealed
+    if sealed.anchor is not None:
         face.print(
-            f"Sealed: {counted(sealed['entries'], 'entry', 'entries')} in "
-            f"{counted(sealed['blocks'], 'block')}, up to {sealed['head']}"
+            f"Sealed: {counted(sealed.entries, 'entry', 'entries')} in "
+            f"{counted(sealed.blocks, 'block')}, up to {sealed.anchor}"
         )

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Final, Literal
 from cyclopts import Parameter
 
 from budget.cli import exits
-from budget.cli.books import Ask, open_books
+from budget.cli.books import Ask, open_budget
 from budget.cli.dates import span, span_text
 from budget.cli.face import Face
-from budget.cli.status import parse_pairs
 from budget.cli.tables import Column, Row, counted, show
+from budget.cli.typed import parse_pairs
 from budget.domain.errors import InvalidInput
 from budget.domain.shapes_rating import WhatIfShape
 
@@ -59,7 +59,7 @@ def what_if(
     """
     ask: Ask = {"models": _parse_models(model), **span(since, until)}
     if attribute:
-        ask["scope"] = parse_pairs(attribute)
+        ask["scope"] = parse_pairs(attribute, "--attribute")
     if at == "now":
         ask["at_now"] = True
     told = _run(face, ask)
@@ -84,15 +84,10 @@ def _parse_models(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def _run(face: Face, ask: Ask) -> WhatIfShape:
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from budget.domain.wire import what_if as shape
 
-    columns = (TextColumn("Pricing"), BarColumn(), TimeElapsedColumn())
-    with face.progress(*columns) as progress:
-        bar = progress.add_task("", total=None)
-        with open_books(face, priced=True) as books:
-            return books.what_if(
-                ask, lambda done, total: progress.update(bar, completed=done, total=total)
-            )
+    with open_budget(face, priced=True) as books, face.counting("Pricing") as tell:
+        return shape(books.what_if(**ask, progress=tell))
 
 
 def _show(face: Face, told: WhatIfShape) -> None:

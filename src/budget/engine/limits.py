@@ -184,7 +184,11 @@ def _same(budget: Budget, terms: Mapping[str, Any], policy_id: str | None) -> Po
         )  # fmt: skip
     if len(found) <= 1:
         return found[0] if found else None
-    of_zone = [policy for policy in found if policy.calendar.zone == asked.calendar.zone]
+    of_zone = [
+        policy
+        for policy in found
+        if "timezone" in terms and policy.calendar.zone == asked.calendar.zone
+    ]
     if len(of_zone) == 1:
         return of_zone[0]
     raise InvalidInput(
