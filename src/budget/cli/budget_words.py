@@ -5,6 +5,7 @@ Not here: which are shown.
 
 from typing import Final
 
+from budget.cli.balance_words import mood, used_bps
 from budget.cli.face import Face
 from budget.cli.lists import moment
 from budget.cli.tables import Column, Row, bar
@@ -12,14 +13,15 @@ from budget.domain.answers import BalanceView
 from budget.domain.answers_usage import Standing
 from budget.domain.attributes import scope_to_json
 from budget.domain.budgets import BPS, Budget, Policy
-from budget.domain.wire.parts import amount, amount_text, partition_of
+from budget.domain.wire.parts import amount, amount_text
 
 FIGURES: Final = (
     Column("Period"),
     Column("Unit"),
-    Column("Limit", "amount"),
     Column("Spent", "amount"),
-    Column("Held", "amount", optional=True, rank=4),
+    Column("Reserved", "amount", optional=True, rank=4),
+    Column("Assumed", "amount", optional=True, rank=1),
+    Column("Limit", "amount"),
     Column("Left", "amount", rank=3),
     Column("Used %", "amount"),
     Column("", rank=6, pretty=True),
@@ -55,19 +57,11 @@ def limit_words(policy: Policy) -> str:
     return f"{amount_text(policy.limit, policy.unit)} {calendar.period.text} ({', '.join(more)})"
 
 
-def partition_words(partition: str) -> str:
-    """A partition in words; empty for the only one of a budget that is not split."""
-    return " ".join(
-        f"{key}={'(none)' if value is None else value}"
-        for key, value in partition_of(partition).items()
-    )
-
-
 def standing_row(one: Standing, face: Face, *first: str) -> Row:
     """How a limit stands: the cells given, then those of `FIGURES`."""
     policy, fullest = one.policy, one.fullest
     cells = (
-        policy.calendar.period.text,
+        policy.period.text,
         policy.unit,
         *figures(fullest, policy, one.limit),
         policy.enforcement,
@@ -77,26 +71,12 @@ def standing_row(one: Standing, face: Face, *first: str) -> Row:
 
 
 def figures(view: BalanceView | None, policy: Policy, limit: int) -> tuple[str, ...]:
-    """Limit, spent, held, left, used % and a bar; a balance that no call has met is empty."""
+    """The amounts of a balance, how much is used, and a bar; of one that no call has met, zeros."""
     unit = policy.unit
-    of = limit if view is None else view.limit
-    spent = 0 if view is None else view.spent + view.assumed
-    held = 0 if view is None else view.reserved
-    left = of if view is None else view.remaining
-    tenths = spent * 1000 // of if of else None
-    return (
-        str(amount(of, unit)),
-        str(amount(spent, unit)),
-        str(amount(held, unit)),
-        str(amount(left, unit)),
-        "-" if tenths is None else f"{tenths // 10}.{tenths % 10}",
-        "" if tenths is None else bar(min(tenths, 1000) / 1000),
-    )
-
-
-def mood(view: BalanceView) -> str:
-    """`over` when the limit is reached or was exceeded, `warn` from its warning threshold on."""
-    used = view.spent + view.assumed
-    if view.overrun or (view.limit and used >= view.limit):
-        return "over"
-    return "warn" if view.limit and used * BPS >= view.limit * view.policy.warning_bps else ""
+    amounts = (0, 0, 0, limit, limit)
+    if view is not None:
+        amounts = (view.spent, view.reserved, view.assumed, view.limit, view.remaining)
+    used = (0 if limit else None) if view is None else used_bps(view)
+    percent = "-" if used is None else f"{used // 100}.{used % 100 // 10}"
+    full = "" if used is None else bar(min(used, BPS) / BPS)
+    return (*(str(amount(one, unit)) for one in amounts), percent, full)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from budget.cli.balance_words import partition_words
 from budget.cli.books import open_budget
-from budget.cli.budget_words import FIGURES, partition_words, standing_row
+from budget.cli.budget_words import FIGURES, standing_row
 from budget.cli.face import Face
 from budget.cli.lists import gather, note_rest, print_page
 from budget.cli.naming import find_budget
@@ -79,4 +80,4 @@ def list_limits(
 
 def _row(one: Standing, face: Face) -> Row:
     fullest = partition_words(one.fullest.partition) if one.fullest else ""
-    return standing_row(one, face, one.budget.name, fullest)
+    return standing_row(one, face, one.budget, fullest)

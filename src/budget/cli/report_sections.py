@@ -194,7 +194,7 @@ def _share(part: int, whole: int) -> str:
 
 def _refusals(found: Gathered, top: int) -> Section:
     counted: Counter[tuple[str, str]] = Counter()
-    names = {one.policy.policy_id: one.budget.name for one in found.standings}
+    names = {one.policy.policy_id: one.budget for one in found.standings}
     for one in found.refusals:
         who = " ".join(f"{key}={value}" for key, value in list(_who(one.attributes))[:2])
         counted[names.get(one.policy_id or "", "(an envelope)"), who] += one.times

@@ -8,6 +8,6 @@
 It imports nothing of the service but the domain.
 """
 
-from budget.client.client import Client
+from budget.client.client import AsyncClient, Client
 
-__all__ = ["Client"]
+__all__ = ["AsyncClient", "Client"]

@@ -1,16 +1,197 @@
-"""The client: `Client` for threads. Under work."""
+"""The client of a service: `Client` for threads and `AsyncClient` for event loops.
 
-from typing import Self
+Both have the methods of `engine.budget.Budget`, with the same parameters, values and errors. What
+each asks for is written in `client.calls`, how that is sent in `client.transport`.
+"""
+
+import functools
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from budget.client.calls import Calls
+from budget.client.request import Request
+from budget.client.transport import RETRIES, TIMEOUT_SECONDS, AsyncTransport, Transport, terms
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Client:
-    """The books behind a service."""
+    """The books behind a service, for code that runs in threads. Any thread may call any method.
 
-    def __init__(self, url: str, *, key: str | None = None) -> None:
-        self.url = url
+    `url` is that of BUDGET_TARGET unless given, else http://127.0.0.1:8013; `key` that of
+    BUDGET_KEY. A call takes at most `timeout_seconds`, with its retries.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+    ) -> None:
+        self._terms = terms(url, key, timeout_seconds, retries)
+        self._transport = Transport(self._terms)
+        self.calls = Calls()
+
+    @property
+    def url(self) -> str:
+        """The address of the service."""
+        return self._terms.address.url
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *of: object) -> None:
-        return None
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(self, request: Request[T]) -> T:
+        """Ask, and wait for the answer."""
+        return self._transport.run(request)
+
+    @staticmethod
+    def _waits(
+        method: Callable[Concatenate[Calls, P], Request[T]],
+    ) -> "Callable[Concatenate[Client, P], T]":
+        @functools.wraps(method)
+        def waiting(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
+            return self.run(method(self.calls, *args, **kwargs))
+
+        return waiting
+
+    # methods: _waits
+    allocate = _waits(Calls.allocate)
+    check = _waits(Calls.check)
+    record = _waits(Calls.record)
+    settle = _waits(Calls.settle)
+    release = _waits(Calls.release)
+    extend = _waits(Calls.extend)
+    record_usage = _waits(Calls.record_usage)
+    record_bulk = _waits(Calls.record_bulk)
+    correct = _waits(Calls.correct)
+    sweep = _waits(Calls.sweep)
+    calculate = _waits(Calls.calculate)
+    create_budget = _waits(Calls.create_budget)
+    change_budget = _waits(Calls.change_budget)
+    archive_budget = _waits(Calls.archive_budget)
+    create_policy = _waits(Calls.create_policy)
+    change_policy = _waits(Calls.change_policy)
+    archive_policy = _waits(Calls.archive_policy)
+    top_up = _waits(Calls.top_up)
+    set_limit = _waits(Calls.set_limit)
+    budget = _waits(Calls.budget)
+    budgets = _waits(Calls.budgets)
+    policy = _waits(Calls.policy)
+    policies = _waits(Calls.policies)
+    budget_policies = _waits(Calls.budget_policies)
+    top_ups = _waits(Calls.top_ups)
+    balances = _waits(Calls.balances)
+    allocation = _waits(Calls.allocation)
+    allocations = _waits(Calls.allocations)
+    allocation_of_context = _waits(Calls.allocation_of_context)
+    budget_allocations = _waits(Calls.budget_allocations)
+    usage_record = _waits(Calls.usage_record)
+    usage_records = _waits(Calls.usage_records)
+    usage_summary = _waits(Calls.usage_summary)
+    budget_summary = _waits(Calls.budget_summary)
+    standings = _waits(Calls.standings)
+    status = _waits(Calls.status)
+
+
+class AsyncClient:
+    """The books behind a service, for code on an event loop; otherwise as `Client`."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+    ) -> None:
+        self._terms = terms(url, key, timeout_seconds, retries)
+        self._transport = AsyncTransport(self._terms)
+        self.calls = Calls()
+
+    @property
+    def url(self) -> str:
+        """The address of the service."""
+        return self._terms.address.url
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def run(self, request: Request[T]) -> T:
+        """Ask, and wait for the answer."""
+        return await self._transport.run(request)
+
+    @staticmethod
+    def _awaits(
+        method: Callable[Concatenate[Calls, P], Request[T]],
+    ) -> "Callable[Concatenate[AsyncClient, P], Awaitable[T]]":
+        @functools.wraps(method)
+        def awaiting(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+            return self.run(method(self.calls, *args, **kwargs))
+
+        return awaiting
+
+    # methods: _awaits
+    allocate = _awaits(Calls.allocate)
+    check = _awaits(Calls.check)
+    record = _awaits(Calls.record)
+    settle = _awaits(Calls.settle)
+    release = _awaits(Calls.release)
+    extend = _awaits(Calls.extend)
+    record_usage = _awaits(Calls.record_usage)
+    record_bulk = _awaits(Calls.record_bulk)
+    correct = _awaits(Calls.correct)
+    sweep = _awaits(Calls.sweep)
+    calculate = _awaits(Calls.calculate)
+    create_budget = _awaits(Calls.create_budget)
+    change_budget = _awaits(Calls.change_budget)
+    archive_budget = _awaits(Calls.archive_budget)
+    create_policy = _awaits(Calls.create_policy)
+    change_policy = _awaits(Calls.change_policy)
+    archive_policy = _awaits(Calls.archive_policy)
+    top_up = _awaits(Calls.top_up)
+    set_limit = _awaits(Calls.set_limit)
+    budget = _awaits(Calls.budget)
+    budgets = _awaits(Calls.budgets)
+    policy = _awaits(Calls.policy)
+    policies = _awaits(Calls.policies)
+    budget_policies = _awaits(Calls.budget_policies)
+    top_ups = _awaits(Calls.top_ups)
+    balances = _awaits(Calls.balances)
+    allocation = _awaits(Calls.allocation)
+    allocations = _awaits(Calls.allocations)
+    allocation_of_context = _awaits(Calls.allocation_of_context)
+    budget_allocations = _awaits(Calls.budget_allocations)
+    usage_record = _awaits(Calls.usage_record)
+    usage_records = _awaits(Calls.usage_records)
+    usage_summary = _awaits(Calls.usage_summary)
+    budget_summary = _awaits(Calls.budget_summary)
+    standings = _awaits(Calls.standings)
+    status = _awaits(Calls.status)

@@ -220,7 +220,6 @@ class Calculation(NamedTuple):
     basis: str
     context: str
     at_us: int
-    usage: Usage
     cost: Cost
     resolved: tuple[str, ...] = ()
     """How the model was found by its name, step by step; empty: as it stands."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from budget.domain.answers import BalanceView
-from budget.domain.budgets import Budget, Policy
+from budget.domain.budgets import PolicyTerms
 from budget.domain.windows import Window
 
 
@@ -72,11 +72,14 @@ class UsageSummary(NamedTuple):
 class Standing(NamedTuple):
     """How a policy stands: its balances of now, together, and the one that is nearest to its limit.
 
-    `limit` is that of one balance. `usage` is what its budget's scope met in the window.
+    `limit` is that of one balance. `tokens`, `cost_nanos` and `requests` are what its budget's
+    scope met in the window. `budget` is the name; `partition_by` is empty where nothing is split.
     """
 
-    policy: Policy
-    budget: Budget
+    policy: PolicyTerms
+    budget: str
+    zone: str
+    partition_by: tuple[str, ...]
     window: Window
     balances: int
     limit: int
@@ -86,4 +89,6 @@ class Standing(NamedTuple):
     overrun: int
     fullest: BalanceView | None
     open_allocations: int
-    usage: Figures
+    tokens: int
+    cost_nanos: int
+    requests: int

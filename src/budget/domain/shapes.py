@@ -176,7 +176,9 @@ class CalculationShape(TypedDict):
 
 
 class RefusalLineShape(TypedDict):
-    """One limit that refuses. `policy` says in words what `policy_id` names."""
+    """One limit that refuses. `policy` says in words what `policy_id` names; `soon`: waiting helps,
+    its limit is of a minute or rolls over an hour or less.
+    """
 
     budget: str | None
     budget_id: str | None
@@ -199,6 +201,7 @@ class RefusalLineShape(TypedDict):
     shortfall: Amount | None
     resets_at: str | None
     retry_after_seconds: int | None
+    soon: bool
 
 
 class RefusalShape(RefusalLineShape):
@@ -276,6 +279,7 @@ class PolicyShape(TypedDict):
     on_expiry: str
     rollover: str
     reserved_for_priority: dict[str, str]
+    partition_by: list[str]
     top_ups: list[TopUpShape]
     succeeds: str | None
     created_at: str

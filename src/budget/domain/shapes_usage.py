@@ -86,6 +86,9 @@ class StandingShape(TypedDict):
     period: str
     timezone: str
     enforcement: str
+    warning_threshold: str
+    action_threshold: str
+    partition_by: list[str]
     window: WindowShape
     balances: int
     limit: Amount

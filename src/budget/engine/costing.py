@@ -51,5 +51,5 @@ def calculate(ask: Mapping[str, Any], prices: PriceBook, now_us: int) -> Calcula
         raise NoPrice(provider, model, why_unpriced(found))
     costs = cost(rates, usage)
     return Calculation(
-        rates.provider, rates.model, rates.basis, rates.context, at_us, usage, costs, found.how
+        rates.provider, rates.model, rates.basis, rates.context, at_us, costs, found.how
     )

@@ -132,12 +132,14 @@ def _standing(
         shown = view(fullest, {budget.budget_id: budget})
     one: Any = fullest if not policy.partition_by else None
     return Standing(
-        policy, budget, window, len(balances), policy.limit if one is None else one.limit,
+        policy.terms, budget.name, policy.calendar.zone, policy.partition_by, window,
+        len(balances), policy.limit if one is None else one.limit,
         sum(balance.spent for balance in balances),
         sum(balance.reserved for balance in balances),
         sum(balance.assumed for balance in balances),
         sum(balance.overrun for balance in balances),
-        shown, open_allocations, usage,
+        shown, open_allocations, usage.input_tokens + usage.output_tokens, usage.cost_nanos,
+        usage.requests,
     )  # fmt: skip
 
 

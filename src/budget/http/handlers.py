@@ -95,9 +95,10 @@ def _summary_of(query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def top_up_page(found: tuple[Page[TopUp], str]) -> Any:
-    """The shape of a page of a policy's top-ups."""
+    """The shape of a page of a policy's top-ups, with its unit."""
     page, unit = found
-    return wire.page(page.items, page.next_cursor, lambda top_up: wire.top_up(top_up, unit))
+    told = wire.page(page.items, page.next_cursor, lambda top_up: wire.top_up(top_up, unit))
+    return {**told, "unit": unit}
 
 
 async def status(call: Call) -> Answered:

@@ -63,6 +63,7 @@ def policy(answer: Policy) -> PolicyShape:
             "reset_day": answer.calendar.reset_day
             if answer.calendar.period.kind == "monthly"
             else None,
+            "partition_by": list(answer.partition_by),
             "top_ups": [top_up(one, answer.unit) for one in answer.top_ups],
             "succeeds": answer.succeeds,
             "created_at": to_rfc3339(answer.created_us),

@@ -32,6 +32,7 @@ _NOTHING: Final[RefusalLineShape] = {
     "shortfall": None,
     "resets_at": None,
     "retry_after_seconds": None,
+    "soon": False,
 }
 
 
@@ -61,6 +62,7 @@ def refusal_line(line: RefusalLine | HiddenLine, at_us: int) -> RefusalLineShape
             "unit": line.unit,
             "resets_at": None if line.resets_us is None else instant(line.resets_us),
             "retry_after_seconds": retry_after_seconds(line.resets_us, at_us),
+            "soon": line.soon,
         }
     view, requested, shortfall, resets_us = line
     policy = view.policy
@@ -72,6 +74,7 @@ def refusal_line(line: RefusalLine | HiddenLine, at_us: int) -> RefusalLineShape
         "shortfall": amount(shortfall, unit),
         "resets_at": None if resets_us is None else instant(resets_us),
         "retry_after_seconds": retry_after_seconds(resets_us, at_us),
+        "soon": line.soon,
     }
 
 

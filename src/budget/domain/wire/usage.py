@@ -11,7 +11,7 @@ from budget.domain.shapes_usage import (
 )
 from budget.domain.windows import to_rfc3339
 from budget.domain.wire.balances import balance
-from budget.domain.wire.parts import amount, instant, window_of
+from budget.domain.wire.parts import amount, fraction, instant, window_of
 
 
 def figures(answer: Figures) -> FiguresShape:
@@ -79,15 +79,18 @@ def standing(answer: Standing) -> StandingShape:
     policy = answer.policy
     unit = policy.unit
     fullest = None if answer.fullest is None else balance(answer.fullest)
-    only = None if policy.partition_by else fullest
+    only = None if answer.partition_by else fullest
     return {
         "budget_id": policy.budget_id,
-        "budget": answer.budget.name,
+        "budget": answer.budget,
         "policy_id": policy.policy_id,
         "unit": unit,
-        "period": policy.calendar.period.text,
-        "timezone": policy.calendar.zone,
+        "period": policy.period.text,
+        "timezone": answer.zone,
         "enforcement": policy.enforcement,
+        "warning_threshold": fraction(policy.warning_bps),
+        "action_threshold": fraction(policy.action_bps),
+        "partition_by": list(answer.partition_by),
         "window": window_of(answer.window),
         "balances": answer.balances,
         "limit": amount(answer.limit, unit),
@@ -99,7 +102,7 @@ def standing(answer: Standing) -> StandingShape:
         "used_fraction": None if only is None else only["used_fraction"],
         "fullest": fullest,
         "active_allocations": answer.open_allocations,
-        "total_tokens_used": answer.usage.input_tokens + answer.usage.output_tokens,
-        "total_cost": format_usd(answer.usage.cost_nanos),
-        "requests": answer.usage.requests,
+        "total_tokens_used": answer.tokens,
+        "total_cost": format_usd(answer.cost_nanos),
+        "requests": answer.requests,
     }
