@@ -12,7 +12,7 @@ from budget.cli.tables import Column, Row, bar
 from budget.domain.answers import BalanceView
 from budget.domain.answers_usage import Standing
 from budget.domain.attributes import scope_to_json
-from budget.domain.budgets import BPS, Budget, Policy
+from budget.domain.budgets import BPS, Budget, Policy, PolicyTerms
 from budget.domain.wire.parts import amount, amount_text
 
 FIGURES: Final = (
@@ -70,7 +70,7 @@ def standing_row(one: Standing, face: Face, *first: str) -> Row:
     return Row((*first, *cells), "" if fullest is None else mood(fullest))
 
 
-def figures(view: BalanceView | None, policy: Policy, limit: int) -> tuple[str, ...]:
+def figures(view: BalanceView | None, policy: PolicyTerms, limit: int) -> tuple[str, ...]:
     """The amounts of a balance, how much is used, and a bar; of one that no call has met, zeros."""
     unit = policy.unit
     amounts = (0, 0, 0, limit, limit)
