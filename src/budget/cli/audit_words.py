@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from budget.cli.budget_words import partition_words
+from budget.cli.balance_words import partition_words
 from budget.cli.tables import counted
 
 MOST_CHARS: Final = 300

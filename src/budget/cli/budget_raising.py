@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
+from budget.cli.balance_words import partition_words
 from budget.cli.books import open_budget
-from budget.cli.budget_words import limit_words, partition_words
+from budget.cli.budget_words import limit_words
 from budget.cli.face import Face
 from budget.cli.lists import gather, moment, note_rest, print_page, spoken
 from budget.cli.naming import budget_names, find_budget, find_policy

@@ -72,7 +72,6 @@ def standing_row(one: Standing, face: Face, *first: str) -> Row:
 
 def figures(view: BalanceView | None, policy: PolicyTerms, limit: int) -> tuple[str, ...]:
     """The amounts of a balance, how much is used, and a bar; of one that no call has met, zeros."""
-    unit = policy.unit
     amounts = (0, 0, 0, limit, limit)
     if view is not None:
         amounts = (view.spent, view.reserved, view.assumed, view.limit, view.remaining)

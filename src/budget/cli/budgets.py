@@ -7,15 +7,9 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
+from budget.cli.balance_words import partition_words
 from budget.cli.books import open_budget
-from budget.cli.budget_words import (
-    FIGURES,
-    limit_words,
-    name_of,
-    partition_words,
-    scope_words,
-    standing_row,
-)
+from budget.cli.budget_words import FIGURES, limit_words, name_of, scope_words, standing_row
 from budget.cli.face import Face
 from budget.cli.lists import gather, moment, note_rest, print_page
 from budget.cli.naming import find_budget

@@ -7,7 +7,7 @@ from typing import Annotated, Final, cast
 
 from cyclopts import Parameter
 
-from budget.cli.books import open_budget
+from budget.cli.books import read_budget
 from budget.cli.face import Face
 from budget.cli.tables import Column, Row, counted, show
 from budget.cli.typed import given, typed_as
@@ -28,7 +28,7 @@ _MODELS: Final = (
     Column("Saves %", "amount", optional=True, rank=1),
     Column("In/MTok", "amount", rank=2),
     Column("Out/MTok", "amount", rank=3),
-    Column("", folds=True, rank=4),
+    Column("", folds=True, optional=True, rank=4),
 )
 
 
@@ -68,7 +68,7 @@ def recommend(
         "prefer_provider": prefer_provider, "max_cost": max_cost, "model": model,
         "provider": provider,
     }  # fmt: skip
-    with open_budget(face, priced=True) as books, typed_as(**_TYPED):
+    with read_budget(face) as books, typed_as(**_TYPED):
         found = books.recommend(**cast(RecommendAsk, given(asked)))
     if face.json:
         face.print_json(recommendations(found))

@@ -5,7 +5,7 @@ Not here: why a limit refuses (`domain.decide`); refusals of the past (`refusals
 
 from typing import Final
 
-from budget.cli.budget_words import partition_words
+from budget.cli.balance_words import partition_words
 from budget.cli.face import Face
 from budget.cli.lists import moment
 from budget.cli.tables import Column, Row, show
@@ -20,9 +20,10 @@ _LINES: Final = (
     Column("Unit"),
     Column("Limit", "amount"),
     Column("Spent", "amount"),
-    Column("Held", "amount", optional=True),
-    Column("Asked", "amount"),
-    Column("Missing", "amount"),
+    Column("Reserved", "amount", optional=True),
+    Column("Assumed", "amount", optional=True),
+    Column("Requested", "amount"),
+    Column("Shortfall", "amount"),
     Column("Resets", rank=1),
 )
 
@@ -61,7 +62,7 @@ def _raise(line: RefusalLine) -> str:
     policy = line.balance.policy
     missing = amount(line.shortfall, policy.unit)
     return (
-        f"To raise the {policy.period.text} limit of {line.balance.budget!r} by what is missing: "
+        f"To raise the {policy.period.text} limit of {line.balance.budget!r} by the shortfall: "
         f"`budget budgets top-up {policy.budget_id} {missing} --policy-id {policy.policy_id} "
         "--reason WHY`; to ask for that: `request` in place of `top-up`."
     )
@@ -70,10 +71,12 @@ def _raise(line: RefusalLine) -> str:
 def _row(line: RefusalLine | HiddenLine, face: Face) -> Row:
     resets = moment(face, line.resets_us, "never")
     if isinstance(line, HiddenLine):
-        return Row(("(another limit)", "", "", line.unit, "", "", "", "", "", resets), "over")
+        return Row(("(another limit)", "", "", line.unit, *[""] * 6, resets), "over")
     view = line.balance
     unit = view.policy.unit
-    figures = (view.limit, view.spent + view.assumed, view.reserved, line.requested, line.shortfall)
+    figures = (
+        view.limit, view.spent, view.reserved, view.assumed, line.requested, line.shortfall,
+    )  # fmt: skip
     return Row(
         (
             view.budget,
