@@ -74,6 +74,7 @@ from budget.engine.session_jobs import SessionJobs
 from budget.engine.setting_jobs import SettingJobs
 from budget.engine.shown import shown
 from budget.engine.summary_jobs import SummaryJobs
+from budget.engine.trial_jobs import TrialJobs
 from budget.prices.book import PriceBook
 
 __all__ = ["Books", "Job", "Jobs"]
@@ -84,6 +85,7 @@ T = TypeVar("T")
 class Jobs(
     ReportJobs,
     SummaryJobs,
+    TrialJobs,
     EventJobs,
     PriceJobs,
     RequestJobs,
@@ -303,13 +305,16 @@ class Jobs(
 
     # --- Reading ---------------------------------------------------------------------------------
 
-    def verify(self, *, anchor: str | None = None) -> Job[Verification]:
+    def verify(
+        self, *, anchor: str | None = None, progress: Progress | None = None
+    ) -> Job[Verification]:
         """Recompute every balance from the entries and hold the books against their invariants.
 
         `anchor` is the `sealed.head` of an earlier time: that block must still be there.
         """
         require_unbound(self.caller)
-        return Job(read=lambda: verify.verify(self.books.database, anchor=anchor))
+        database = self.books.database
+        return Job(read=lambda: verify.verify(database, anchor=anchor, progress=progress))
 
     def seal(self) -> Job[int]:
         """Seal every entry of the journal that is not sealed yet; how many blocks that made.

@@ -1,0 +1,86 @@
+"""Shapes of limits tried on the past."""
+
+from typing import TypedDict
+
+from budget.domain.shapes import Amount, WindowShape
+
+
+class CountedShape(TypedDict):
+    """Calls and their cost; of them those that a hard limit would have refused, and those that
+    would have gone beyond a limit that refuses nothing.
+    """
+
+    calls: int
+    cost: str
+    refused: int
+    refused_cost: str
+    over: int
+    over_cost: str
+
+
+class FullestShape(TypedDict):
+    """When a limit was nearest to full."""
+
+    at: str
+    partition: dict[str, str | None]
+    window: WindowShape
+    limit: Amount
+    used: Amount
+    used_fraction: str | None
+
+
+class TriedLimitShape(CountedShape):
+    """A limit that was tried, and the calls that it met."""
+
+    budget_id: str
+    budget: str
+    policy_id: str
+    unit: str
+    period: str
+    enforcement: str
+    warning_threshold: str
+    action_threshold: str
+    limit: Amount
+    fullest: FullestShape | None
+
+
+class TriedDayShape(CountedShape):
+    """A UTC day."""
+
+    day: str
+
+
+class TriedGroupShape(CountedShape):
+    """Calls with one value of an attribute."""
+
+    attribute: str
+    value: str
+
+
+class TriedCallShape(TypedDict):
+    """The first call that would have been refused, and how the limit stood."""
+
+    at: str
+    call_id: str
+    attributes: dict[str, str]
+    policy_id: str
+    partition: dict[str, str | None]
+    unit: str
+    limit: Amount
+    spent: Amount
+    reserved: Amount
+    assumed: Amount
+    requested: Amount
+    shortfall: Amount
+
+
+class SimulationShape(TypedDict):
+    """What limits would have done to the calls of a time."""
+
+    since: str
+    until: str
+    total: CountedShape
+    limits: list[TriedLimitShape]
+    days: list[TriedDayShape]
+    groups: list[TriedGroupShape]
+    first_refusal: TriedCallShape | None

@@ -1,0 +1,91 @@
+"""Limits tried on the past, in JSON."""
+
+from budget.domain.answers_trials import Counted, Fullest, Simulation, TriedCall, TriedLimit
+from budget.domain.budgets import BPS
+from budget.domain.money import format_fraction, format_usd
+from budget.domain.shapes_trials import (
+    CountedShape,
+    FullestShape,
+    SimulationShape,
+    TriedCallShape,
+    TriedLimitShape,
+)
+from budget.domain.windows import to_rfc3339
+from budget.domain.wire.parts import amount, fraction, partition_of, window_of
+
+
+def simulation(answer: Simulation) -> SimulationShape:
+    """What limits would have done to the calls of a time."""
+    units = {one.policy.policy_id: one.policy.unit for one in answer.limits}
+    first = answer.first
+    return {
+        "since": to_rfc3339(answer.since_us),
+        "until": to_rfc3339(answer.until_us),
+        "total": counted(answer.total),
+        "limits": [_limit(one) for one in answer.limits],
+        "days": [
+            {"day": to_rfc3339(one.day_us)[:10], **counted(one.counted)} for one in answer.days
+        ],
+        "groups": [
+            {"attribute": one.key, "value": one.value, **counted(one.counted)}
+            for one in answer.groups
+        ],
+        "first_refusal": None if first is None else _call(first, units[first.policy_id]),
+    }
+
+
+def counted(answer: Counted) -> CountedShape:
+    """Calls, and those that would have been hindered."""
+    return {
+        "calls": answer.calls,
+        "cost": format_usd(answer.cost_nanos),
+        "refused": answer.refused,
+        "refused_cost": format_usd(answer.refused_nanos),
+        "over": answer.over,
+        "over_cost": format_usd(answer.over_nanos),
+    }
+
+
+def _limit(one: TriedLimit) -> TriedLimitShape:
+    policy = one.policy
+    return {
+        "budget_id": policy.budget_id,
+        "budget": one.budget,
+        "policy_id": policy.policy_id,
+        "unit": policy.unit,
+        "period": policy.period.text,
+        "enforcement": policy.enforcement,
+        "warning_threshold": fraction(policy.warning_bps),
+        "action_threshold": fraction(policy.action_bps),
+        "limit": amount(one.limit, policy.unit),
+        **counted(one.counted),
+        "fullest": None if one.fullest is None else _fullest(one.fullest, policy.unit),
+    }
+
+
+def _fullest(one: Fullest, unit: str) -> FullestShape:
+    return {
+        "at": to_rfc3339(one.at_us),
+        "partition": partition_of(one.partition),
+        "window": window_of(one.window),
+        "limit": amount(one.limit, unit),
+        "used": amount(one.used, unit),
+        "used_fraction": format_fraction(one.used * BPS // one.limit) if one.limit else None,
+    }
+
+
+def _call(one: TriedCall, unit: str) -> TriedCallShape:
+    return {
+        "at": to_rfc3339(one.at_us),
+        "call_id": one.call_id,
+        "attributes": dict(one.attributes),
+        "policy_id": one.policy_id,
+        "partition": partition_of(one.partition),
+        "unit": unit,
+        "limit": amount(one.limit, unit),
+        "spent": amount(one.spent, unit),
+        "reserved": amount(one.reserved, unit),
+        "assumed": amount(one.assumed, unit),
+        "requested": amount(one.requested, unit),
+        "shortfall": amount(one.shortfall, unit),
+    }

@@ -1,0 +1,24 @@
+"""Trial jobs: the methods of the facade that try limits on the past."""
+
+from typing import Unpack
+
+from budget.domain.answers_trials import Simulation
+from budget.domain.asks_trials import SimulateAsk
+from budget.engine import simulating
+from budget.engine.job import Job, Maker
+from budget.engine.past import Progress
+
+
+class TrialJobs(Maker):
+    """The methods. Raise InvalidInput at once for bad input."""
+
+    def simulate(
+        self, *, progress: Progress | None = None, **ask: Unpack[SimulateAsk]
+    ) -> Job[Simulation]:
+        """Try limits on calls of the past: what they would have refused, or let go beyond them.
+
+        The limits in force, unless `policies` say which. Nothing is booked.
+        """
+        database = self.books.database
+        asked = simulating.parse_simulate(ask, database.now_us(), self.caller.bound)
+        return Job(read=lambda: simulating.simulate(database, asked, progress))
