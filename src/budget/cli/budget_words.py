@@ -78,4 +78,4 @@ def figures(view: BalanceView | None, policy: PolicyTerms, limit: int) -> tuple[
     used = (0 if limit else None) if view is None else used_bps(view)
     percent = "-" if used is None else f"{used // 100}.{used % 100 // 10}"
     full = "" if used is None else bar(min(used, BPS) / BPS)
-    return (*(str(amount(one, unit)) for one in amounts), percent, full)
+    return (*(str(amount(one, policy.unit)) for one in amounts), percent, full)
