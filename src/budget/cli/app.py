@@ -66,6 +66,7 @@ _GROUPS: Final = (
         ("allocate:create", "create", "Hold money and tokens for a call."),
         ("allocate:list_allocations", "list", "List what is held."),
         ("allocate:release", "release", "Return what is held."),
+        ("allocate:settle", "settle", "Book what a call used; the rest returns."),
     )),
     ("alerts", "Alerts: what people should see.", (
         ("alerts:list_alerts", "list", "List alerts."),
