@@ -96,7 +96,17 @@ def _content(body: Mapping[str, Any]) -> bytes:
     try:
         return _encode(body)
     except (TypeError, ValueError, RecursionError):
-        raise InvalidInput("request", "must be plain JSON values.") from None
+        raise InvalidInput(_culprit(body), "must be plain JSON.") from None
+
+
+def _culprit(body: Mapping[str, Any]) -> str:
+    """The first field that JSON cannot say."""
+    for name, value in body.items():
+        try:
+            _encode(value)
+        except (TypeError, ValueError, RecursionError):
+            return name
+    return "request"
 
 
 def _refuse_floats(value: Any, path: str) -> None:
