@@ -127,7 +127,7 @@ def set_limit(
     if face.json:
         face.print_json(limit_set(did))
     else:
-        face.print(_told(limit_set(did)))
+        face.print(told_of(did))
     return 0
 
 
@@ -155,7 +155,9 @@ def _set(books: "Budget", ask: Ask) -> LimitSet:
         ) from None
 
 
-def _told(did: LimitSetShape) -> str:
+def told_of(done: LimitSet) -> str:
+    """What was set, in a sentence."""
+    did: LimitSetShape = limit_set(done)
     budget, policy = did["budget"], did["policy"]
     beyond = f"{_BEYOND[policy['enforcement']]}."
     name = f"{budget['name']!r} ({budget['budget_id']})"

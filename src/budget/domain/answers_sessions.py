@@ -10,10 +10,14 @@ from budget.domain.rights import Bound
 
 
 class LoginLink(NamedTuple):
-    """A link that logs in once; `token` is what it carries, shown to its maker alone."""
+    """A link that logs in once; `token` is what it carries, shown to its maker alone.
+
+    `url` is the whole link where a service made it, which knows its own address.
+    """
 
     token: str
     expires_us: int
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

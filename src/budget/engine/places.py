@@ -106,3 +106,9 @@ def database_file(target: str) -> Path | None:
     if not target.startswith("sqlite:///"):
         return None
     return Path(target.removeprefix("sqlite:///")).expanduser()
+
+
+def everywhere(target: str) -> str:
+    """The same target, whatever folder it is said in: the file of a database by its whole path."""
+    file = database_file(target)
+    return target if file is None else f"sqlite:///{file.absolute()}"
