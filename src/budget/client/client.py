@@ -11,7 +11,8 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from budget.client.calls import Calls
 from budget.client.request import Request
-from budget.client.transport import RETRIES, TIMEOUT_SECONDS, AsyncTransport, Transport, terms
+from budget.client.retrying import RETRIES, TIMEOUT_SECONDS, terms
+from budget.client.transport import AsyncTransport, Transport
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,14 +33,13 @@ class Client:
         timeout_seconds: float = TIMEOUT_SECONDS,
         retries: int = RETRIES,
     ) -> None:
-        self._terms = terms(url, key, timeout_seconds, retries)
-        self._transport = Transport(self._terms)
+        self._transport = Transport(terms(url, key, timeout_seconds, retries))
         self.calls = Calls()
 
     @property
     def url(self) -> str:
         """The address of the service."""
-        return self._terms.address.url
+        return self._transport.terms.address.url
 
     def close(self) -> None:
         """Close the connections."""
@@ -120,14 +120,13 @@ class AsyncClient:
         timeout_seconds: float = TIMEOUT_SECONDS,
         retries: int = RETRIES,
     ) -> None:
-        self._terms = terms(url, key, timeout_seconds, retries)
-        self._transport = AsyncTransport(self._terms)
+        self._transport = AsyncTransport(terms(url, key, timeout_seconds, retries))
         self.calls = Calls()
 
     @property
     def url(self) -> str:
         """The address of the service."""
-        return self._terms.address.url
+        return self._transport.terms.address.url
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,46 +1,73 @@
-"""Judging: what an answer is: a value, a refusal, an error, or not Budget's at all."""
+"""Judging: what an answer is: a value, a refusal, an error, or not Budget's at all.
 
-from typing import Any, Final, TypeVar
+Not here: which answers are asked for again (`retrying`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from budget.client.problems import error_of
 from budget.client.reading.refusals import refusal
 from budget.client.request import Request
-from budget.domain.errors import BudgetError, BudgetRefused, Unavailable
+from budget.domain.errors import (
+    BudgetError,
+    BudgetRefused,
+    InvalidInput,
+    OutcomeUnknown,
+    Unavailable,
+)
 
 T = TypeVar("T")
 
 NOT_BUDGET: Final = "not_budget"
-_NOTHING: Final = object()
+_REFUSALS: Final = b'"refused_by"'
+_UNSURE: Final = f'"{OutcomeUnknown.code}"'.encode()
 
 
-def judged(request: Request[T], url: str, status: int, content: bytes) -> T:
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def retry_after_seconds(self) -> float | None:
+        """How long to wait, where that is told as a number."""
+        told = self.headers.get("retry-after", "")
+        return float(told) if told.isascii() and told.isdigit() and len(told) < 10 else None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether a limit refuses, so that asking again is no use now."""
+        return _REFUSALS in self.content
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the service itself does not know what became of it."""
+        return _UNSURE in self.content
+
+
+def judged(request: Request[T], url: str, answer: Answer) -> T:
     """The value of an answer, or the error that it tells of."""
+    status = answer.status
+    error: BudgetError | None = None
     try:
-        told: Any = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        told = _NOTHING
-    try:
-        if 200 <= status < 300 and isinstance(told, dict):
+        told: Any = msgspec.json.decode(answer.content)
+        if 200 <= status < 300:
             return request.read(told)
-        if status >= 400 and isinstance(told, dict) and isinstance(told.get("code"), str):
+        if status >= 400 and isinstance(told["code"], str):
             if "refused_by" not in told:
-                raise error_of(status, told)
-            refused: Any = refusal(told)
-            if not request.refusable:
-                raise BudgetRefused(refused)
-            return refused  # type: ignore[no-any-return]
-    except BudgetError as error:
-        raise error from None
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise foreign(url, status) from None
-    raise foreign(url, status)
-
-
-def foreign(url: str, status: int) -> Unavailable:
-    """An answer that Budget does not give."""
-    return Unavailable(
+                error = error_of(status, told)
+            elif request.refusable:
+                return refusal(told)  # type: ignore[return-value]
+            else:
+                error = BudgetRefused(refusal(told))
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError, InvalidInput):
+        pass  # it is JSON of somebody else, or none
+    raise error or Unavailable(
         f"{url} answered {status}, and not as Budget does. Is the address right, and does nothing "
         "stand between?",
         code=NOT_BUDGET,

@@ -1,12 +1,21 @@
-"""The transport: requests there and answers back, over connections that are kept."""
+"""The transport: requests there and answers back, over connections that are kept.
 
+Not here: when to try again (`retrying`), and what an answer means (`judging`).
+"""
+
+import asyncio
 import os
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from weakref import WeakKeyDictionary
 
-from budget.client.judging import judged
+from budget.client.judging import Answer, judged
 from budget.client.request import Request
-from budget.client.sending import DEFAULT_URL, Address, address, prepared
+from budget.client.retrying import Lost, Terms, Tries, Unreached
+from budget.client.sending import Sent, prepared
 from budget.domain.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
@@ -14,90 +23,177 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TIMEOUT_SECONDS: Final = 10.0
-RETRIES: Final = 3
 CONNECT_SECONDS: Final = 2.0
-PATIENT_SECONDS: Final = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """Where to, and how long and how often to try."""
-
-    address: Address
-    timeout_seconds: float = TIMEOUT_SECONDS
-    retries: int = RETRIES
-
-
-def terms(url: str | None, key: str | None, timeout_seconds: float, retries: int) -> Terms:
-    """The terms of a client, with what the environment says where nothing is given."""
-    if timeout_seconds <= 0:
-        raise InvalidInput("timeout_seconds", "must be more than 0.")
-    if retries < 0:
-        raise InvalidInput("retries", "must be 0 or more.")
-    at = url or os.environ.get("BUDGET_TARGET") or DEFAULT_URL
-    return Terms(address(at, key or os.environ.get("BUDGET_KEY") or None), timeout_seconds, retries)
+MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+CONNECTIONS: Final = 100
+"""How many calls may be under way at once; more wait for their turn."""
 
 
 class Transport:
-    """For threads."""
+    """Connections for threads, made with the first request; any thread may ask."""
 
     def __init__(self, terms: Terms) -> None:
-        self._terms = terms
+        self.terms = terms
+        self._lock = threading.Lock()
         self._http: httpx2.Client | None = None
+        self._process = os.getpid()
+        self._closed = False
 
     def close(self) -> None:
         """Close the connections."""
-        if self._http is not None:
-            self._http.close()
+        with self._lock:
+            http, self._http, self._closed = self._http, None, True
+        if http is not None:
+            http.close()
+
+    def open(self) -> "httpx2.Client":
+        """The connections of this process: those of one that was forked off are not shared."""
+        if self._http is None or self._process != os.getpid():
+            with self._lock:
+                if self._closed:
+                    raise _closed()
+                if self._http is None or self._process != os.getpid():
+                    import httpx2
+
+                    self._http = httpx2.Client(**_options(self.terms))
+                    self._process = os.getpid()
+        return self._http
 
     def run(self, request: Request[T]) -> T:
-        """Ask, and wait for the answer."""
-        import httpx2
-
-        at = self._terms.address
-        if self._http is None:
-            self._http = httpx2.Client(base_url=at.url, headers=at.headers, trust_env=not at.near)
+        """Ask until there is an answer, or no time is left."""
         sent = prepared(request)
-        seconds = PATIENT_SECONDS if request.patient else self._terms.timeout_seconds
-        try:
-            answer = self._http.request(
-                sent.method, sent.target, content=sent.content, headers=sent.headers,
-                timeout=httpx2.Timeout(seconds, connect=CONNECT_SECONDS),
-            )  # fmt: skip
-        except httpx2.TransportError as error:
-            raise Unavailable(f"No service answers at {at.url} ({error}).") from None
-        return judged(request, at.url, answer.status_code, answer.content)
+        tries = Tries(request, sent, self.terms)
+        http = self.open()
+        while True:
+            try:
+                answer = self._exchange(http, sent, tries)
+            except (Unreached, Lost) as failure:
+                time.sleep(tries.after(failure))
+                continue
+            wait = tries.again(answer)
+            if wait is None:
+                return judged(request, self.terms.address.url, answer)
+            time.sleep(wait)
+
+    def _exchange(self, http: "httpx2.Client", sent: Sent, tries: Tries) -> Answer:
+        with _failures():
+            response = http.send(_build(http, sent, tries.seconds), stream=True)
+            try:
+                body = bytearray()
+                for chunk in response.iter_bytes():
+                    _take(body, chunk, tries)
+            finally:
+                response.close()
+            return Answer(response.status_code, response.headers, bytes(body))
 
 
 class AsyncTransport:
-    """For event loops."""
+    """Connections for event loops, made with the first request on each."""
 
     def __init__(self, terms: Terms) -> None:
-        self._terms = terms
-        self._http: httpx2.AsyncClient | None = None
+        self.terms = terms
+        self._http: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx2.AsyncClient] = (
+            WeakKeyDictionary()
+        )
+        self._closed = False
 
     async def close(self) -> None:
-        """Close the connections."""
-        if self._http is not None:
-            await self._http.aclose()
+        """Close the connections of this loop; those of others ended with theirs."""
+        self._closed = True
+        http = self._http.pop(asyncio.get_running_loop(), None)
+        self._http.clear()
+        if http is not None:
+            await http.aclose()
+
+    def open(self) -> "httpx2.AsyncClient":
+        """The connections of the loop that runs."""
+        loop = asyncio.get_running_loop()
+        http = self._http.get(loop)
+        if http is None:
+            if self._closed:
+                raise _closed()
+            import httpx2
+
+            http = self._http[loop] = httpx2.AsyncClient(**_options(self.terms))
+        return http
 
     async def run(self, request: Request[T]) -> T:
-        """Ask, and wait for the answer."""
-        import httpx2
-
-        at = self._terms.address
-        if self._http is None:
-            self._http = httpx2.AsyncClient(
-                base_url=at.url, headers=at.headers, trust_env=not at.near
-            )
+        """Ask until there is an answer, or no time is left."""
         sent = prepared(request)
-        seconds = PATIENT_SECONDS if request.patient else self._terms.timeout_seconds
-        try:
-            answer: Any = await self._http.request(
-                sent.method, sent.target, content=sent.content, headers=sent.headers,
-                timeout=httpx2.Timeout(seconds, connect=CONNECT_SECONDS),
-            )  # fmt: skip
-        except httpx2.TransportError as error:
-            raise Unavailable(f"No service answers at {at.url} ({error}).") from None
-        return judged(request, at.url, answer.status_code, answer.content)
+        tries = Tries(request, sent, self.terms)
+        http = self.open()
+        while True:
+            try:
+                answer = await self._exchange(http, sent, tries)
+            except (Unreached, Lost) as failure:
+                await asyncio.sleep(tries.after(failure))
+                continue
+            wait = tries.again(answer)
+            if wait is None:
+                return judged(request, self.terms.address.url, answer)
+            await asyncio.sleep(wait)
+
+    async def _exchange(self, http: "httpx2.AsyncClient", sent: Sent, tries: Tries) -> Answer:
+        with _failures():
+            response = await http.send(_build(http, sent, tries.seconds), stream=True)
+            try:
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    _take(body, chunk, tries)
+            finally:
+                await response.aclose()
+            return Answer(response.status_code, response.headers, bytes(body))
+
+
+def _options(terms: Terms) -> dict[str, Any]:
+    """How connections are made; beside this machine no proxy is asked."""
+    import httpx2
+
+    return {
+        "base_url": terms.address.url,
+        "headers": terms.address.headers,
+        "trust_env": not terms.address.near,
+        "limits": httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=20),
+    }
+
+
+def _build(
+    http: "httpx2.Client | httpx2.AsyncClient", sent: Sent, seconds: float
+) -> "httpx2.Request":
+    import httpx2
+
+    return http.build_request(
+        sent.method, sent.target, content=sent.content, headers=sent.headers,
+        timeout=httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
+    )  # fmt: skip
+
+
+def _take(body: bytearray, chunk: bytes, tries: Tries) -> None:
+    """More of an answer, unless it grows without end or takes too long."""
+    body += chunk
+    if len(body) > MAX_ANSWER_BYTES:
+        raise Unavailable(
+            f"{tries.url} answered more than {MAX_ANSWER_BYTES} bytes, which Budget does not.",
+            code="not_budget",
+        )
+    if tries.over:
+        raise Lost("the answer took too long")
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """What went wrong underway, in two kinds: whether the service may have seen the request."""
+    import httpx2
+
+    try:
+        yield
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+        raise Unreached(str(error) or type(error).__name__) from None
+    except (httpx2.TransportError, httpx2.DecodingError) as error:
+        raise Lost(str(error) or type(error).__name__) from None
+    except httpx2.InvalidURL:
+        raise InvalidInput("request", "is too long for an address.") from None
+
+
+def _closed() -> Unavailable:
+    return Unavailable("This client is closed. Make another.", code="closed")
