@@ -27,8 +27,7 @@ _TYPED: Final = {
 _RECORDS: Final = (
     Column("When", rank=1),
     Column("Who", folds=True),
-    Column("What"),
-    Column("Of", optional=True, folds=True),
+    Column("What", folds=True),
     Column("Change", folds=True),
 )
 
@@ -91,13 +90,13 @@ def _in_json(one: AuditRecord) -> AuditRecordShape:
 def _row(one: AuditRecord, names: dict[str, str], face: Face) -> Row:
     told = _in_json(one)
     who = one.actor_name or one.actor
-    of = "" if one.budget_id is None else names.get(one.budget_id, one.budget_id)
+    of = names.get(one.budget_id or "", one.budget_id or one.policy_id or one.usage_id)
+    what = one.kind.replace("_", " ")
     return Row(
         (
             moment(face, one.at_us),
             who,
-            one.kind.replace("_", " "),
-            of or one.policy_id or one.usage_id or "",
+            f"{what}: {of}" if of else what,
             change_words(told["changes"], told["detail"]),
         )
     )

@@ -12,6 +12,7 @@ from budget.cli.tables import counted
 
 MOST_CHARS: Final = 300
 
+_IDS: Final = frozenset({"top_up_id", "policy_id", "budget_id"})
 _INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):[\d.]+Z")
 _AMOUNTS: Final = ("limit", "amount", "granted_amount")
 _LIMIT: Final = ("unit", "period", "limit", "enforcement")
@@ -41,7 +42,7 @@ def _details(detail: Mapping[str, Any]) -> Iterator[str]:
     elif isinstance(unit, str):
         del rest["unit"]
     for field, value in rest.items():
-        if value in (None, "", False) or value == [] or value == {}:
+        if field in _IDS or value in (None, "", False) or value == [] or value == {}:
             continue
         if field == "policies":
             yield _policies(value)

@@ -39,6 +39,7 @@ _TYPED: Final = {
     "policy_id": "--policy-id", "expires_in_seconds": "--expires", "note": "--note",
 }  # fmt: skip
 _REQUESTS: Final = (
+    Column("Request"),
     Column("Asked", rank=4),
     Column("Status"),
     Column("Amount", "amount"),
@@ -49,7 +50,6 @@ _REQUESTS: Final = (
     Column("By", rank=5),
     Column("Reason", folds=True),
     Column("Decision", optional=True, folds=True, rank=6),
-    Column("Request"),
 )
 _MOODS: Final = {"pending": "warn"}
 
@@ -317,6 +317,7 @@ def _request_row(one: TopUpRequest, names: dict[str, str], face: Face) -> Row:
         decision = f"{in_json(one.granted, one.unit)} {decision}".strip()
     return Row(
         (
+            one.request_id,
             moment(face, one.created_us),
             one.status,
             str(in_json(one.amount, one.unit)),
@@ -327,7 +328,6 @@ def _request_row(one: TopUpRequest, names: dict[str, str], face: Face) -> Row:
             one.actor,
             one.reason,
             decision,
-            one.request_id,
         ),
         _MOODS.get(one.status, ""),
     )

@@ -13,7 +13,7 @@ from budget.cli.budget_words import FIGURES, limit_words, name_of, scope_words, 
 from budget.cli.face import Face
 from budget.cli.lists import gather, moment, note_rest, print_page
 from budget.cli.naming import find_budget
-from budget.cli.tables import Column, Row, counted, show
+from budget.cli.tables import Column, Row, counted, one_line, show
 from budget.domain import wire
 from budget.domain.answers_requests import TopUpRequest
 from budget.domain.answers_usage import Standing
@@ -41,12 +41,12 @@ _TOP_UPS: Final = (
     Column("Reason", folds=True),
 )
 _WAITING: Final = (
+    Column("Request"),
     Column("Asked for", "amount"),
     Column("Unit"),
     Column("Partition", optional=True, folds=True),
     Column("Expires", rank=1),
     Column("Reason", folds=True),
-    Column("Request"),
 )
 
 
@@ -148,7 +148,7 @@ def _show_head(face: Face, budget: Budget) -> None:
     }
     for title, text in lines.items():
         if text:
-            face.print(f"  {title}: {text}")
+            face.print(f"  {title}: {one_line(text)}")
 
 
 def _show_limits(face: Face, standings: list[Standing]) -> None:
@@ -200,11 +200,11 @@ def _top_up_row(top_up: TopUp, policy: Policy, face: Face) -> Row:
 def _waiting_row(one: TopUpRequest, face: Face) -> Row:
     return Row(
         (
+            one.request_id,
             str(amount(one.amount, one.unit)),
             one.unit,
             "" if one.partition is None else partition_words(one.partition),
             moment(face, one.expires_us),
             one.reason,
-            one.request_id,
         )
     )

@@ -23,12 +23,12 @@ _TYPED: Final = {
 }  # fmt: skip
 _MODELS: Final = (
     Column("Model", folds=True),
+    Column("Will do"),
     Column("Cost", "amount"),
     Column("Saves", "amount", optional=True),
     Column("Saves %", "amount", optional=True, rank=1),
     Column("In/MTok", "amount", rank=2),
     Column("Out/MTok", "amount", rank=3),
-    Column("", folds=True, optional=True, rank=4),
 )
 
 
@@ -99,6 +99,8 @@ def _show(face: Face, found: Recommendations) -> None:
         face.print()
         face.print("Alternatives, in USD:")
         show(face, _MODELS, [_row(found, one) for one in others])
+        if not all(one.is_known for one in others):
+            face.note("Perhaps: not all that the call needs is known of it.")
 
 
 def _row(found: Recommendations, one: Recommendation) -> Row:
@@ -106,12 +108,12 @@ def _row(found: Recommendations, one: Recommendation) -> Row:
     return Row(
         (
             _name(one),
+            "yes" if one.is_known else "perhaps",
             format_usd(one.cost_nanos),
             "" if saves is None else format_usd(saves),
             "" if saves is None else _percent(found, one),
             _rate(one.input_pico),
             _rate(one.output_pico),
-            "" if one.is_known else "not known whether it can do all of it",
         )
     )
 

@@ -3,6 +3,7 @@
 Amounts are text by now; their decimal points stand under each other. Not here: what the rows mean.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
@@ -18,6 +19,7 @@ BAR_CELLS: Final = 10
 NARROWEST: Final = 16
 """How far a column is folded before others are left out instead."""
 _GAP: Final = 2
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 _STYLES: Final = {"warn": "yellow", "over": "bold red"}
 
 
@@ -48,6 +50,7 @@ class Row:
 
 def show(face: Face, columns: Sequence[Column], rows: Sequence[Row]) -> None:
     """Print a table, as fits who reads it: in blocks where a line is too short for a row."""
+    rows = [Row(tuple(map(one_line, row.cells)), row.mood) for row in rows]
     if not face.pretty:
         _show_plain(face, columns, rows)
         return
@@ -195,6 +198,11 @@ def _behind(amount: str) -> int:
 def _grouped(amount: str) -> str:
     whole, point, rest = amount.partition(".")
     return f"{int(whole):,}{point}{rest}" if whole.isdigit() else amount
+
+
+def one_line(text: str) -> str:
+    """A text that others wrote, so that it can neither leave its line nor command a terminal."""
+    return _CONTROLS.sub(" ", text)
 
 
 def counted(number: int, one: str, several: str | None = None) -> str:
