@@ -1,5 +1,7 @@
 """Long lists are put together from pages, as many items as are wanted."""
 
+from pathlib import Path
+
 import pytest
 
 from budget.cli.face import Face
@@ -43,9 +45,16 @@ def test_a_limit_that_is_none_is_refused(most: int) -> None:
         gather(Pages(7, 3).read, most)
 
 
-def test_an_instant_is_whole_for_programs_and_short_in_sentences() -> None:
+def test_an_instant_is_spoken_in_the_time_zone_of_the_user(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert spoken(1_700_000_001_500_000) == "2023-11-14 22:13 UTC"
+    monkeypatch.setenv("BUDGET_TIMEZONE", "Europe/Berlin")
+    assert spoken(1_700_000_001_500_000) == "2023-11-14 23:13 CET"
+
+
+def test_an_instant_is_whole_for_programs(home: Path) -> None:
     at_us = 1_700_000_001_500_000  # 2023-11-14 22:13:21.5 UTC
     assert moment(Face(), at_us) == "2023-11-14T22:13:21.500000Z"
-    assert spoken(at_us) == "2023-11-14 22:13 UTC"
     assert moment(Face(), None) == ""
     assert moment(Face(), MAX_US, "never") == "never"

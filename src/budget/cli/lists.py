@@ -3,18 +3,25 @@
 Not here: how rows look (`tables`).
 """
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 from budget.cli.face import Face
 from budget.domain.answers_pages import Page
 from budget.domain.errors import InvalidInput
 from budget.domain.windows import MAX_US, to_rfc3339
 
+if TYPE_CHECKING:
+    from budget.engine.settings import Settings
+
 T = TypeVar("T")
 
 PAGE: Final = 1000
+_SAYING: Final = ("BUDGET_TIMEZONE", "BUDGET_CONFIG_DIR", "XDG_CONFIG_HOME", "HOME")
 
 
 def gather(read: Callable[[int, str | None], Page[T]], most: int | None = None) -> Page[T]:
@@ -53,5 +60,18 @@ def moment(face: Face, at_us: int | None, never: str = "") -> str:
 
 
 def spoken(at_us: int) -> str:
-    """An instant in a sentence, to the minute."""
-    return f"{datetime.fromtimestamp(at_us // 1_000_000, UTC):%Y-%m-%d %H:%M} UTC"
+    """An instant in a sentence, to the minute, in this user's time zone: 2026-11-26 10:15 CET."""
+    at = datetime.fromtimestamp(at_us // 1_000_000, UTC)
+    return f"{at.astimezone(_zone()):%Y-%m-%d %H:%M %Z}"
+
+
+def _zone() -> ZoneInfo:
+    from budget.engine.settings import Settings
+
+    return _zone_in(Settings.read, *(os.environ.get(name) for name in _SAYING))
+
+
+@lru_cache(maxsize=8)
+def _zone_in(read: "Callable[[], Settings]", *_said: str | None) -> ZoneInfo:
+    """The zone that the settings name, read once for what may say which settings those are."""
+    return ZoneInfo(read().timezone)
