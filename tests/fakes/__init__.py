@@ -1,0 +1,1 @@
+"""Fake providers: what OpenAI, Anthropic and Google answer, free of charge."""
