@@ -1,0 +1,61 @@
+"""`budget doctor`, `db check`, `init`, `config`, `login`, `completion`: a start, and whether all is
+well.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Say
+
+
+def test_a_start_writes_the_config_file_and_a_first_budget(say: Say, home: Path) -> None:
+    said = say("init", "--yes", "--limit", "50", "--hard", "--timezone", "Europe/Berlin")
+    assert said.code == 0
+    assert "50.00 USD monthly (hard_limit, Europe/Berlin)" in said.out
+    file = home / ".config" / "budget" / "config.toml"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert 'timezone = "Europe/Berlin"' in file.read_text()
+    assert say("config", "get", "timezone").out == "Europe/Berlin\n"
+    again = say("init", "--yes", "--timezone", "UTC", "--json")
+    assert again.json["limit"] is None  # a budget is there
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["init"], "--yes: is needed where nobody can be asked"),
+        (["init", "--yes", "--limit", "much"], "--limit"),
+        (["init", "--yes", "--period", "dayly"], "--period"),
+        (["init", "--yes", "--timezone", "Mars"], "--timezone"),
+        (["init", "--yes", "--target", "nope.db"], "target"),
+        (["config", "get", "nope"], "NAME: 'nope' cannot be set here."),
+        (["config", "set", "target", "nope.db"], "target"),
+        (["config", "set", "timezone", "Mars"], "timezone"),
+        (["completion", "tcsh"], "tcsh"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence_and_nothing_is_written(
+    say: Say, home: Path, words: list[str], said: str
+) -> None:
+    heard = say(*words)
+    assert (heard.code, heard.err.count("\n")) == (2, 1)
+    assert said in heard.err
+    assert not (home / ".config").exists()
+
+
+def test_doctor_and_db_check_find_all_well_or_say_what_is_broken(local: Say) -> None:
+    assert local("set-limit", "daily", "5").code == 0
+    well = local("doctor")
+    assert (well.code, well.out.splitlines()[-1]) == (0, "All is well.")
+    assert local("db", "check", "--json").json["ok"] is True
+    missing = local("doctor", "--target", "sqlite:////nowhere/b.db")
+    assert missing.code == 1
+    assert "FAIL  database       There is no ledger at /nowhere/b.db yet." in missing.out
+    nobody = local("doctor", "--target", "http://127.0.0.1:9")
+    assert (nobody.code, "FAIL  service" in nobody.out) == (1, True)
+
+
+def test_a_login_needs_a_service(local: Say) -> None:
+    heard = local("login")
+    assert (heard.code, "needs a service" in heard.err) == (5, True)
