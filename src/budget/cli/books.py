@@ -5,13 +5,14 @@ Both have the methods of the facade and answer the same values. Not here: which 
 """
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from budget.cli.face import Face
+from budget.domain.answers import BalanceView
 from budget.domain.errors import InvalidInput, NotFound
 from budget.engine.places import ADDRESSES, DATABASES, check_target, database_file, find_place
 from budget.engine.settings import Settings
@@ -55,6 +56,24 @@ def open_budget(face: Face, *, create: bool = False, priced: bool = False) -> It
         yield cast("Budget", client)
 
 
+def read_status(face: Face, attributes: Mapping[str, str]) -> list[BalanceView]:
+    """Every balance that calls with these attributes meet, of the books that were asked for.
+
+    A database is read without the acts of the facade: that halves the time of the answer.
+    """
+    settings = Settings.read(target=face.target)
+    if find_place(settings).url is not None:
+        with open_budget(face) as books:
+            return books.status(**attributes)
+    _must_exist(settings)
+    from budget.engine.standing import status
+    from budget.storage.database import open_database
+
+    with closing(open_database(settings.target)) as database:
+        database.migrate()
+        return status(database, attributes)
+
+
 @contextmanager
 def read_budget(face: Face) -> Iterator["Budget"]:
     """The books that were asked for, with their prices; where there are none, new ones that are
@@ -89,6 +108,12 @@ def open_here(face: Face, own: Path | None = None) -> Iterator["Budget"]:
         yield budget
 
 
+def _must_exist(settings: Settings) -> None:
+    file = database_file(settings.target)
+    if file is not None and not file.exists():
+        raise NoLedger(file)
+
+
 def _is_missing(face: Face) -> bool:
     file = database_file(Settings.read(target=face.target).target)
     return file is not None and not file.exists()
@@ -98,9 +123,8 @@ def _is_missing(face: Face) -> bool:
 def _opened(
     settings: Settings, *, create: bool, prices: "PriceSettings | None"
 ) -> Iterator["Budget"]:
-    file = database_file(settings.target)
-    if file is not None and not create and not file.exists():
-        raise NoLedger(file)
+    if not create:
+        _must_exist(settings)
     from budget.engine.budget import Budget
     from budget.engine.jobs import Books
     from budget.prices.book import PriceBook

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
-from budget.cli.books import open_budget
+from budget.cli.books import read_status
 from budget.cli.face import Face
 from budget.cli.tables import Column, Row, bar, show
 from budget.cli.typed import parse_pairs
@@ -60,12 +60,11 @@ def status(
     """
     wanted = None if period is None else parse_period(period, "--period").text
     asked = parse_pairs(attribute, "--attribute", tier=tier, provider=provider, component=component)
-    with open_budget(face) as books:
-        balances = [
-            shape(view)
-            for view in books.status(**asked)
-            if wanted is None or view.policy.period.text == wanted
-        ]
+    balances = [
+        shape(view)
+        for view in read_status(face, asked)
+        if wanted is None or view.policy.period.text == wanted
+    ]
     if face.json or format == "json":
         face.print_json({"balances": balances})
     elif balances:

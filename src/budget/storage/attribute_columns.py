@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Text, and_, func, literal, true
-from sqlalchemy.dialects.postgresql import JSONB
 
 
 def attribute(column: Any, key: str, dialect: str) -> ColumnElement[str]:
     """The value of one attribute, NULL where it is missing."""
     if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import JSONB  # 30 ms, which nobody else pays
+
         return cast("ColumnElement[str]", column.cast(JSONB)[key].astext)
     path = f"$.{json.dumps(key)}"
     return cast("ColumnElement[str]", func.json_extract(column, literal(path), type_=Text))

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects import postgresql
 
 metadata = MetaData(
     naming_convention={
@@ -34,7 +33,7 @@ BIG = BigInteger().with_variant(Integer(), "sqlite")
 SMALL = SmallInteger().with_variant(Integer(), "sqlite")
 # Sorted by code point on both engines: SQLite does so anyway, and on PostgreSQL an index so sorted
 # outlives an upgrade of the system's locales, and answers prefixes.
-WORDS = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+WORDS = Text().with_variant(Text(collation="C"), "postgresql")
 BYTES = LargeBinary()
 
 
