@@ -20,7 +20,7 @@ from budget.domain.answers import (
 )
 from budget.domain.answers_audit import Sealed, Verification, Violation
 from budget.domain.attributes import parse_scope
-from budget.domain.budgets import Budget, Policy, TopUp, parse_policy
+from budget.domain.budgets import POLICY_FIELDS, Budget, Policy, TopUp, parse_policy
 from budget.domain.pricing import flat_rates
 from budget.domain.usage import Usage
 from budget.domain.windows import MAX_US, Window
@@ -97,11 +97,15 @@ def test_an_allocation_shows_its_hold_and_the_balances_it_holds_on() -> None:
                 "partition": {"user": "ann"},
                 "unit": "usd",
                 "period": "daily",
+                "enforcement": "hard_limit",
+                "warning_threshold": "0.8",
+                "action_threshold": "0.95",
                 "window": {"start": "2026-03-01T00:00:00Z", "end": "2026-03-02T00:00:00Z"},
                 "limit": "10.00",
                 "spent": "2.00",
                 "reserved": "0.006",
                 "assumed": "0.00",
+                "overrun": "0.00",
                 "remaining": "7.994",
             }
         ],
@@ -272,23 +276,32 @@ def test_a_refusal_has_every_field_and_carries_the_line_that_resets_last() -> No
         "partition": {"user": "ann"},
         "unit": "usd",
         "period": "daily",
+        "enforcement": "hard_limit",
+        "warning_threshold": "0.8",
+        "action_threshold": "0.95",
+        "window": {"start": "2026-03-01T00:00:00Z", "end": "2026-03-02T00:00:00Z"},
         "limit": "10.00",
         "spent": "9.00",
         "reserved": "0.50",
         "assumed": "0.00",
+        "overrun": "0.00",
+        "remaining": "0.50",
         "requested": "1.00",
         "shortfall": "0.50",
         "resets_at": "2026-03-02T00:00:00Z",
         "retry_after_seconds": 43_200,
+        "soon": False,
     }
     assert told == {
         **line,
         "code": "over_limit",
         "detail": "No.",
+        "at": "2026-03-01T12:00:00Z",
         "provider": "openai",
         "model": "gpt-4o",
         "parent_id": None,
         "cheaper": ["gpt-4o-mini"],
+        "advice": "",
         "how_to_raise": "Top it up by at least 0.50 USD: POST /api/v1/policies/pol_1/top-ups; or "
         "ask for that: POST /api/v1/budgets/bud_1/requests; or "
         "raise its limit: PATCH /api/v1/policies/pol_1. 1 more refuse; see refused_by.",
@@ -440,7 +453,7 @@ def test_a_policy_is_told_in_the_words_in_which_it_may_be_written() -> None:
         period="monthly", reset_day="last", timezone="Europe/Berlin", warning_threshold="0.5",
         rollover="unused", reserved_for_priority={"8": "10%", "10": "2.5%"},
     )  # fmt: skip
-    told = wire.policy(monthly)
+    told = dict(wire.policy(monthly))
     assert told == {
         "policy_id": "pol_1",
         "budget_id": "bud_1",
@@ -455,17 +468,13 @@ def test_a_policy_is_told_in_the_words_in_which_it_may_be_written() -> None:
         "on_expiry": "assume",
         "rollover": "unused",
         "reserved_for_priority": {"8": "10%", "10": "2.5%"},
+        "partition_by": ["user"],
         "top_ups": [],
         "succeeds": None,
         "created_at": "2026-03-01T00:00:00Z",
         "archived_at": None,
     }
-    written = {
-        name: value
-        for name, value in told.items()
-        if name
-        not in ("policy_id", "budget_id", "top_ups", "succeeds", "created_at", "archived_at")
-    }
+    written = {name: value for name, value in told.items() if name in POLICY_FIELDS}
     assert policy(**written) == monthly
 
 

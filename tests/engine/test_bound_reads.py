@@ -105,7 +105,7 @@ def test_lists_have_what_is_ones_own_and_nothing_else(world: World) -> None:
     assert own.allocations(attributes={"team": "ads"}).items == []
     assert [u.usage_id for u in own.usage_records().items] == ["search"]
     assert own.usage_records(attributes={"user": "bob"}).items == []
-    assert {s.budget.budget_id for s in own.standings().items} == {world.split, world.search}
+    assert {s.policy.budget_id for s in own.standings().items} == {world.split, world.search}
 
 
 def test_of_an_allocation_only_the_legs_are_told_that_may_be_seen(on_sqlite: World) -> None:
@@ -129,7 +129,7 @@ def test_of_a_budget_that_is_split_only_the_own_partition_is_told(on_sqlite: Wor
     (standing,) = own.budget_summary(on_sqlite.split).items
     # Each team has spent 0.1 USD and holds as much.
     assert (standing.balances, standing.spent) == (1, 100 * MILLI)
-    assert (standing.open_allocations, standing.usage.records) == (1, 1)
+    assert (standing.open_allocations, standing.requests) == (1, 1)
     (whole,) = on_sqlite.all.budget_summary(on_sqlite.split).items
     assert (whole.balances, whole.spent, whole.open_allocations) == (2, 200 * MILLI, 2)
 

@@ -270,7 +270,8 @@ def test_answers_leave_out_the_balances_of_budgets_that_are_not_seen(books: Book
 
 HIDDEN = {
     "budget", "budget_id", "policy", "policy_id", "partition", "period", "limit", "spent",
-    "reserved", "assumed", "requested", "shortfall",
+    "reserved", "assumed", "overrun", "remaining", "requested", "shortfall", "enforcement",
+    "warning_threshold", "action_threshold", "window",
 }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def test_a_policy_that_is_not_split_has_one_balance(books: Books) -> None:
     books.top_up(policy_id, amount="5", reason="more")
     after = the_standing(books, budget_id)
     assert (after.spent, after.reserved, after.limit) == (100 * MILLI, USD, 15 * USD)
-    assert (after.open_allocations, after.usage.records) == (1, 1)
+    assert (after.open_allocations, after.requests) == (1, 1)
     assert after.window == (us("2026-05-15 00:00"), us("2026-05-16 00:00"))
     assert after.fullest is not None
     assert after.fullest.remaining == 13 * USD + 900 * MILLI
@@ -61,7 +61,7 @@ def test_a_window_that_has_passed_stands_at_zero(books: Books, clock: Clock) -> 
     spend(books, 100, team="a")
     clock.move(HOUR)
     found = the_standing(books, budget_id)
-    assert (found.spent, found.usage.records) == (0, 0)
+    assert (found.spent, found.requests) == (0, 0)
     assert found.window.start_us == us("2026-05-15 13:00")
 
 
@@ -77,7 +77,7 @@ def test_rolling_and_endless_policies_stand_too(light: Books, clock: Clock) -> N
     by_session = the_standing(light, session)
     assert (by_session.balances, by_session.spent) == (2, 150 * MILLI)
     assert by_session.window == ALWAYS
-    assert the_standing(light, total).usage.cost_nanos == 150 * MILLI
+    assert the_standing(light, total).cost_nanos == 150 * MILLI
     policy_id = the_standing(light, rolling).policy.policy_id
     assert len(light.balances(policy_id).items) == 1
     assert refused(light.balances, policy_id, sort="-spent").field == "sort"
@@ -86,7 +86,7 @@ def test_rolling_and_endless_policies_stand_too(light: Books, clock: Clock) -> N
 def test_what_is_archived_stands_no_more(light: Books) -> None:
     gone, kept = a_budget(light, "daily"), a_budget(light, "weekly")
     light.archive_budget(gone)
-    assert [one.budget.budget_id for one in light.standings().items] == [kept]
+    assert [one.policy.budget_id for one in light.standings().items] == [kept]
     assert light.budget_summary(gone).items == []
     assert [one.budget_id for one in light.policies(enabled=False).items] == [gone]
     assert {one.budget_id for one in light.policies(archived=True).items} == {gone, kept}

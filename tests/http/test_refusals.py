@@ -9,9 +9,10 @@ from tests.support.databases import SqliteDatabases
 FIELDS = {
     "type", "title", "status", "detail", "code",
     "budget", "budget_id", "policy", "policy_id", "partition", "unit", "period",
-    "limit", "spent", "reserved", "assumed", "requested", "shortfall",
-    "resets_at", "retry_after_seconds",
-    "provider", "model", "parent_id", "cheaper", "how_to_raise", "refused_by",
+    "enforcement", "warning_threshold", "action_threshold", "window",
+    "limit", "spent", "reserved", "assumed", "overrun", "remaining", "requested", "shortfall",
+    "resets_at", "retry_after_seconds", "soon", "at",
+    "provider", "model", "parent_id", "cheaper", "advice", "how_to_raise", "refused_by",
 }  # fmt: skip
 
 
@@ -60,7 +61,7 @@ def test_a_minute_that_is_full_is_429_and_says_when_to_come_again(shared: Runnin
     shared.post("/allocations", {"attributes": {"org": "minute"}, "usd": "1"})
     status, problem, headers = refused(shared, "minute", usd="1")
     assert status == 429
-    assert problem["period"] == "minute"
+    assert (problem["period"], problem["soon"]) == ("minute", True)
     assert 1 <= problem["retry_after_seconds"] <= 60
     assert headers["retry-after"] == str(problem["retry_after_seconds"])
 
@@ -157,7 +158,7 @@ def test_the_wire_of_a_refusal_is_what_the_problem_adds(shared: Running) -> None
     limits(shared, "same", usd("total", "0"))
     _, problem, _ = refused(shared, "same", usd="1")
     checked = shared.post("/check", {"attributes": {"org": "same"}, "usd": "1"}, status=200)
-    shape = set(RefusalShape.__annotations__)
+    shape = set(RefusalShape.__annotations__) - {"at"}
     assert {name: problem[name] for name in shape} == {name: checked[name] for name in shape}
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, Select, literal_column, select
 
-from budget.domain.allocations import Holding
-from budget.domain.answers import Allocation, BalanceView
+from budget.domain.allocations import Holding, Leg
+from budget.domain.answers import Allocation
 from budget.domain.answers_pages import Page
 from budget.domain.errors import NotFound
 from budget.domain.rights import UNBOUND, Bound, covers, sees_balance, sees_budget
@@ -191,7 +191,7 @@ def _answer(holding: Holding, balances: Balances, bound: Bound) -> Allocation:
         placed_us=terms.placed_us,
         expires_us=state.expires_us,
         basis=None if terms.rates is None else terms.rates.basis,
-        legs=tuple(one for one in balances.views(state.legs) if _is_seen(one, balances, bound)),
+        legs=balances.views([leg for leg in state.legs if _is_seen(leg, balances, bound)]),
         attributes=terms.attributes,
         provider=terms.provider,
         model=terms.model,
@@ -202,10 +202,11 @@ def _answer(holding: Holding, balances: Balances, bound: Bound) -> Allocation:
     )
 
 
-def _is_seen(view: BalanceView, balances: Balances, bound: Bound) -> bool:
+def _is_seen(leg: Leg, balances: Balances, bound: Bound) -> bool:
     if not bound:
         return True
-    budget = balances.budgets[view.policy.budget_id]
+    balance = balances.by_head[leg.head_id]
+    budget = balances.budgets[balance.policy.budget_id]
     return sees_budget(bound, budget) and sees_balance(
-        bound, budget, budget.policy(view.policy.policy_id), view.partition
+        bound, budget, balance.policy, balance.partition
     )
