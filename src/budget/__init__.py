@@ -7,23 +7,55 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from budget.domain.answers import Refusal
+    from budget.domain.errors import BudgetRefused
     from budget.engine.budget import AsyncBudget, Budget
+    from budget.sdk.attributes import CarryingPool, attributes, carried
+    from budget.sdk.connecting import configure, connect, connect_async
+    from budget.sdk.holds import envelope, hold
+    from budget.sdk.tracking.client import track
 
-__all__ = ["AsyncBudget", "Budget", "Refusal", "__version__"]
+__all__ = [
+    "AsyncBudget",
+    "Budget",
+    "BudgetRefused",
+    "CarryingPool",
+    "Refusal",
+    "__version__",
+    "attributes",
+    "carried",
+    "configure",
+    "connect",
+    "connect_async",
+    "envelope",
+    "hold",
+    "track",
+]
 
 __version__ = "0.1.0"
 
+_PLACES = {
+    "AsyncBudget": "engine.budget",
+    "Budget": "engine.budget",
+    "BudgetRefused": "domain.errors",
+    "CarryingPool": "sdk.attributes",
+    "Refusal": "domain.answers",
+    "attributes": "sdk.attributes",
+    "carried": "sdk.attributes",
+    "configure": "sdk.connecting",
+    "connect": "sdk.connecting",
+    "connect_async": "sdk.connecting",
+    "envelope": "sdk.holds",
+    "hold": "sdk.holds",
+    "track": "sdk.tracking.client",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """The facades and what they may answer, loaded when asked for: `import budget` is quick."""
-    if name in ("AsyncBudget", "Budget"):
-        from budget.engine import budget as facade
+    """What the package offers, loaded when asked for: `import budget` is quick."""
+    if name in _PLACES:
+        from importlib import import_module
 
-        return getattr(facade, name)
-    if name == "Refusal":
-        from budget.domain.answers import Refusal
-
-        return Refusal
+        return getattr(import_module(f"budget.{_PLACES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -6,7 +6,6 @@ the log `budget.sdk`, so that it is not lost without a word. Not here: what is b
 """
 
 import asyncio
-import atexit
 import logging
 import os
 import threading
@@ -106,12 +105,17 @@ def book(act: Act) -> bool:
         act.do()
     except Unavailable as error:
         LOG.warning("booked later: %s: %s", act.what, error)
-        _desk.keep(act)
+        keep(act)
         return False
     except BudgetError as error:
         LOG.error("not booked: %s: %s", act.what, error)
         return False
     return True
+
+
+def keep(act: Act) -> None:
+    """Do it later: the books are unavailable now."""
+    _desk.keep(act)
 
 
 def submit(do: Callable[[], T]) -> "Future[T]":
@@ -145,8 +149,8 @@ def flush(timeout_seconds: float = EXIT_SECONDS) -> bool:
     return True
 
 
-def _at_exit() -> None:
-    """Try once more, for a while; then tell what is not in the books."""
+def finish() -> None:
+    """Before the books of the process close: try once more, for a while; then tell what is lost."""
     _desk.pool.shutdown(wait=True)
     if flush():
         return
@@ -161,5 +165,4 @@ def _in_child() -> None:
     _desk = _Desk()
 
 
-atexit.register(_at_exit)
 os.register_at_fork(after_in_child=_in_child)

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from budget.domain.errors import InvalidInput
+from budget.sdk import booking
 from budget.sdk.books import Books
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def configure(
 
         check_target(target)
     with _lock:
+        booking.flush(1.0)
         _close()
         _meant = _Meant(target, key, cast("Books | None", books), own=books is None)
 
@@ -142,6 +144,11 @@ def _close() -> None:
         books.close()
 
 
+def _at_exit() -> None:
+    booking.finish()
+    _close()
+
+
 def _in_child() -> None:
     """A forked child opens its own: connections and the writer's thread are its parent's."""
     global _lock, _meant
@@ -155,4 +162,4 @@ _kept_for_the_parent: list[Any] = []
 """Books of the parent, in a child: never closed there, nor collected."""
 
 os.register_at_fork(after_in_child=_in_child)
-atexit.register(_close)
+atexit.register(_at_exit)

@@ -26,6 +26,7 @@ def track(
     fit: bool = False,
     max_output_tokens: int | None = None,
     ttl_seconds: int | None = None,
+    provider: str | None = None,
     attributes: Mapping[str, str] | None = None,
 ) -> T:
     """Hold for every call of this client before it goes, and settle it from its answer.
@@ -34,7 +35,8 @@ def track(
     BudgetRefused before anything is sent. `on_unavailable="allow"` lets calls go while the books
     cannot be reached; what they used is booked later. `fit` grants fewer output tokens than asked
     where no more fit; a call that sets no limit is granted `max_output_tokens`, or what the default
-    grant is. Tracking a tracked client changes how, and counts once.
+    grant is. `provider` names who answers where another than the SDK's own does, at an address
+    that is not known. Tracking a tracked client changes how, and counts once.
     """
     if on_unavailable not in ("refuse", "allow"):
         raise InvalidInput("on_unavailable", "says what to do then.", ("refuse", "allow"))
@@ -50,7 +52,7 @@ def track(
         )
     tracker = Tracker(
         books,
-        on_unavailable, fit, max_output_tokens, ttl_seconds, dict(attributes or {}),
+        on_unavailable, fit, max_output_tokens, ttl_seconds, provider, dict(attributes or {}),
     )  # fmt: skip
     patch: Patch = import_module(f"budget.sdk.tracking.{package}").patch
     patch(client, tracker)

@@ -19,12 +19,11 @@ where each SDK is taken hold of (one file per provider), and what errors mean (`
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from budget.domain.answers import Allocation
 from budget.domain.errors import InvalidInput, Unavailable
 from budget.domain.estimating import bound_of
-from budget.domain.money import format_usd
 from budget.domain.output_limits import answers_of, output_tokens_limit
 from budget.domain.responses import Stream, Told
 from budget.domain.text_tokens import family_of, texts_tokens_bound
@@ -33,15 +32,13 @@ from budget.sdk.booking import LOG, Act, book, in_thread, submit
 from budget.sdk.books import Books
 from budget.sdk.connecting import default_books
 from budget.sdk.placing import ask_here, place, place_async, releasing, reporting, settling
+from budget.sdk.responses import TIERS, usage_ask
 from budget.sdk.tracking.fates import fate_of, usage_in
 from budget.sdk.tracking.seen import texts_of
 
 OnUnavailable = Literal["refuse", "allow"]
 Why = Literal["no_usage", "aborted", "no_answer"]
 """Why usage was estimated: the answer told none; the answer was cut or left; none was seen."""
-
-TIERS: Final = frozenset({"flex", "priority"})
-"""The service tiers that have prices of their own."""
 
 
 class Call(NamedTuple):
@@ -63,7 +60,7 @@ class Tracker:
 
     `fit` grants fewer output tokens than the caller allows where no more fit; where the caller sets
     no limit it does so in any case. `max_output_tokens` is then asked for (else the default grant).
-    `books` None: those of the process (`connecting`).
+    `provider` is who answers, where the address does not say. `books` None: the process's own.
     """
 
     books: Books | None = None
@@ -71,6 +68,7 @@ class Tracker:
     fit: bool = False
     max_output_tokens: int | None = None
     ttl_seconds: int | None = None
+    provider: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -237,36 +235,6 @@ class Passage:
             granted = output_tokens_limit(self.call.request) or 0
         provider, model = self.call.provider, self.call.model or ""
         return Usage(_input_bound(self.call.request, provider, model), granted)
-
-
-def usage_ask(usage: Usage, told: Told, provider: str | None, model: str | None) -> dict[str, Any]:
-    """Usage as `settle` and `record_usage` take it, with what the response told beside it."""
-    ask: dict[str, Any] = {
-        name: count for name, count in usage._asdict().items() if count and name != "units"
-    }
-    ask.setdefault("input_tokens", 0)
-    if usage.units:
-        ask["units"] = dict(usage.units)
-    named = told.model or model
-    if named is not None:
-        ask["model"] = named
-        if provider is not None:
-            ask["provider"] = provider
-        context = {
-            name: value
-            for name, value in (
-                ("service_tier", told.service_tier if told.service_tier in TIERS else None),
-                ("speed", told.speed if told.speed == "fast" else None),
-            )
-            if value is not None
-        }
-        if context:
-            ask["price_context"] = context
-    if told.reported_cost_nanos is not None:
-        ask["cost"] = format_usd(told.reported_cost_nanos)
-    if told.response_id is not None:
-        ask["metadata"] = {"response_id": told.response_id}
-    return ask
 
 
 def _is_limited(allocation: Allocation) -> bool:
