@@ -122,6 +122,9 @@ STORY: Final[tuple[Example, ...]] = (
     Example("get_prices_coverage"),
     Example("post_prices_rerate", {"since": "2026-01-01T00:00:00Z"}),
     Example("post_prices_whatif", {"models": {"gpt-4o": "gpt-4o-mini"}}),
+    Example("post_simulate", {
+        "policies": [{"unit": "usd", "period": "daily", "limit": "0.01"}], "scope": _SEARCH,
+    }),
     Example("post_prices_override_end", {"reason": "the contract ends"},
             {"override_id": "@put_prices.override_id"}),
     Example("post_channels", {

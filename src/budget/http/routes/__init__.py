@@ -29,6 +29,7 @@ from budget.http.routes.service import SERVICE
 from budget.http.routes.sessions import SESSIONS
 from budget.http.routes.settings import SETTINGS
 from budget.http.routes.spending import SPENDING
+from budget.http.routes.trials import TRIALS
 from budget.http.routes.usage import USAGE
 from budget.prices.schedules import CONTEXT_NAMES
 
@@ -53,6 +54,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *LIMITS,
     *PRICE_ROUTES,
     *RECOMMENDATIONS,
+    *TRIALS,
     *JOURNAL,
     *ALERTS,
     *CHANNELS,
