@@ -1,0 +1,189 @@
+"""`budget run`: a program with an envelope of money, stopped when that is spent; and its bill.
+
+Not here: how the program is started and stopped (`run_process`), and its bill (`run_bill`).
+"""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+from cyclopts import Parameter
+
+from budget.cli import exits, run_bill
+from budget.cli.books import open_budget
+from budget.cli.face import Face
+from budget.cli.run_process import Process
+from budget.cli.typed import parse_amount, parse_pairs, parse_seconds
+from budget.domain.answers import Allocation, Refusal
+from budget.domain.errors import BudgetError, Conflict, Forbidden, InvalidInput, Unavailable
+
+if TYPE_CHECKING:
+    from budget.engine.budget import Budget as Books
+
+LOOK_SECONDS: Final = 0.25
+MAX_GRACE_SECONDS: Final = 3600
+MAX_TTL_SECONDS: Final = 86_400
+
+
+class Envelope(NamedTuple):
+    """The envelope of a program, and how long it lives unused."""
+
+    allocation_id: str
+    ttl_seconds: int
+
+
+def run(
+    *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    usd: str | None = None,
+    tokens: str | None = None,
+    ttl: str = "1h",
+    attribute: Annotated[tuple[str, ...], Parameter(metavar="KEY=VALUE")] = (),
+    grace_seconds: float = 5,
+    face: Annotated[Face, Parameter(parse=False)],
+) -> int:
+    """Run a program with an envelope of money; print the bill.
+
+    Parameters
+    ----------
+    command:
+        The program and its arguments, after --.
+    usd:
+        How much it may spend, such as 2 or 0.50.
+    tokens:
+        How many tokens it may use.
+    ttl:
+        How long the envelope stays should this command be killed, such as 30m; 1h unless given.
+    attribute:
+        Whose the calls are, such as team=search; may be said several times.
+    grace_seconds:
+        How long the program has to end after it is told to.
+    """
+    words = command[1:] if command[:1] == ("--",) else command
+    if not words:
+        raise InvalidInput("COMMAND", "is needed: budget run --usd 2 -- python agent.py")
+    if not 0 <= grace_seconds <= MAX_GRACE_SECONDS:
+        raise InvalidInput("--grace-seconds", f"must be from 0 to {MAX_GRACE_SECONDS}.")
+    asked: dict[str, Any] = {}
+    if usd is not None:
+        asked["usd"] = parse_amount(usd, "usd", "--usd")
+    if tokens is not None:
+        asked["tokens"] = parse_amount(tokens, "tokens", "--tokens")
+    if not asked:
+        raise InvalidInput("--usd", "is needed, or --tokens: how much may be spent.")
+    ttl_seconds = parse_seconds(ttl, "--ttl")
+    if not 1 <= ttl_seconds <= MAX_TTL_SECONDS:
+        raise InvalidInput("--ttl", "must be from 1s to 24h.")
+    attributes = parse_pairs(attribute, "--attribute")
+    with open_budget(face) as books:
+        held = books.allocate(
+            **asked, envelope=True, attributes=attributes, ttl_seconds=ttl_seconds
+        )
+        if isinstance(held, Refusal):
+            face.note(f"budget: {held.detail}")
+            return exits.REFUSED
+        envelope = Envelope(held.allocation_id, ttl_seconds)
+        try:
+            with _own_key(face, books, attributes, ttl_seconds) as own:
+                return _run(face, books, envelope, words, own, grace_seconds)
+        finally:
+            _end(face, books, envelope)
+
+
+def _run(
+    face: Face,
+    books: "Books",
+    envelope: Envelope,
+    words: tuple[str, ...],
+    own: dict[str, str],
+    grace_seconds: float,
+) -> int:
+    """Run the program, to its end or that of the envelope; nothing that it started is left."""
+    given = {**os.environ, **own, "BUDGET_PARENT_ID": envelope.allocation_id}
+    with Process(words, given, grace_seconds) as process:
+        spent = _watch(books, envelope, process)
+        if spent:
+            face.note("budget: The envelope is spent: the program is told to end.")
+            process.stop()
+    return exits.REFUSED if spent else process.exit_code
+
+
+def _end(face: Face, books: "Books", envelope: Envelope) -> None:
+    """Return what is left of the envelope and print the bill."""
+    bill = run_bill.make(books, envelope.allocation_id)
+    with contextlib.suppress(Conflict):
+        books.release(envelope.allocation_id, reason="the program of budget run has ended")
+    run_bill.tell(face, bill)
+
+
+def _watch(books: "Books", envelope: Envelope, process: Process) -> bool:
+    """Wait for the end of the program (False), or of its envelope (True)."""
+    after = books.events(kind="refused", limit=1000).next_cursor
+    renewed = time.monotonic()
+    while not process.ended(LOOK_SECONDS):
+        try:
+            was_refused, after = _was_refused(books, envelope.allocation_id, after)
+            if was_refused or _is_empty(books.allocation(envelope.allocation_id)):
+                return True
+            if time.monotonic() - renewed > envelope.ttl_seconds / 3:
+                books.extend(envelope.allocation_id, ttl_seconds=envelope.ttl_seconds)
+                renewed = time.monotonic()
+        except Unavailable:
+            continue  # the service restarts: the program finds that out by itself
+        except Conflict:
+            return True  # somebody ended the envelope
+    return False
+
+
+def _was_refused(books: "Books", parent_id: str, after: str | None) -> tuple[bool, str | None]:
+    """Whether a call was refused since, because the envelope had not enough left."""
+    while True:
+        page = books.events(kind="refused", after=after, limit=1000)
+        if any(json.loads(one.detail).get("parent_id") == parent_id for one in page.items):
+            return True, page.next_cursor
+        if page.next_cursor == after:
+            return False, after
+        after = page.next_cursor
+
+
+def _is_empty(held: Allocation) -> bool:
+    """Whether nothing is left of it, and no call is under way that may return some."""
+    if held.status != "open":
+        return True
+    if any(child.status == "open" for child in held.children):
+        return False
+    return any(left == 0 for left in held.remaining if left is not None)
+
+
+@contextlib.contextmanager
+def _own_key(
+    face: Face, books: "Books", attributes: dict[str, str], ttl_seconds: int
+) -> Iterator[dict[str, str]]:
+    """What the program must know to reach the same books: of a service with a key of its own,
+    which may spend and no more, and is revoked in the end.
+    """
+    from budget.engine.places import find_place
+    from budget.engine.settings import Settings
+
+    place = find_place(Settings.read(target=face.target))
+    # The base URLs of the gateway belong here too, once there is one.
+    if place.url is None:
+        yield {"BUDGET_TARGET": place.target}
+        return
+    own = {"BUDGET_TARGET": place.url}
+    try:
+        made = books.create_key(
+            name="budget run", scopes=["spend"], bound=attributes,
+            ttl_seconds=max(ttl_seconds, 86_400),
+        )  # fmt: skip
+    except Forbidden:
+        face.note("budget: Your key may not make keys; the program gets yours.")
+        yield own | ({"BUDGET_KEY": place.key} if place.key else {})
+        return
+    try:
+        yield own | {"BUDGET_KEY": made.text or ""}
+    finally:
+        with contextlib.suppress(BudgetError):
+            books.revoke_key(made.key_id)
