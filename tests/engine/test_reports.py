@@ -21,7 +21,7 @@ from budget.domain.windows import Window
 from budget.engine import reports
 from budget.engine.budget import Budget as Books
 from budget.engine.events.reading import events
-from budget.storage.cursors import encode, pack, unpack
+from budget.domain.cursors import encode, pack, unpack
 from budget.storage.database import open_database
 from tests.engine.conftest import migrate
 from tests.engine.opened import (

@@ -4,7 +4,7 @@ import pytest
 
 from budget.engine.acts import holding
 from budget.engine.budget import Budget as Books
-from budget.storage.cursors import MAX_ENTRIES_PER_BATCH
+from budget.domain.cursors import MAX_ENTRIES_PER_BATCH
 from tests.engine.opened import Clock, allocated
 
 SECOND_US = 1_000_000

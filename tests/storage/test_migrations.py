@@ -20,7 +20,7 @@ from sqlalchemy import Connection, create_engine, inspect, select, text, update
 
 from budget.domain.errors import Conflict, InvalidInput, Unavailable
 from budget.storage import migrations, schema
-from budget.storage.cursors import pack
+from budget.domain.cursors import pack
 from budget.storage.database import open_database
 from budget.storage.sqlite_file import Lock
 from budget.storage.unit import Changes

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import bindparam, func, insert, select, text
 
 from budget.storage import postgres_sql, postgres_wire, schema
-from budget.storage.cursors import unpack
+from budget.domain.cursors import unpack
 from budget.storage.errors import (
     Broken,
     CommitUnknown,

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
 from budget.storage import schema
-from budget.storage.cursors import unpack
+from budget.domain.cursors import unpack
 from budget.storage.database import Database, open_database
 from budget.storage.errors import Broken, StorageError
 from budget.storage.unit import (

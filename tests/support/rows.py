@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from budget.storage.cursors import pack
+from budget.domain.cursors import pack
 from budget.storage.unit import (
     ALERT_COLUMNS,
     ALLOCATION_CHANGES,

@@ -18,7 +18,7 @@ from budget.engine import rows, views
 from budget.engine.catalogue import Catalogue, Match
 from budget.engine.commands import Command
 from budget.engine.raising import Raising
-from budget.storage.cursors import MAX_ENTRIES_PER_BATCH, pack
+from budget.domain.cursors import MAX_ENTRIES_PER_BATCH, pack
 from budget.storage.errors import Broken
 from budget.storage.unit import Begun, Changes, Row, Unit
 

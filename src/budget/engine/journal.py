@@ -7,7 +7,8 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, literal_column, select
 
-from budget.storage import cursors, schema
+from budget.domain import cursors
+from budget.storage import schema
 
 _XMIN: Final[ColumnElement[int]] = literal_column(
     "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"

@@ -2,7 +2,7 @@
 
 A page costs the same however far down it lies; rows that come meanwhile repeat and skip none. A
 cursor is of one order: with another it is refused. Not here: the journal, whose readers follow
-cursors of their own (`storage.cursors`).
+cursors of their own (`domain.cursors`).
 """
 
 import base64

@@ -13,7 +13,7 @@ from budget.domain.balances import Balance, Cell
 from budget.engine import rows
 from budget.engine.catalogue import Catalogue
 from budget.engine.ids import new_id
-from budget.storage.cursors import MAX_ENTRIES_PER_BATCH
+from budget.domain.cursors import MAX_ENTRIES_PER_BATCH
 from budget.storage.unit import Row
 
 

@@ -15,7 +15,7 @@ from budget.domain.errors import InvalidInput
 from budget.domain.windows import to_rfc3339
 from budget.domain.wire.usage import usage_summary as wire_usage
 from budget.http.calls import Answered, Call, with_key
-from budget.storage import cursors
+from budget.domain import cursors
 
 
 def page_of(shape: Any) -> Any:

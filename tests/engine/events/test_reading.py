@@ -14,7 +14,7 @@ from budget.engine.budget import Budget as Books
 from budget.engine.events.feed import Feed, News
 from budget.engine.events.reading import newest
 from budget.prices.book import PriceBook
-from budget.storage.cursors import decode, pack
+from budget.domain.cursors import decode, pack
 from tests.engine.conftest import migrate
 from tests.support.databases import PostgresDatabases
 

@@ -4,9 +4,28 @@ Each has the name and the parameters of the method of `engine.jobs.Jobs` that it
 returns a `Request`; `Client` sends it and waits, `AsyncClient` awaits it.
 """
 
+from budget.client.calls.alerts import AlertCalls
+from budget.client.calls.audit import AuditCalls
 from budget.client.calls.budgets import BudgetCalls
+from budget.client.calls.channels import ChannelCalls
+from budget.client.calls.keys import KeyCalls
+from budget.client.calls.prices import PriceCalls
+from budget.client.calls.rating import RatingCalls
+from budget.client.calls.requests import RequestCalls
+from budget.client.calls.settings import SettingCalls
 from budget.client.calls.spending import SpendingCalls
 
 
-class Calls(SpendingCalls, BudgetCalls):
+class Calls(
+    SpendingCalls,
+    BudgetCalls,
+    RequestCalls,
+    SettingCalls,
+    PriceCalls,
+    RatingCalls,
+    KeyCalls,
+    AuditCalls,
+    ChannelCalls,
+    AlertCalls,
+):
     """The methods. Of the values' rules the service decides; nothing is checked here."""

@@ -7,7 +7,8 @@ from budget.client.reading import bulk, costs
 from budget.client.reading import spending as read
 from budget.client.reading.parts import page
 from budget.client.reading.usage import usage_summary
-from budget.client.request import DatabaseOnly, Request, act, ask, at, get
+from budget.client.request import DatabaseOnly, Request, act, at, get
+from budget.client.request import ask as asking
 from budget.domain.answers import (
     Allocation,
     Bulk,
@@ -41,9 +42,9 @@ class SpendingCalls:
         """
         return act("/allocations", read.allocation, ask, refusable=True)
 
-    def check(self, **asked: Unpack[AllocationAsk]) -> Request[Check | Refusal]:
+    def check(self, **ask: Unpack[AllocationAsk]) -> Request[Check | Refusal]:
         """Say what `allocate` would answer, and hold nothing."""
-        return ask("/check", read.check, asked)
+        return asking("/check", read.check, ask)
 
     def record(
         self, allocation_id: str, *, final: bool = False, **ask: Unpack[UsageAsk]
@@ -102,9 +103,9 @@ class SpendingCalls:
         """Expire the holds that are due, now; how many. A service does so itself."""
         raise DatabaseOnly("sweep", "a service expires holds by itself.")
 
-    def calculate(self, **asked: Unpack[CostAsk]) -> Request[Calculation]:
+    def calculate(self, **ask: Unpack[CostAsk]) -> Request[Calculation]:
         """Say what usage of a model costs, line by line. Nothing is booked."""
-        return ask("/prices/calculate", costs.calculation, asked)
+        return asking("/prices/calculate", costs.calculation, ask)
 
     def allocation(self, allocation_id: str) -> Request[Allocation]:
         """One allocation with its usage records and, for an envelope, its children."""
@@ -132,9 +133,9 @@ class SpendingCalls:
         """Usage records by the time they occurred, newest first."""
         return get("/usage/records", page(read.usage_record), ask)
 
-    def usage_summary(self, **asked: Unpack[SummaryAsk]) -> Request[UsageSummary]:
+    def usage_summary(self, **ask: Unpack[SummaryAsk]) -> Request[UsageSummary]:
         """Say what usage adds up to: of a time, by attributes and by parts of the time.
 
         The last 30 days unless asked otherwise.
         """
-        return ask("/usage/summary", usage_summary, asked)
+        return asking("/usage/summary", usage_summary, ask)

@@ -26,7 +26,7 @@ from budget.engine.channels.settings import ChannelSettings
 from budget.engine.fields import only_fields, parse_idempotency_key, request_hash
 from budget.engine.ids import new_id
 from budget.engine.rows import to_json
-from budget.storage import cursors
+from budget.domain import cursors
 from budget.storage.schema import channels, deliveries
 
 ROTATION_US: Final = 24 * 3600 * 1_000_000

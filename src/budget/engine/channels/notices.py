@@ -20,7 +20,7 @@ from budget.domain.wire import channels as channel_wire
 from budget.engine.events.reading import Happened, shown
 from budget.engine.events.subjects import ALERTS, Subject, subjects_of
 from budget.engine.snapshots import snapshot
-from budget.storage import cursors
+from budget.domain import cursors
 from budget.storage.database import Database
 from budget.storage.schema import entries
 

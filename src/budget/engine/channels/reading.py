@@ -14,7 +14,7 @@ from budget.engine.channels.acts import may_see
 from budget.engine.channels.rows import SELECT_DELIVERIES, channel_of, delivery_of
 from budget.engine.pages import Order, is_storable, read_page, read_seen
 from budget.engine.snapshots import snapshot
-from budget.storage import cursors
+from budget.domain import cursors
 from budget.storage.database import Database
 from budget.storage.schema import channels, deliveries, entries
 

@@ -17,7 +17,8 @@ from budget.engine.events.subjects import Subject, sees, sees_place, subjects_of
 from budget.engine.journal import settled_below
 from budget.engine.pages import check_limit
 from budget.engine.snapshots import snapshot
-from budget.storage import cursors, schema
+from budget.domain import cursors
+from budget.storage import schema
 from budget.storage.database import Database
 
 LOOKED_AT = 2_000

@@ -25,7 +25,7 @@ from budget.http.live.origins import may_open
 from budget.http.live.protocol import EXTENSION, PING, LiveProtocol
 from budget.http.live.sockets import Socket
 from budget.http.problems import Reply, TooMany
-from budget.storage import cursors
+from budget.domain import cursors
 
 DEFAULT_TOPIC: Final = "budget_events"
 AUDIT: Final = "audit"

@@ -16,7 +16,7 @@ from budget.domain.windows import to_rfc3339
 from budget.engine.events.asks import FIELDS
 from budget.http import bodies
 from budget.http.live.protocol import text_frame
-from budget.storage import cursors
+from budget.domain import cursors
 
 SPOKEN: Final = ("authentication", "subscription", "unsubscription", "heartbeat")
 """The types of frames that clients send."""

@@ -22,7 +22,7 @@ from budget.http.live.frames import event_of_stream
 from budget.http.live.guests import Live
 from budget.http.live.hub import UNREADABLE, Cut, Member
 from budget.http.problems import Reply
-from budget.storage import cursors
+from budget.domain import cursors
 
 MEDIA_TYPE: Final = b"text/event-stream"
 BEAT: Final = b": heartbeat\n\n"

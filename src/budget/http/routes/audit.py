@@ -10,7 +10,7 @@ from budget.engine.jobs import Jobs
 from budget.http.calls import act
 from budget.http.queries import text
 from budget.http.route import PAGED, V1, Route
-from budget.storage import cursors
+from budget.domain import cursors
 
 
 def audit_page(page: Page[AuditRecord]) -> shapes.PageShape:

@@ -10,7 +10,7 @@ from budget.http import handlers
 from budget.http.calls import Answered, Call, act
 from budget.http.queries import flag, text
 from budget.http.route import PAGED, V1, Route
-from budget.storage import cursors
+from budget.domain import cursors
 
 
 class RotateAsk(TypedDict, total=False):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budget.domain.errors import InvalidInput
-from budget.storage.cursors import (
+from budget.domain.cursors import (
     MAX_ENTRIES_PER_BATCH,
     NUMBER_BITS,
     XID_BITS,

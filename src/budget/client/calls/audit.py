@@ -1,0 +1,60 @@
+"""Calls about the journal: events, the audit log, and the proof of the books."""
+
+from collections.abc import Callable, Mapping
+
+from budget.client.reading import journal as read
+from budget.client.reading.parts import page
+from budget.client.request import DatabaseOnly, Request, get
+from budget.domain.answers import Event
+from budget.domain.answers_audit import AuditRecord, Verification
+from budget.domain.answers_pages import Page
+
+
+class AuditCalls:
+    """The methods."""
+
+    def events(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 100,
+        topic: str | None = None,
+        kind: str | None = None,
+        budget_id: str | None = None,
+        allocation_id: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+        audited: bool = True,
+    ) -> Request[Page[Event]]:
+        """Entries of the journal in the order of their cursors, after one.
+
+        Whether those of the audit log are among them is for the rights of the key.
+        """
+        del audited
+        query = {
+            **(attributes or {}), "after": after, "limit": limit, "topic": topic, "kind": kind,
+            "budget_id": budget_id, "allocation_id": allocation_id,
+        }  # fmt: skip
+        return get("/events", page(read.event), query)
+
+    def audit(
+        self, *, actor: str | None = None, kind: str | None = None, budget_id: str | None = None,
+        policy_id: str | None = None, since: str | None = None, until: str | None = None,
+        limit: int = 100, cursor: str | None = None,
+    ) -> Request[Page[AuditRecord]]:  # fmt: skip
+        """Who changed what, newest first."""
+        query = {
+            "actor": actor, "kind": kind, "budget_id": budget_id, "policy_id": policy_id,
+            "since": since, "until": until, "limit": limit, "cursor": cursor,
+        }  # fmt: skip
+        return get("/audit", page(read.audit_record), query)
+
+    def verify(
+        self, *, anchor: str | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Request[Verification]:
+        """Recompute every balance from the entries. A service tells no progress."""
+        del progress
+        return get("/verify", read.verification, {"anchor": anchor}, patient=True)
+
+    def seal(self) -> Request[int]:
+        """Seal every entry of the journal; a service does so by itself."""
+        raise DatabaseOnly("seal", "a service seals by itself, within a minute.")
