@@ -18,7 +18,7 @@ from budget.cli.typed import typed_as
 from budget.domain.answers_audit import AuditRecord
 from budget.domain.shapes_audit import AuditRecordShape
 from budget.domain.wire.audit import audit_record
-from budget.storage import cursors
+from budget.domain import cursors
 
 _TYPED: Final = {
     "since": "--from", "until": "--to", "kind": "--kind", "actor": "--actor",

@@ -303,7 +303,7 @@ entries = table(
 )  # fmt: skip
 """The journal, which is also the stream of events: one immutable row for each accepted command.
 
-`id` packs (epoch, xid, number within the transaction), see `storage.cursors`; it is the readers'
+`id` packs (epoch, xid, number within the transaction), see `domain.cursors`; it is the readers'
 cursor.
 `legs` is JSON: [[head_id, cell_us, spent, reserved, assumed, overrun, version, limit|null], ...].
 """
