@@ -10,8 +10,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from io import TextIOBase, TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final, TextIO
+from typing import Annotated, Any, BinaryIO, Final, TextIO, cast
 
 from cyclopts import Parameter
 
@@ -133,18 +134,19 @@ def _export_rows(
     columns: tuple[str, ...],
     row_of: Callable[[UsageRecord], Any],
 ) -> int:
-    def write(pages: Pages, sink: BinaryIO | TextIO) -> None:
-        import io
-
-        text = sink if isinstance(sink, io.TextIOBase) else io.TextIOWrapper(
-            sink, encoding="utf-8", newline="", write_through=True  # type: ignore[arg-type]
-        )  # fmt: skip
+    def put(pages: Pages, text: TextIO) -> None:
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(columns)
         for page in pages:
             rows.writerows(map(row_of, page))
-        if text is not sink:
-            text.detach()  # type: ignore[union-attr]
+
+    def write(pages: Pages, sink: BinaryIO | TextIO) -> None:
+        if isinstance(sink, TextIOBase):
+            put(pages, cast("TextIO", sink))
+            return
+        text = TextIOWrapper(cast("BinaryIO", sink), encoding="utf-8", newline="")
+        put(pages, text)
+        text.detach()  # flushed; the file is closed by who opened it
 
     return _export(face, typed, output, write)
 

@@ -130,8 +130,8 @@ def parquet_writer(sink: Any) -> tuple[Callable[[list[UsageRecord]], None], Call
 
     The columns are CSV_COLUMNS; money is decimal128(38, 9), times are UTC microseconds.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     kinds: dict[str, Any] = dict.fromkeys(_COUNTS, pa.int64())
     kinds |= dict.fromkeys(("cost_usd", "reported_cost_usd"), pa.decimal128(38, 9))
