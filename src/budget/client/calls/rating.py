@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Unpack
 
+from budget.client.reading import estimates
 from budget.client.reading import rating as read
-from budget.client.reading.parts import each
 from budget.client.request import DatabaseOnly, Request, get, once
 from budget.client.request import ask as asking
 from budget.domain.answers_estimates import Estimate, FamilyFactor, Learning
@@ -20,11 +20,11 @@ class RatingCalls:
 
     def estimate(self, **ask: Unpack[EstimateAsk]) -> Request[Estimate]:
         """Say how many input tokens a request has at most, and what it would hold."""
-        return asking("/estimate", read.estimate, ask)
+        return asking("/estimate", estimates.estimate, ask)
 
     def factors(self) -> Request[list[FamilyFactor]]:
         """What settled calls have taught about the bounds of each family of models."""
-        return get("/estimate/factors", each(read.family_factor))
+        return get("/estimate/factors", estimates.factors)
 
     def learn(self) -> Request[Learning]:
         """Learn from the calls that were settled; a service does so by itself."""

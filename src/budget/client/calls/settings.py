@@ -3,6 +3,7 @@
 from typing import Unpack
 
 from budget.client.reading import settings as read
+from budget.client.reading.recommendations import recommendations
 from budget.client.request import Request, act, get
 from budget.client.request import ask as asking
 from budget.domain.answers_recommendations import Recommendations
@@ -24,4 +25,4 @@ class SettingCalls:
 
     def recommend(self, **ask: Unpack[RecommendAsk]) -> Request[Recommendations]:
         """Models that would do for a call, the cheapest first."""
-        return asking("/prices/recommendations", read.recommendations, ask)
+        return asking("/prices/recommendations", recommendations, ask)

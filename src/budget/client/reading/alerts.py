@@ -7,7 +7,7 @@ from typing import Any
 from budget.client.reading.parts import amount, nanos, partition, us, us_or_none
 from budget.domain.alerts import TYPES, Figures
 from budget.domain.answers_alerts import Alert, AlertCheck, AlertSettings
-from budget.domain.budgets import Unit
+from budget.domain.budgets import UNITS, Unit
 
 
 def alert(shape: Mapping[str, Any]) -> Alert:
@@ -45,10 +45,10 @@ def _detail(shape: Mapping[str, Any]) -> str:
 
 def _unit(shape: Mapping[str, Any]) -> Unit | None:
     """The unit of its policy: told by its details, else by its type as far as that tells."""
-    told: Unit | None = shape["details"].get("unit")
+    told = shape["details"].get("unit")
     if told is None and shape["type"] in TYPES:
-        told = sorted(TYPES[shape["type"]][1])[0]
-    return told
+        told = TYPES[shape["type"]][1][0]
+    return next((unit for unit in UNITS if unit == told), None)
 
 
 def alert_check(shape: Mapping[str, Any]) -> AlertCheck:
