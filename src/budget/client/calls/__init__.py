@@ -14,6 +14,7 @@ from budget.client.calls.rating import RatingCalls
 from budget.client.calls.requests import RequestCalls
 from budget.client.calls.settings import SettingCalls
 from budget.client.calls.spending import SpendingCalls
+from budget.client.calls.trials import TrialCalls
 
 
 class Calls(
@@ -27,5 +28,6 @@ class Calls(
     AuditCalls,
     ChannelCalls,
     AlertCalls,
+    TrialCalls,
 ):
     """The methods. Of the values' rules the service decides; nothing is checked here."""
