@@ -145,7 +145,7 @@ def test_the_reference_of_settings_names_every_variable() -> None:
         "budgets top-up", "budgets request", "budgets requests", "budgets approve",
         "budgets reject", "limits list", "allocate create", "allocate list", "allocate release",
         "allocate settle", "alerts list", "alerts acknowledge", "alerts dismiss", "keys list",
-        "get-usage", "report", "simulate", "run",
+        "get-usage", "report", "simulate", "run", "watch",
         "keys show", "keys create", "keys rotate", "keys revoke", "audit", "recommend",
     ],
 )  # fmt: skip
