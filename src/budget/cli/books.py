@@ -4,6 +4,7 @@ Both have the methods of the facade and answer the same values. Not here: which 
 (`engine.places`), and `replay`, which drives a service in its own way (`remote`).
 """
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from budget.cli.face import Face
 from budget.domain.answers import BalanceView
-from budget.domain.errors import InvalidInput, NotFound
+from budget.domain.errors import InvalidInput, NotFound, Unauthorized
 from budget.engine.places import ADDRESSES, DATABASES, check_target, database_file, find_place
 from budget.engine.settings import Settings
 
@@ -52,8 +53,34 @@ def open_budget(face: Face, *, create: bool = False, priced: bool = False) -> It
         return
     from budget.client import Client
 
+    if place.key is not None:
+        check_key(place.key)
     with Client(place.url, key=place.key) as client:
-        yield cast("Budget", client)
+        try:
+            yield cast("Budget", client)
+        except Unauthorized:
+            raise Unauthorized(not_accepted(place.url, place.key)) from None
+
+
+def check_key(key: str) -> None:
+    """InvalidInput for a key that no header can carry."""
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise InvalidInput("BUDGET_KEY", "is no key; one looks like bud_… and is one word.")
+
+
+def not_accepted(url: str, key: str | None) -> str:
+    """Which key a service did not accept, and how to name another. It speaks of headers itself."""
+    if key is None:
+        return f"{url} asks for a key, and none is kept here for it. Name one with BUDGET_KEY."
+    if key == os.environ.get("BUDGET_KEY", "").strip():
+        return (
+            f"{url} does not accept the key in BUDGET_KEY. Is it of another service? Without it, "
+            "the one in the key file is used."
+        )
+    return (
+        f"{url} does not accept the key that the key file has for it. Name another with "
+        "BUDGET_KEY, or make one with `budget serve --new-admin-key`."
+    )
 
 
 def read_status(face: Face, attributes: Mapping[str, str]) -> list[BalanceView]:

@@ -3,14 +3,14 @@
 Not here: the client of all other commands and of programs (`budget.client`).
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
+from budget.cli.books import check_key, not_accepted
 from budget.cli.exits import Answered
 from budget.cli.face import Face
-from budget.domain.errors import InvalidInput, Unavailable
+from budget.domain.errors import Unavailable
 from budget.domain.shapes import BalanceShape
 from budget.engine.places import find_key, find_place, service_url
 
@@ -43,8 +43,7 @@ def heads(key: str | None) -> dict[str, str]:
     """The headers of every request. InvalidInput for a key that no header can carry."""
     if key is None:
         return {}
-    if not (key.isascii() and key.isprintable()):
-        raise InvalidInput("BUDGET_KEY", "is no key; one looks like bud_… and is one word.")
+    check_key(key)
     return {"Authorization": f"Bearer {key}"}
 
 
@@ -75,7 +74,7 @@ def read_answer(url: str, answer: "httpx2.Response") -> Any:
         return body
     if isinstance(body, dict) and isinstance(body.get("detail"), str):
         code = str(body.get("code", "error"))
-        detail = body["detail"] if code != "unauthorized" else _unauthorized(url, answer)
+        detail = body["detail"] if code != "unauthorized" else not_accepted(url, _key_of(answer))
         raise Answered(answer.status_code, detail, code)
     raise Answered(
         answer.status_code,
@@ -84,20 +83,10 @@ def read_answer(url: str, answer: "httpx2.Response") -> Any:
     )
 
 
-def _unauthorized(url: str, answer: "httpx2.Response") -> str:
-    """Which key was not accepted, and how to name another. The service speaks of headers."""
-    sent = answer.request.headers.get("Authorization")
-    if sent is None:
-        return f"{url} asks for a key, and none is kept here for it. Name one with BUDGET_KEY."
-    if sent == f"Bearer {os.environ.get('BUDGET_KEY')}":
-        return (
-            f"{url} does not accept the key in BUDGET_KEY. Is it of another service? Without it, "
-            "the one in the key file is used."
-        )
-    return (
-        f"{url} does not accept the key that the key file has for it. Name another with "
-        "BUDGET_KEY, or make one with `budget serve --new-admin-key`."
-    )
+def _key_of(answer: "httpx2.Response") -> str | None:
+    """The key that was sent."""
+    sent: str | None = answer.request.headers.get("Authorization")
+    return None if sent is None else sent.removeprefix("Bearer ")
 
 
 class Service:
