@@ -5,6 +5,8 @@ from budget import AsyncBudget, Budget, Refusal
 
 from typing import TYPE_CHECKING, Any
 
+from budget.version import __version__
+
 if TYPE_CHECKING:
     from budget.domain.answers import Refusal
     from budget.domain.errors import BudgetRefused
@@ -31,7 +33,6 @@ __all__ = [
     "track",
 ]
 
-__version__ = "0.1.0"
 
 _PLACES = {
     "AsyncBudget": "engine.budget",

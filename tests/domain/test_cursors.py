@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budget.domain.errors import InvalidInput
 from budget.domain.cursors import (
     MAX_ENTRIES_PER_BATCH,
     NUMBER_BITS,
@@ -15,6 +14,7 @@ from budget.domain.cursors import (
     pack,
     unpack,
 )
+from budget.domain.errors import InvalidInput
 
 cursors = st.builds(
     Cursor,

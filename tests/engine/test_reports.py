@@ -15,13 +15,13 @@ import pytest
 from budget.domain.answers import Allocation, Event, UsageRecord
 from budget.domain.answers_alerts import Alert
 from budget.domain.answers_pages import Page
+from budget.domain.cursors import encode, pack, unpack
 from budget.domain.errors import BudgetError, InvalidInput, NotFound, Unavailable
 from budget.domain.usage import Usage
 from budget.domain.windows import Window
 from budget.engine import reports
 from budget.engine.budget import Budget as Books
 from budget.engine.events.reading import events
-from budget.domain.cursors import encode, pack, unpack
 from budget.storage.database import open_database
 from tests.engine.conftest import migrate
 from tests.engine.opened import (

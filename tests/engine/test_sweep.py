@@ -2,9 +2,9 @@
 
 import pytest
 
+from budget.domain.cursors import MAX_ENTRIES_PER_BATCH
 from budget.engine.acts import holding
 from budget.engine.budget import Budget as Books
-from budget.domain.cursors import MAX_ENTRIES_PER_BATCH
 from tests.engine.opened import Clock, allocated
 
 SECOND_US = 1_000_000

@@ -18,9 +18,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, select, text, update
 
+from budget.domain.cursors import pack
 from budget.domain.errors import Conflict, InvalidInput, Unavailable
 from budget.storage import migrations, schema
-from budget.domain.cursors import pack
 from budget.storage.database import open_database
 from budget.storage.sqlite_file import Lock
 from budget.storage.unit import Changes

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from sqlalchemy import bindparam, func, insert, select, text
 
-from budget.storage import postgres_sql, postgres_wire, schema
 from budget.domain.cursors import unpack
+from budget.storage import postgres_sql, postgres_wire, schema
 from budget.storage.errors import (
     Broken,
     CommitUnknown,

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 from sqlalchemy import bindparam, delete, func, insert, select, text, update
 
-from budget.storage import schema
 from budget.domain.cursors import unpack
+from budget.storage import schema
 from budget.storage.database import Database, open_database
 from budget.storage.errors import Broken, StorageError
 from budget.storage.unit import (

@@ -15,10 +15,10 @@ from budget.cli.lists import gather, moment, note_rest, print_page
 from budget.cli.naming import budget_names, find_budget
 from budget.cli.tables import Column, Row, show
 from budget.cli.typed import typed_as
+from budget.domain import cursors
 from budget.domain.answers_audit import AuditRecord
 from budget.domain.shapes_audit import AuditRecordShape
 from budget.domain.wire.audit import audit_record
-from budget.domain import cursors
 
 _TYPED: Final = {
     "since": "--from", "until": "--to", "kind": "--kind", "actor": "--actor",

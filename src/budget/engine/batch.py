@@ -12,13 +12,13 @@ from typing import Final, NamedTuple
 from budget.domain.allocations import Holding
 from budget.domain.answers import BalanceView
 from budget.domain.balances import Balance, Cell, Posting
+from budget.domain.cursors import MAX_ENTRIES_PER_BATCH, pack
 from budget.domain.decide import Decided
 from budget.domain.usage import Usage
 from budget.engine import rows, views
 from budget.engine.catalogue import Catalogue, Match
 from budget.engine.commands import Command
 from budget.engine.raising import Raising
-from budget.domain.cursors import MAX_ENTRIES_PER_BATCH, pack
 from budget.storage.errors import Broken
 from budget.storage.unit import Begun, Changes, Row, Unit
 

@@ -20,11 +20,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from budget import __version__
 from budget.domain import cursors
 from budget.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
 from budget.storage.errors import Unreachable
 from budget.storage.sqlite_file import Lock, connect_reader, connect_writer, tidy
+from budget.version import __version__
 
 Progress = Callable[[int, int], None]
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from budget.domain import alerts
 from budget.domain.balances import Balance, Cell
+from budget.domain.cursors import MAX_ENTRIES_PER_BATCH
 from budget.engine import rows
 from budget.engine.catalogue import Catalogue
 from budget.engine.ids import new_id
-from budget.domain.cursors import MAX_ENTRIES_PER_BATCH
 from budget.storage.unit import Row
 
 

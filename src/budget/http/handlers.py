@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from budget.domain import wire
+from budget.domain import cursors, wire
 from budget.domain.answers import Event
 from budget.domain.answers_pages import Page
 from budget.domain.budgets import TopUp
@@ -15,7 +15,6 @@ from budget.domain.errors import InvalidInput
 from budget.domain.windows import to_rfc3339
 from budget.domain.wire.usage import usage_summary as wire_usage
 from budget.http.calls import Answered, Call, with_key
-from budget.domain import cursors
 
 
 def page_of(shape: Any) -> Any:

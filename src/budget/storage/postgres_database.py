@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from budget.domain.cursors import unpack
 from budget.domain.errors import Conflict, InvalidInput, Unavailable
 from budget.storage import migrations
-from budget.domain.cursors import unpack
 from budget.storage.database import MIGRATION_SECONDS, READERS, Clock, Database
 from budget.storage.postgres_sql import CATALOGUE_LOCK
 

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from budget.domain import wire
+from budget.domain import cursors, wire
 from budget.engine.budget import Budget as Books
 from budget.engine.callers import Caller
 from budget.engine.channels.notices import Notice, notices_of
-from budget.domain import cursors
 from tests.engine.channels.post import Post, hook, made
 from tests.support.receivers import Receiver
 

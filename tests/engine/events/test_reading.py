@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from budget.domain.cursors import decode, pack
 from budget.domain.events import KINDS, TOPIC_OF, TOPICS, TYPES
 from budget.engine.budget import Budget as Books
 from budget.engine.events.feed import Feed, News
 from budget.engine.events.reading import newest
 from budget.prices.book import PriceBook
-from budget.domain.cursors import decode, pack
 from tests.engine.conftest import migrate
 from tests.support.databases import PostgresDatabases
 

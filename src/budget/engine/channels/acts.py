@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import func, insert, select, update
 
+from budget.domain import cursors
 from budget.domain.answers_channels import Channel, Delivery, Replay, Tested
 from budget.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from budget.domain.quiet import quiet_to_json
@@ -26,7 +27,6 @@ from budget.engine.channels.settings import ChannelSettings
 from budget.engine.fields import only_fields, parse_idempotency_key, request_hash
 from budget.engine.ids import new_id
 from budget.engine.rows import to_json
-from budget.domain import cursors
 from budget.storage.schema import channels, deliveries
 
 ROTATION_US: Final = 24 * 3600 * 1_000_000

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
 
-from budget.domain import wire
+from budget.domain import cursors, wire
 from budget.domain.answers import Event
 from budget.domain.answers_channels import Channel, Delivery
 from budget.domain.rights import Bound, sees_budget
@@ -20,7 +20,6 @@ from budget.domain.wire import channels as channel_wire
 from budget.engine.events.reading import Happened, shown
 from budget.engine.events.subjects import ALERTS, Subject, subjects_of
 from budget.engine.snapshots import snapshot
-from budget.domain import cursors
 from budget.storage.database import Database
 from budget.storage.schema import entries
 

@@ -5,6 +5,7 @@ Not here: who may change them (`acts`).
 
 from sqlalchemy import Connection, RowMapping, select
 
+from budget.domain import cursors
 from budget.domain.answers_channels import STATUSES, Channel, Delivery
 from budget.domain.answers_pages import Page
 from budget.domain.errors import Forbidden, InvalidInput, NotFound
@@ -14,7 +15,6 @@ from budget.engine.channels.acts import may_see
 from budget.engine.channels.rows import SELECT_DELIVERIES, channel_of, delivery_of
 from budget.engine.pages import Order, is_storable, read_page, read_seen
 from budget.engine.snapshots import snapshot
-from budget.domain import cursors
 from budget.storage.database import Database
 from budget.storage.schema import channels, deliveries, entries
 

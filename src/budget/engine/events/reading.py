@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
+from budget.domain import cursors
 from budget.domain.answers import Event
 from budget.domain.answers_pages import Page
 from budget.domain.events import Filter
@@ -17,7 +18,6 @@ from budget.engine.events.subjects import Subject, sees, sees_place, subjects_of
 from budget.engine.journal import settled_below
 from budget.engine.pages import check_limit
 from budget.engine.snapshots import snapshot
-from budget.domain import cursors
 from budget.storage import schema
 from budget.storage.database import Database
 

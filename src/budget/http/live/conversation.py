@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
 
+from budget.domain import cursors
 from budget.domain.errors import BudgetError, Forbidden, InvalidInput, Unauthorized
 from budget.domain.events import TOPICS, kinds_of
 from budget.domain.windows import to_rfc3339
@@ -25,7 +26,6 @@ from budget.http.live.origins import may_open
 from budget.http.live.protocol import EXTENSION, PING, LiveProtocol
 from budget.http.live.sockets import Socket
 from budget.http.problems import Reply, TooMany
-from budget.domain import cursors
 
 DEFAULT_TOPIC: Final = "budget_events"
 AUDIT: Final = "audit"

@@ -8,7 +8,7 @@ Not here: what is done with them (`conversation`).
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from budget.domain import wire
+from budget.domain import cursors, wire
 from budget.domain.answers import Event
 from budget.domain.errors import BudgetError, InvalidInput
 from budget.domain.events import TOPIC_OF, TYPES
@@ -16,7 +16,6 @@ from budget.domain.windows import to_rfc3339
 from budget.engine.events.asks import FIELDS
 from budget.http import bodies
 from budget.http.live.protocol import text_frame
-from budget.domain import cursors
 
 SPOKEN: Final = ("authentication", "subscription", "unsubscription", "heartbeat")
 """The types of frames that clients send."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from starlette.types import Receive, Send
 
+from budget.domain import cursors
 from budget.domain.errors import BudgetError
 from budget.domain.events import Filter
 from budget.engine.events.asks import parse_filter
@@ -22,7 +23,6 @@ from budget.http.live.frames import event_of_stream
 from budget.http.live.guests import Live
 from budget.http.live.hub import UNREADABLE, Cut, Member
 from budget.http.problems import Reply
-from budget.domain import cursors
 
 MEDIA_TYPE: Final = b"text/event-stream"
 BEAT: Final = b": heartbeat\n\n"

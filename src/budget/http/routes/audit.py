@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from budget.domain import shapes, wire
+from budget.domain import cursors, shapes, wire
 from budget.domain.answers_audit import AuditRecord
 from budget.domain.answers_pages import Page
 from budget.domain.wire.audit import audit_record
@@ -10,7 +10,6 @@ from budget.engine.jobs import Jobs
 from budget.http.calls import act
 from budget.http.queries import text
 from budget.http.route import PAGED, V1, Route
-from budget.domain import cursors
 
 
 def audit_page(page: Page[AuditRecord]) -> shapes.PageShape:

@@ -2,7 +2,7 @@
 
 from typing import Final, TypedDict
 
-from budget.domain import shapes, shapes_channels
+from budget.domain import cursors, shapes, shapes_channels
 from budget.domain.asks_alerts import ChannelAsk
 from budget.domain.wire import channels as wire
 from budget.engine.jobs import Jobs
@@ -10,7 +10,6 @@ from budget.http import handlers
 from budget.http.calls import Answered, Call, act
 from budget.http.queries import flag, text
 from budget.http.route import PAGED, V1, Route
-from budget.domain import cursors
 
 
 class RotateAsk(TypedDict, total=False):
