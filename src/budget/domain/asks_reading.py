@@ -97,3 +97,13 @@ class StandingsAsk(TypedDict, total=False):
     period: str | None
     limit: int
     cursor: str | None
+
+
+class FollowAsk(TypedDict, total=False):
+    """Which events to follow; of what is left out, any. `after` is a cursor: those from now on."""
+
+    topics: Sequence[str] | None
+    kinds: Sequence[str] | None
+    budget_id: str | None
+    attributes: Mapping[str, str] | None
+    after: str | int | None

@@ -9,12 +9,21 @@ What each does is written in `engine.jobs`.
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Sequence,
+)
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
+from budget.domain.answers import Event
+from budget.domain.asks_reading import FollowAsk
 from budget.engine.callers import LOCAL, Caller
 from budget.engine.commands import Command
+from budget.engine.following import Followed, awaiting, following
 from budget.engine.jobs import Books, Job, Jobs
 from budget.engine.tickets import Ticket
 from budget.prices.book import PriceBook
@@ -74,6 +83,15 @@ class Budget:
             answer = ledger.do(lambda waiter: Ticket(waiter, job.command, job.change))
         told: T = answer if job.finish is None else job.finish(answer)
         return told
+
+    def follow(self, **ask: Unpack[FollowAsk]) -> Iterator[Event]:
+        """Events as they come, without end: those after a cursor, or from now on.
+
+        Of these topics, kinds, budget and attributes. None is skipped and none comes twice.
+        """
+        followed = Followed(self.books, self.jobs.caller, ask)
+        followed.begin()
+        return following(self.books, followed)
 
     @staticmethod
     def _waits(
@@ -279,6 +297,13 @@ class AsyncBudget:
             ticket.future = loop.create_future()
         self.books.ledger.submit_all(tickets)
         return await asyncio.gather(*(one.future for one in tickets), return_exceptions=True)
+
+    def follow(self, **ask: Unpack[FollowAsk]) -> AsyncIterator[Event]:
+        """Events as they come, without end: those after a cursor, or from the first step on.
+
+        Of these topics, kinds, budget and attributes. None is skipped and none comes twice.
+        """
+        return awaiting(Followed(self.books, self.jobs.caller, ask))
 
     @staticmethod
     def _awaits(
