@@ -19,6 +19,8 @@ def test_a_method_takes_and_tells_the_same(name: str) -> None:
     job, call = getattr(Jobs, name), getattr(Calls, name)
     hints, told = get_type_hints(job), get_type_hints(call)
     assert get_args(hints.pop("return")) == get_args(told.pop("return"))
+    for one in (hints, told):
+        one.pop("book", None)  # a price book, which a client knows only to say that it cannot
     assert sorted(map(str, hints.values())) == sorted(map(str, told.values()))
     ours, theirs = inspect.signature(call).parameters, inspect.signature(job).parameters
     assert [(one.kind, one.default) for one in ours.values()] == [

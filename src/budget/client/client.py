@@ -5,14 +5,17 @@ each asks for is written in `client.calls`, how that is sent in `client.transpor
 """
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from budget.client.calls import Calls
+from budget.client.following import awaiting, following
 from budget.client.request import Request
 from budget.client.retrying import RETRIES, TIMEOUT_SECONDS, terms
 from budget.client.transport import AsyncTransport, Transport
+from budget.domain.answers import Event
+from budget.domain.asks_reading import FollowAsk
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,6 +62,14 @@ class Client:
     def run(self, request: Request[T]) -> T:
         """Ask, and wait for the answer."""
         return self._transport.run(request)
+
+    def follow(self, **ask: Unpack[FollowAsk]) -> Iterator[Event]:
+        """Events as they come, without end: those after a cursor, or from now on.
+
+        Of these topics, kinds, budget and attributes. None is skipped and none comes twice, though
+        connections break.
+        """
+        return following(self._transport, ask)
 
     @staticmethod
     def _waits(
@@ -206,6 +217,14 @@ class AsyncClient:
     async def run(self, request: Request[T]) -> T:
         """Ask, and wait for the answer."""
         return await self._transport.run(request)
+
+    def follow(self, **ask: Unpack[FollowAsk]) -> AsyncIterator[Event]:
+        """Events as they come, without end: those after a cursor, or from the first step on.
+
+        Of these topics, kinds, budget and attributes. None is skipped and none comes twice, though
+        connections break.
+        """
+        return awaiting(self._transport, ask)
 
     @staticmethod
     def _awaits(
