@@ -1,0 +1,155 @@
+"""`budget import`: usage that others recorded, booked once, at its own time.
+
+The file is read twice: first all of it, so that nothing is booked of a file that is none, then to
+book. Not here: what each source's rows say (`engine.importing`).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from budget.cli import exits
+from budget.cli.books import open_budget
+from budget.cli.face import Face
+from budget.cli.spans import now_us
+from budget.cli.tables import counted
+from budget.domain.attributes import parse_key
+from budget.domain.errors import InvalidInput
+from budget.domain.money import format_usd
+from budget.domain.windows import parse_zone
+
+if TYPE_CHECKING:
+    from budget.engine.importing.booking import Outcome
+    from budget.engine.importing.lines import Bad, Line
+
+FORMATS: Final = ("litellm", "openai", "anthropic", "rhetor", "csv")
+
+
+def import_usage(
+    format: str,
+    file: str,
+    /,
+    *,
+    map: Annotated[tuple[str, ...], Parameter(metavar="COLUMN=FIELD")] = (),
+    timezone: str = "UTC",
+    dry_run: bool = False,
+    strict: bool = False,
+    old: bool = False,
+    face: Annotated[Face, Parameter(parse=False)],
+) -> int:
+    """Book usage that others recorded. What was imported before is not booked again.
+
+    Parameters
+    ----------
+    format:
+        What the file is: litellm, openai, anthropic, rhetor or csv.
+    file:
+        The file: JSON, JSON lines or CSV; of rhetor a SQLite database.
+    map:
+        Of csv: which column is which field or attribute, as COLUMN=FIELD; said for each.
+    timezone:
+        The time zone of times that name none, such as Europe/Berlin.
+    dry_run:
+        Say what would be booked, and book nothing.
+    strict:
+        Book nothing unless every row can be read.
+    old:
+        Book usage of over 72 hours ago too where there are limits: it may count in those of now.
+    """
+    zone = parse_zone(timezone, "--timezone")
+    mapping = parse_map(format, map)
+    from budget.engine.importing.booking import book, rehearse
+
+    def lines() -> "Iterator[Line | Bad]":
+        return lines_of(format, Path(file), mapping, zone)
+
+    at_us = now_us()
+    found = rehearse(lines(), at_us, leave_old=False)
+    if strict and found.failed:
+        first = found.bad[0]
+        raise InvalidInput(
+            "FILE", f"{found.failed:,} rows cannot be booked, the first: {first.place} {first.why}."
+        )
+    if dry_run:
+        return _show(face, found, dry=True, left=0)
+    with (
+        open_budget(face, create=True, priced=True) as books,
+        face.counting("Importing") as tell,
+    ):
+        leave_old = not old and bool(books.policies(limit=1).items)
+        done = book(lines(), books.record_bulk, format, at_us, leave_old, tell, total=found.lines)
+    return _show(face, done, dry=False, left=done.old if leave_old else 0)
+
+
+def lines_of(format: str, file: Path, mapping: dict[str, str], zone: str) -> "Iterator[Line | Bad]":
+    """The lines of a file of a format."""
+    from budget.engine.importing import rhetor, sources
+
+    if format == "rhetor":
+        return rhetor.read_lines(file, zone)
+    reader = sources.table(mapping) if format == "csv" else sources.READERS[format]
+    return sources.read_lines(file, reader, zone)
+
+
+def parse_map(format: str, words: tuple[str, ...]) -> dict[str, str]:
+    """The fields that columns are mapped to; also checks the format."""
+    from budget.engine.importing.sources import FIELDS
+
+    if format not in FORMATS:
+        raise InvalidInput("FORMAT", f"{format[:80]!r} is not one that can be read.", FORMATS)
+    if words and format != "csv":
+        raise InvalidInput("--map", "goes with csv; the columns of the others are known.")
+    found: dict[str, str] = {}
+    for word in words:
+        column, equals, field = word.rpartition("=")
+        if not equals or not column:
+            raise InvalidInput("--map", f"{word[:80]!r} is not COLUMN=FIELD.")
+        if field.startswith("tag."):
+            parse_key(field, "--map")
+        elif field not in FIELDS:
+            raise InvalidInput("--map", f"{field[:80]!r} is not a field.", (*FIELDS, "tag.<name>"))
+        found[column.strip()] = field
+    return found
+
+
+def _show(face: Face, done: "Outcome", *, dry: bool, left: int) -> int:
+    code = exits.FAILED if done.failed else exits.OK
+    if face.json:
+        face.print_json(_shape(done, dry, left))
+        return code
+    verb = "Would book" if dry else "Booked"
+    line = f"{verb} {counted(done.booked, 'usage record')} of {counted(done.lines, 'row')}"
+    line += f", {done.tokens:,} tokens" if dry else f" at {format_usd(done.cost_nanos)} USD"
+    face.print(f"{line}; the source says {format_usd(done.reported_nanos)} USD.")
+    if done.before:
+        face.print(f"{counted(done.before, 'row')} had been booked before.")
+    if left:
+        face.print(
+            f"{counted(left, 'row')} of over 72 hours ago left out: they might count in limits of "
+            "now. --old books them."
+        )
+    elif dry and done.old:
+        face.print(
+            f"{counted(done.old, 'row')} of over 72 hours ago: left out if there are limits."
+        )
+    if done.prior_period:
+        face.print(f"{done.prior_period:,} count in limits of now, flagged prior_period.")
+    if done.unpriced:
+        face.print(f"{done.unpriced:,} have no price and no cost.")
+    for bad in done.bad:
+        face.print(f"Not booked: {bad.place}: {bad.why}")
+    if done.failed > len(done.bad):
+        face.print(f"and {done.failed - len(done.bad):,} more")
+    return code
+
+
+def _shape(done: "Outcome", dry: bool, left: int) -> dict[str, Any]:
+    return {
+        "dry_run": dry, "rows": done.lines, "booked": done.booked, "booked_before": done.before,
+        "left_out_old": left, "prior_period": done.prior_period, "unpriced": done.unpriced,
+        "failed": done.failed, "tokens": done.tokens, "cost": format_usd(done.cost_nanos),
+        "reported_cost": format_usd(done.reported_nanos),
+        "problems": [{"place": bad.place, "why": bad.why} for bad in done.bad],
+    }  # fmt: skip

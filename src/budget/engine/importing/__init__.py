@@ -1,0 +1,1 @@
+"""Importing: usage that others recorded, read from their files and booked like any other."""
