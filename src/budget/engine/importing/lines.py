@@ -49,26 +49,26 @@ class Bad(NamedTuple):
     why: str
 
 
-def whole(value: Any, name: str) -> int:
-    """A count; nothing at all is 0."""
+def whole(value: Any, name: str, *, signed: bool = False) -> int:
+    """A count; nothing at all is 0. A `signed` one may be negative, as that of a correction."""
     if value is None or value == "":
         return 0
     number = _decimal(value, name)
     if number != number.to_integral_value():
         raise ValueError(f"{name} must be a whole number")
-    if not 0 <= number <= MAX_COUNT:
+    if not 0 <= (abs(number) if signed else number) <= MAX_COUNT:
         raise ValueError(f"{name} must be from 0 to {MAX_COUNT:,}")
     return int(number)
 
 
-def money(value: Any, name: str, *, cents: bool = False) -> int | None:
+def money(value: Any, name: str, *, cents: bool = False, signed: bool = False) -> int | None:
     """Nano-USD of an amount in USD (or cents), rounded to nine places; None where there is none."""
     if value is None or value == "":
         return None
     usd = _decimal(value, name)
     if cents:
         usd = usd / 100
-    if not 0 <= usd <= MAX_USD:
+    if not 0 <= (abs(usd) if signed else usd) <= MAX_USD:
         raise ValueError(f"{name} must be from 0 to {MAX_USD:,} USD")
     return int(usd.quantize(_NANO, rounding=ROUND_HALF_UP).scaleb(9))
 

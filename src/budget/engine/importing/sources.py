@@ -114,9 +114,9 @@ def focus(place: str, row: Mapping[str, Any], zone: str) -> Iterator[Line]:
     counted = row.get("x_InputTokens") not in (None, "")
     yield Line(
         place, identified(place), time_us(row.get("ChargePeriodStart"), "ChargePeriodStart", zone),
-        text(seller), text(model), whole(row.get("x_InputTokens"), "x_InputTokens"),
-        whole(row.get("x_OutputTokens"), "x_OutputTokens"),
-        cost_nanos=money(row.get("BilledCost"), "BilledCost"), counted=counted,
+        text(seller), text(model), whole(row.get("x_InputTokens"), "x_InputTokens", signed=True),
+        whole(row.get("x_OutputTokens"), "x_OutputTokens", signed=True),
+        cost_nanos=money(row.get("BilledCost"), "BilledCost", signed=True), counted=counted,
     )  # fmt: skip
 
 
