@@ -62,7 +62,7 @@ def test_later_entries_are_not_lost_unless_told(local: Say, copied: Path) -> Non
     spend(0, "m-small", "2")
     refused = local("restore", str(copied))
     assert refused.code == 1
-    assert "1 entries that the copy has not" in refused.err
+    assert "1 entry that the copy has not" in refused.err
     assert "3.00" in local("get-usage", "daily").out
     said = local("--json", "restore", str(copied), "--yes")
     assert said.code == 0, said.err

@@ -30,6 +30,7 @@ from budget.domain.windows import parse_rfc3339, to_rfc3339
 Pairs = Annotated[tuple[str, ...], Parameter(metavar="KEY=VALUE")]
 From = Annotated[str | None, Parameter(name="--from")]
 To = Annotated[str | None, Parameter(name="--to")]
+Output = Annotated[str, Parameter(allow_leading_hyphen=True)]
 Pages = Iterator[list[UsageRecord]]
 
 STDOUT: Final = "-"
@@ -40,7 +41,7 @@ def export_csv(
     since: From = None,
     until: To = None,
     attribute: Pairs = (),
-    output: str = STDOUT,
+    output: Output = STDOUT,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
     """Export usage records as CSV, oldest first, corrections as they lie.
@@ -66,7 +67,7 @@ def export_focus(
     since: From = None,
     until: To = None,
     attribute: Pairs = (),
-    output: str = STDOUT,
+    output: Output = STDOUT,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
     """Export usage as FOCUS 1.2 rows of cost, in CSV: a charge for each record.
@@ -92,7 +93,7 @@ def export_parquet(
     since: From = None,
     until: To = None,
     attribute: Pairs = (),
-    output: str = "usage.parquet",
+    output: Output = "usage.parquet",
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
     """Export usage records as Parquet; needs the extra `parquet`.

@@ -152,7 +152,8 @@ def restore(
         beyond = _entries_beyond(target, manifest)
         if beyond and not discard:
             raise Conflict(
-                f"{target} has {beyond:,} entries that the copy has not; --yes puts the copy in "
+                f"{target} has {beyond:,} {'entry' if beyond == 1 else 'entries'} that the copy "
+                "has not; --yes puts the copy in "
                 "force all the same and keeps the present file beside it.",
                 code="later_entries",
             )
