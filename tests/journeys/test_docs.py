@@ -146,7 +146,9 @@ def test_the_reference_of_settings_names_every_variable() -> None:
         "budgets reject", "limits list", "allocate create", "allocate list", "allocate release",
         "allocate settle", "alerts list", "alerts acknowledge", "alerts dismiss", "keys list",
         "get-usage", "report", "simulate", "run", "watch",
+        "explain",
         "keys show", "keys create", "keys rotate", "keys revoke", "audit", "recommend",
+        "export csv", "export focus", "export parquet", "import", "reconcile", "backup", "restore",
     ],
 )  # fmt: skip
 def test_the_reference_of_the_command_names_every_option(
