@@ -94,6 +94,7 @@ def own_everything(books: Books, askers: list[Asker], owner: str) -> dict[str, s
         "allocation_id": held.allocation_id,
         "envelope_id": envelope.allocation_id,
         "usage_id": used.usage_id,
+        "call_id": own.record_usage(input_tokens=1).usage_id,
         "context": f"{MARK}-context",
         "request_id": request.request_id,
         "alert_id": own.alerts(budget_id=seen.budget_id).items[0].alert_id,

@@ -1,12 +1,14 @@
-"""Answers about limits tried on the past, as values. How they look in JSON is `wire.trials`.
+"""Answers about limits tried on the past, and decisions explained, as values.
 
-Amounts are in the unit of their policy; `_nanos` is money. Not here: how they are worked out
-(`engine.simulating`).
+How they look in JSON is `wire.trials`. Amounts are in the unit of their policy; `_nanos` is money.
+Not here: how they are worked out (`engine.simulating`, `engine.explaining`).
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from budget.domain.allocations import Held
+from budget.domain.answers import BalanceView
 from budget.domain.budgets import PolicyTerms
 from budget.domain.windows import Window
 
@@ -90,3 +92,50 @@ class Simulation(NamedTuple):
     days: tuple[TriedDay, ...]
     groups: tuple[TriedGroup, ...]
     first: TriedCall | None
+
+
+class MetLimit(NamedTuple):
+    """A limit that a call met: its balance just before, and what was asked of it.
+
+    `requested` is None where the books do not say. `shortfall` is what was missing where it
+    refused.
+    """
+
+    balance: BalanceView
+    requested: int | None
+    refused: bool = False
+    shortfall: int = 0
+
+
+class Step(NamedTuple):
+    """What happened to a call later: an entry of the journal, and what it booked, if it did."""
+
+    at_us: int
+    kind: str
+    actor: str
+    usage_id: str | None
+    cost_nanos: int | None
+    flags: tuple[str, ...]
+    reason: str
+
+
+class Explanation(NamedTuple):
+    """Why a call was `admitted` or `refused`, or how usage was `booked` that nobody reserved.
+
+    `times`: how many refusals alike it stands for. `basis`: whose prices it was held or booked at.
+    """
+
+    verdict: str
+    at_us: int
+    actor: str
+    code: str
+    times: int
+    attributes: Mapping[str, str]
+    allocation_id: str | None
+    usage_id: str | None
+    basis: str | None
+    held: Held | None
+    input_tokens: int | None
+    granted_output_tokens: int | None
+    limits: tuple[MetLimit, ...]
+    later: tuple[Step, ...] = ()

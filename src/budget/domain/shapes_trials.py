@@ -1,8 +1,8 @@
-"""Shapes of limits tried on the past."""
+"""Shapes of limits tried on the past, and of decisions explained."""
 
 from typing import TypedDict
 
-from budget.domain.shapes import Amount, WindowShape
+from budget.domain.shapes import Amount, HeldShape, LegShape, WindowShape
 
 
 class CountedShape(TypedDict):
@@ -84,3 +84,42 @@ class SimulationShape(TypedDict):
     days: list[TriedDayShape]
     groups: list[TriedGroupShape]
     first_refusal: TriedCallShape | None
+
+
+class MetLimitShape(LegShape):
+    """A limit that a call met: its figures just before, and what was asked of it."""
+
+    requested: Amount | None
+    refused: bool
+    shortfall: Amount
+
+
+class StepShape(TypedDict):
+    """What happened to a call later."""
+
+    at: str
+    kind: str
+    actor: str
+    usage_id: str | None
+    cost: str | None
+    flags: list[str]
+    reason: str
+
+
+class ExplanationShape(TypedDict):
+    """Why a call was admitted or refused, or how usage was booked that nobody reserved."""
+
+    verdict: str
+    at: str
+    actor: str
+    code: str
+    times: int
+    attributes: dict[str, str]
+    allocation_id: str | None
+    usage_id: str | None
+    basis: str | None
+    held: HeldShape | None
+    input_tokens: int | None
+    granted_output_tokens: int | None
+    limits: list[MetLimitShape]
+    later: list[StepShape]

@@ -1,17 +1,28 @@
-"""Limits tried on the past, in JSON."""
+"""Limits tried on the past, and decisions explained, in JSON."""
 
-from budget.domain.answers_trials import Counted, Fullest, Simulation, TriedCall, TriedLimit
+from budget.domain.answers_trials import (
+    Counted,
+    Explanation,
+    Fullest,
+    MetLimit,
+    Simulation,
+    TriedCall,
+    TriedLimit,
+)
 from budget.domain.budgets import BPS
 from budget.domain.money import format_fraction, format_usd
 from budget.domain.shapes_trials import (
     CountedShape,
+    ExplanationShape,
     FullestShape,
+    MetLimitShape,
     SimulationShape,
     TriedCallShape,
     TriedLimitShape,
 )
 from budget.domain.windows import to_rfc3339
-from budget.domain.wire.parts import amount, fraction, partition_of, window_of
+from budget.domain.wire.balances import leg
+from budget.domain.wire.parts import amount, fraction, holding, money, partition_of, window_of
 
 
 def simulation(answer: Simulation) -> SimulationShape:
@@ -87,5 +98,46 @@ def _call(one: TriedCall, unit: str) -> TriedCallShape:
         "reserved": amount(one.reserved, unit),
         "assumed": amount(one.assumed, unit),
         "requested": amount(one.requested, unit),
+        "shortfall": amount(one.shortfall, unit),
+    }
+
+
+def explanation(answer: Explanation) -> ExplanationShape:
+    """Why a call was admitted or refused, and what happened to it later."""
+    return {
+        "verdict": answer.verdict,
+        "at": to_rfc3339(answer.at_us),
+        "actor": answer.actor,
+        "code": answer.code,
+        "times": answer.times,
+        "attributes": dict(answer.attributes),
+        "allocation_id": answer.allocation_id,
+        "usage_id": answer.usage_id,
+        "basis": answer.basis,
+        "held": None if answer.held is None else holding(answer.held),
+        "input_tokens": answer.input_tokens,
+        "granted_output_tokens": answer.granted_output_tokens,
+        "limits": [_met(one) for one in answer.limits],
+        "later": [
+            {
+                "at": to_rfc3339(one.at_us),
+                "kind": one.kind,
+                "actor": one.actor,
+                "usage_id": one.usage_id,
+                "cost": money(one.cost_nanos),
+                "flags": list(one.flags),
+                "reason": one.reason,
+            }
+            for one in answer.later
+        ],
+    }
+
+
+def _met(one: MetLimit) -> MetLimitShape:
+    unit = one.balance.policy.unit
+    return {
+        **leg(one.balance),
+        "requested": None if one.requested is None else amount(one.requested, unit),
+        "refused": one.refused,
         "shortfall": amount(one.shortfall, unit),
     }

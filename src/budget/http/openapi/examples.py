@@ -125,6 +125,7 @@ STORY: Final[tuple[Example, ...]] = (
     Example("post_simulate", {
         "policies": [{"unit": "usd", "period": "daily", "limit": "0.01"}], "scope": _SEARCH,
     }),
+    Example("get_explain", ids={"call_id": "@post_allocations.allocation_id"}),
     Example("post_prices_override_end", {"reason": "the contract ends"},
             {"override_id": "@put_prices.override_id"}),
     Example("post_channels", {
