@@ -5,9 +5,10 @@
     with Client("http://127.0.0.1:8013", key="bud_…") as budget:
         held = budget.allocate(model="gpt-4o", input_tokens=1200, max_output_tokens=300)
 
-It imports nothing of the service but the domain.
+`BudgetClient` has the names of Tekton. It imports nothing of the service but the domain.
 """
 
 from budget.client.client import AsyncClient, Client
+from budget.client.legacy import AsyncBudgetClient, BudgetClient
 
-__all__ = ["AsyncClient", "Client"]
+__all__ = ["AsyncBudgetClient", "AsyncClient", "BudgetClient", "Client"]
