@@ -180,14 +180,29 @@ def test_a_restore_that_dies_leaves_the_old_ledger_or_the_new_one(
     local: Say, copied: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spend(0, "m-small", "2")
-    real = getattr(os, step)
     child = os.fork()
     if child == 0:  # dies right before the step, as kill -9 would have it
         monkeypatch.setattr(os, step, lambda *_: os._exit(9))
         local("restore", str(copied), "--yes")
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    assert real is getattr(os, step)
     assert "3.00" in local("get-usage", "daily").out
     assert local("verify").code == 0
     assert local("restore", str(copied), "--yes").code == 0
+
+
+@pytest.mark.parametrize("step", ["replace", "fsync"])
+def test_a_backup_that_dies_leaves_no_copy_and_the_next_one_works(
+    local: Say, tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit("10")
+    copy = tmp_path / "copy.db"
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(os, step, lambda *_: os._exit(9))
+        local("backup", str(copy))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert not copy.exists()
+    assert local("verify").code == 0
+    assert local("backup", str(copy)).code == 0

@@ -162,12 +162,12 @@ def _export(
 
     ask = _asked(*typed)
     counts = {"records": 0, "cost_nanos": 0}
-    began = time.monotonic()
     with (
         open_budget(face) as books,
         face.counting("Exporting") as tell,
         typed_as(since="--from", until="--to", attributes="--attribute"),
     ):
+        began = time.monotonic()
         pages = _counted(all_records(books.usage_records, ask), counts, tell)
         if output == STDOUT:
             write(pages, sys.stdout)

@@ -20,6 +20,7 @@ Cell = str | int | None
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "|", "%")
 """What a spreadsheet may take for a formula, or for a command, at the beginning of a text."""
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _HOUR_US: Final = 3_600_000_000
 _COUNTS: Final = (
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
@@ -111,7 +112,7 @@ def _counts(record: UsageRecord) -> list[int]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _ENCODER.encode(value) if value else "{}"
 
 
 def _time(at_us: int) -> str:
