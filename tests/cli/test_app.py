@@ -163,7 +163,7 @@ def test_an_unforeseen_error_is_one_sentence_unless_asked_for_more(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr("budget.cli.status.open_budget", fail)
+    monkeypatch.setattr("budget.cli.status.read_status", fail)
     heard = say("status")
     assert heard.code == 1
     assert heard.err.startswith("budget: This should not happen: ZeroDivisionError: by zero")
@@ -239,7 +239,7 @@ def test_the_address_of_a_service_may_be_called_api_url(say: Say) -> None:
 def test_debug_shows_where_an_error_came_from_unless_that_is_taken_back(
     say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("budget.cli.status.open_budget", lambda _: 1 // 0)
+    monkeypatch.setattr("budget.cli.status.read_status", lambda *_: 1 // 0)
     assert "--debug shows where" in say("status", "--no-debug").err
     with pytest.raises(ZeroDivisionError):
         run(["status", "--debug"])
