@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Say
+from tests.support.command import Served
 
 
 def test_a_start_writes_the_config_file_and_a_first_budget(say: Say, home: Path) -> None:
@@ -59,3 +60,49 @@ def test_doctor_and_db_check_find_all_well_or_say_what_is_broken(local: Say) -> 
 def test_a_login_needs_a_service(local: Say) -> None:
     heard = local("login")
     assert (heard.code, "needs a service" in heard.err) == (5, True)
+
+
+def test_a_login_is_a_link_to_the_service(remote: Say, service: Served) -> None:
+    told = remote("login", "--json").json
+    assert told["url"].startswith(service.url)
+    heard = remote("login")
+    assert (heard.code, heard.out.count("\n")) == (0, 1)
+    assert heard.out != f"{told['url']}\n"
+
+
+def test_a_start_on_a_terminal_asks_until_it_understands(
+    say: Say, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = iter(["", "Mars", "Europe/Berlin", "much", "20", "perhaps", "y"])
+    asked: list[str] = []
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        return next(words)
+
+    monkeypatch.setattr("builtins.input", answer)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    heard = say("init")
+    assert (heard.code, len(asked)) == (0, 7)
+    assert "20.00 USD monthly (hard_limit, Europe/Berlin)" in heard.out
+    assert all(word in heard.err for word in ("time zone: ", "limit: ", "answer: must be y or n."))
+
+
+def test_a_start_that_is_left_writes_nothing(
+    say: Say, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(question: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", leave)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert say("init").code == 130
+    assert not (home / ".config").exists()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands(say: Say, shell: str) -> None:
+    heard = say("completion", shell)
+    assert heard.code == 0
+    for word in ("set-limit", "top-up", "doctor"):
+        assert word in heard.out
