@@ -227,7 +227,7 @@ def _begin_epoch(part: Path, old: tuple[int, int]) -> int:
         new = max(epoch, cursors.unpack(last).epoch, old[0]) + 1
         if new > _MAX_EPOCH:
             raise Conflict("This ledger was restored too often to be restored again.")
-        at = max(xid, int(time.time()) * _XIDS_PER_SECOND)
+        at = max(xid, time.time_ns() * _XIDS_PER_SECOND // 10**9)
         connection.execute(
             "UPDATE state SET epoch = ?, xid = ?, catalogue_version = "
             "max(catalogue_version, ?) + 1 WHERE id = 1",

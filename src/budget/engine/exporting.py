@@ -9,6 +9,7 @@ import calendar
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from budget.domain.answers import UsageRecord
@@ -22,6 +23,7 @@ FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "|", "%")
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _HOUR_US: Final = 3_600_000_000
+_DAY_US: Final = 24 * _HOUR_US
 _COUNTS: Final = (
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
     "cache_write_1h_tokens", "reasoning_tokens", "requests",
@@ -82,7 +84,7 @@ def focus_row(record: UsageRecord) -> list[Cell]:
     usage, attributes = record.usage, record.attributes
     cost = usd_text(record.cost_nanos or 0)
     hour_us = record.occurred_us - record.occurred_us % _HOUR_US
-    first, after = _month(record.occurred_us)
+    first, after = _month(record.occurred_us - record.occurred_us % _DAY_US)
     seller = safe_text(record.provider) or "unknown"
     model = safe_text(record.model)
     account = safe_text(attributes.get("org")) or "default"
@@ -115,10 +117,12 @@ def _json(value: Any) -> str:
     return _ENCODER.encode(value) if value else "{}"
 
 
+@lru_cache(1024)
 def _time(at_us: int) -> str:
     return f"{datetime.fromtimestamp(at_us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
+@lru_cache(1024)
 def _month(at_us: int) -> tuple[str, str]:
     at = datetime.fromtimestamp(at_us // 1_000_000, UTC)
     first = at.replace(day=1, hour=0, minute=0, second=0)
