@@ -164,6 +164,7 @@ def test_what_is_no_copy_is_refused(local: Say, tmp_path: Path, content: bytes) 
         (("restore", "x", "--to", "mysql://x"), 2),
         (("restore", "x", "--to", "http://127.0.0.1:1"), 2),
         (("restore", "x", "--yes=perhaps"), 2),
+        (("restore", "x", "--to", "sqlite:////proc/nowhere/x.db"), 2),
     ],
 )
 def test_a_value_that_will_not_do_is_told_in_a_sentence(

@@ -13,7 +13,7 @@ from budget.cli import exits
 from budget.cli.backup import sqlite_ledger, told
 from budget.cli.face import Face
 from budget.cli.tables import counted
-from budget.domain.errors import Conflict
+from budget.domain.errors import Conflict, InvalidInput
 from budget.engine.places import service_of
 
 
@@ -42,7 +42,12 @@ def restore(
         raise Conflict(f"The service at {service} has {target} open; stop it first.", code="in_use")
     from budget.engine.copying import restore as put_in_force
 
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            "--to", f"there can be no folder {target.parent}: {error.strerror}."
+        ) from None
     with face.counting("Restoring") as tell:
         done = put_in_force(Path(file).absolute(), target, discard=yes, progress=tell)
     if face.json:
