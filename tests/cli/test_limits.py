@@ -204,3 +204,10 @@ def test_a_postgresql_database_does_as_well_as_a_file(
     (balance,) = say("status", "--json").json["balances"]
     assert (balance["limit"], balance["enforcement"]) == ("6.00", "hard_limit")
     assert say("verify").code == 0
+
+
+def test_a_policy_that_is_named_is_not_made_where_its_budget_is_missing(local: Say) -> None:
+    said = local("set-limit", "daily", "5", "--policy-id", "pol_nobody")
+    assert said.code == 4
+    assert "There is no policy 'pol_nobody'." in said.err
+    assert local("budgets", "list", "--json").json["items"] == []

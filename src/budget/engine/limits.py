@@ -62,6 +62,8 @@ def setting(ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], LimitSe
         remember(batch, request, "")
         found = find(batch)
         if found is None:
+            if policy_id is not None:
+                raise NotFound("policy", policy_id)
             made = creating(batch)
             return LimitSet("created_budget", made, made.live_policies[0])
         budget, policy = found
