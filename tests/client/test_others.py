@@ -12,7 +12,7 @@ from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.wire import alerts, channels, keys, requests, sessions, settings
 from budget.domain.wire.audit import audit_record
 from budget.domain.wire.recommendations import recommendations
-from budget.domain.wire.trials import simulation
+from budget.domain.wire.trials import explanation, simulation
 from budget.engine.price_book.settings import PriceSettings
 from tests.client.ways import Ways, ways
 from tests.http.running import migrate, running
@@ -79,6 +79,8 @@ def test_the_past_is_told_alike(priced: Ways) -> None:
     whatif = timeless(wire.what_if, "until")
     assert priced.read(whatif, "what_if", since=time["since"], **exchanged).records == 2
     priced.read(timeless(simulation, "until"), "simulate", since=time["since"])
+    (used, *_) = priced.client.usage_records(limit=1).items
+    assert priced.read(explanation, "explain", used.usage_id).usage_id == used.usage_id
     asked = {**MODEL, "request": "Hello", "max_output_tokens": 5}
     priced.read(timeless(wire.estimate, "at"), "estimate", **asked)
     priced.read(wire.factors, "factors")

@@ -1,12 +1,12 @@
-"""Calls about limits tried on the past."""
+"""Calls about limits tried on the past, and decisions explained."""
 
 from collections.abc import Callable
 from typing import Unpack
 
-from budget.client.reading.trials import simulation
-from budget.client.request import Request
+from budget.client.reading.trials import explanation, simulation
+from budget.client.request import Request, at, get
 from budget.client.request import ask as asking
-from budget.domain.answers_trials import Simulation
+from budget.domain.answers_trials import Explanation, Simulation
 from budget.domain.asks_trials import SimulateAsk
 
 
@@ -19,3 +19,9 @@ class TrialCalls:
         """Try limits on calls of the past: what they would have refused, or let go beyond them."""
         del progress
         return asking("/simulate", simulation, ask, patient=True)
+
+    def explain(self, call_id: str = "last-refusal") -> Request[Explanation]:
+        """Say why a call was admitted or refused: every limit that it met, with its figures just
+        before, and what happened later.
+        """
+        return get(at("/explain/{}", call_id), explanation, patient=True)

@@ -1,15 +1,27 @@
-"""Limits tried on the past, read."""
+"""Limits tried on the past, and decisions explained, read."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from budget.client.reading.balances import terms
-from budget.client.reading.parts import amount, nanos, partition, us, window
+from budget.client.reading.balances import balance, terms
+from budget.client.reading.parts import (
+    amount,
+    amount_or_none,
+    held,
+    nanos,
+    nanos_or_none,
+    partition,
+    us,
+    window,
+)
 from budget.client.reading.rating import day_us
 from budget.domain.answers_trials import (
     Counted,
+    Explanation,
     Fullest,
+    MetLimit,
     Simulation,
+    Step,
     TriedCall,
     TriedDay,
     TriedGroup,
@@ -59,4 +71,28 @@ def _call(shape: Mapping[str, Any]) -> TriedCall:
         partition(shape["partition"]), amount(shape["limit"]), amount(shape["spent"]),
         amount(shape["reserved"]), amount(shape["assumed"]), amount(shape["requested"]),
         amount(shape["shortfall"]),
+    )  # fmt: skip
+
+
+def explanation(shape: Mapping[str, Any]) -> Explanation:
+    """Why a call was admitted or refused, and what happened to it later."""
+    return Explanation(
+        shape["verdict"], us(shape["at"]), shape["actor"], shape["code"], shape["times"],
+        shape["attributes"], shape["allocation_id"], shape["usage_id"], shape["basis"],
+        None if shape["held"] is None else held(shape["held"]),
+        shape["input_tokens"], shape["granted_output_tokens"],
+        tuple(
+            MetLimit(
+                balance(one), amount_or_none(one["requested"]), one["refused"],
+                amount(one["shortfall"]),
+            )
+            for one in shape["limits"]
+        ),
+        tuple(
+            Step(
+                us(one["at"]), one["kind"], one["actor"], one["usage_id"],
+                nanos_or_none(one["cost"]), tuple(one["flags"]), one["reason"],
+            )
+            for one in shape["later"]
+        ),
     )  # fmt: skip
