@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from budget.sdk.attributes import CarryingPool, attributes, carried
     from budget.sdk.connecting import configure, connect, connect_async
     from budget.sdk.holds import envelope, hold
+    from budget.sdk.limited import limited
     from budget.sdk.tracking.client import track
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "connect_async",
     "envelope",
     "hold",
+    "limited",
     "track",
 ]
 
@@ -47,6 +49,7 @@ _PLACES = {
     "connect_async": "sdk.connecting",
     "envelope": "sdk.holds",
     "hold": "sdk.holds",
+    "limited": "sdk.limited",
     "track": "sdk.tracking.client",
 }
 
