@@ -284,8 +284,10 @@ def test_async_calls_and_streams_are_booked(providers: Providers, books: Budget)
     assert _booked(books) == _billed(providers)
 
 
-@pytest.mark.parametrize("name", SDKS)
-@pytest.mark.parametrize("left", ["call"])
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [*((name, left) for name in SDKS for left in ("call", "stream")), ("anthropic", "unread")],
+)  # Google's SDK sends nothing for a stream that nobody reads
 def test_what_is_cancelled_is_not_free(
     providers: Providers, books: Budget, name: str, left: str
 ) -> None:
