@@ -8,6 +8,12 @@ from benchmarks import alerts, bulk, channels, events, ledger, prices, reading, 
 from benchmarks.figures import Figure, machine, show
 
 
+def _tracking() -> Iterable[Figure]:
+    from benchmarks.tracking import tracking  # loads OpenAI's SDK
+
+    return tracking()
+
+
 def _postgres() -> Iterable[Figure]:
     from tests.support.postgres import start_postgres
 
@@ -28,6 +34,7 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "http": service.over_http,
     "bulk": bulk.bulk,
     "reading": reading.reading,
+    "tracking": _tracking,
 }
 
 

@@ -4,10 +4,14 @@ Not here: which books a program means (`connecting`).
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol, Unpack
+from typing import Protocol, Unpack
 
 from budget.domain.answers import Allocation, Receipt, Refusal
+from budget.domain.answers_pages import Page
 from budget.domain.asks import AllocationAsk, ReportAsk, UsageAsk
+from budget.domain.asks_budgets import BudgetAsk
+from budget.domain.asks_reading import BudgetsAsk
+from budget.domain.budgets import Budget
 
 
 class Books(Protocol):
@@ -35,10 +39,10 @@ class Books(Protocol):
     def allocation(self, allocation_id: str, /) -> Allocation:
         """A hold as it stands."""
 
-    def create_budget(self, **ask: Any) -> Any:
+    def create_budget(self, **ask: Unpack[BudgetAsk]) -> Budget:
         """Create a budget with its policies."""
 
-    def budgets(self, **ask: Any) -> Any:
+    def budgets(self, **ask: Unpack[BudgetsAsk]) -> Page[Budget]:
         """Budgets, in pages."""
 
     def close(self) -> None:
