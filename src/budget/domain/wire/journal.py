@@ -48,7 +48,7 @@ def _posting(
     }
 
 
-_FIGURES: Final = (
+FIGURES: Final = (
     "limit", "spent", "reserved", "assumed", "overrun", "requested", "shortfall",
 )  # fmt: skip
 
@@ -59,7 +59,7 @@ def _detail(detail: dict[str, Any]) -> dict[str, Any]:
     if unit != "usd":
         return detail
     return {
-        name: format_usd(value) if name in _FIGURES and type(value) is int else value
+        name: format_usd(value) if name in FIGURES and type(value) is int else value
         for name, value in detail.items()
     }
 
