@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
@@ -102,6 +104,45 @@ def test_an_async_generator_is_limited_while_it_runs(books: Budget) -> None:
             await anext(reading)
 
     asyncio.run(read())
+
+
+def test_what_is_thrown_into_a_generator_is_its_own_to_catch(books: Budget) -> None:
+    caught = []
+
+    @contextmanager
+    @budget.limited(requests=1, per="total")
+    def run() -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            caught.append(error)
+
+    @asynccontextmanager
+    @budget.limited(requests=1, per="total", name="run_async")
+    async def run_async() -> AsyncIterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            caught.append(error)
+
+    def fail() -> None:
+        with run():
+            raise ValueError
+
+    async def fail_async() -> None:
+        async with run_async():
+            raise ValueError
+
+    fail()
+    asyncio.run(fail_async())
+    assert len(caught) == 2
+
+
+def test_two_that_begin_at_once_make_one_budget(books: Budget) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(_answer("1.00")) for _ in range(4)]:
+            done.result()
+    assert len(books.budgets().items) == 1
 
 
 def test_what_a_function_spends_inside_another_counts_for_both(books: Budget) -> None:

@@ -37,12 +37,17 @@ def within(block: Callable[[], Block], fn: Callable[P, R]) -> Callable[P, R]:
 
         async def made(*args: Any, **kwargs: Any) -> Any:
             inner = call(*args, **kwargs)
-            sent: Any = None
+            step = functools.partial(inner.asend, None)
             try:
                 while True:
                     async with block():
-                        item = await inner.asend(sent)
-                    sent = yield item
+                        item = await step()
+                    try:
+                        step = functools.partial(inner.asend, (yield item))
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - it is the generator's to catch
+                        step = functools.partial(inner.athrow, error)
             except StopAsyncIteration:
                 return
             finally:
@@ -58,15 +63,20 @@ def within(block: Callable[[], Block], fn: Callable[P, R]) -> Callable[P, R]:
 
         def made(*args: Any, **kwargs: Any) -> Any:
             inner = call(*args, **kwargs)
-            sent: Any = None
+            step = functools.partial(inner.send, None)
             try:
                 while True:
                     with block():
                         try:
-                            item = inner.send(sent)
+                            item = step()
                         except StopIteration as end:
                             return end.value
-                    sent = yield item
+                    try:
+                        step = functools.partial(inner.send, (yield item))
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - it is the generator's to catch
+                        step = functools.partial(inner.throw, error)
             finally:
                 inner.close()
 
