@@ -22,7 +22,7 @@ _BODY: Final = (
     "messages", "max_tokens", "max_completion_tokens", "n", "tools", "response_format",
     "service_tier",
 )  # fmt: skip
-_UNSURE: Final = frozenset(("Timeout", "APIConnectionError"))
+_UNSURE: Final = frozenset(("Timeout", "APITimeoutError", "APIConnectionError"))
 """Errors to which LiteLLM gives a status although no provider answered."""
 
 
@@ -130,11 +130,13 @@ def _granted(asked: dict[str, Any], passage: Passage) -> dict[str, Any]:
 
 def _told(error: BaseException) -> BaseException | None:
     """The error, if it tells what became of the call; None: it may be billed."""
-    if type(error).__name__ not in _UNSURE:
-        return error
+    unsure = False
     one: BaseException | None = error
-    while one is not None:
+    for _ in range(10):
+        if one is None:
+            break
         if type(one).__name__ in NOT_SENT:
             return one
+        unsure = unsure or type(one).__name__ in _UNSURE
         one = one.__cause__ or one.__context__
-    return None
+    return None if unsure else error
