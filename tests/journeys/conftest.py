@@ -16,13 +16,16 @@ from tests.support.command import COMMAND, ROOT, clean_environ
 
 @pytest.fixture
 def user(tmp_path: Path) -> dict[str, str]:
-    """A user with an empty home and the command `budget` on the path, as in `.venv/bin`."""
+    """A user with an empty home and `budget` and `python` on the path, as in `.venv/bin`."""
     home, programs = tmp_path / "home", tmp_path / "bin"
     home.mkdir()
     programs.mkdir()
     command = programs / "budget"
     command.write_text(f"#!{sys.executable}\n{COMMAND[-1]}\n")
-    command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    python = programs / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    for program in (command, python):
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
     environ = clean_environ(home)
     return {**environ, "PATH": f"{programs}{os.pathsep}{environ['PATH']}"}
 

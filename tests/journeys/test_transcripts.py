@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -46,6 +47,8 @@ def user(folder: Path, target: str, key: str | None, patch: pytest.MonkeyPatch) 
     (folder / "home").mkdir()
     patch.setenv("HOME", str(folder / "home"))
     patch.setenv("COLUMNS", "80")
+    programs = Path(sys.executable).parent  # where the command `budget` was installed
+    patch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     patch.setenv("BUDGET_TARGET", target)
     if key is not None:
         patch.setenv("BUDGET_KEY", key)

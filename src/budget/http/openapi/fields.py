@@ -227,7 +227,8 @@ FIELDS: Final[Mapping[str, Schema]] = {
             "topics": nullable(list_of(one_of(TOPICS), 0, 100)),
             "kinds": nullable(list_of(one_of(sorted(events.KINDS)), 0, 100)),
             "severities": nullable(list_of(one_of(quiet.SEVERITIES), 0, 100)),
-            "budget_id": nullable(line(200)), "owner": nullable(line(200)),
+            "budget_id": nullable(line(200)),
+            "owner": nullable({**line(200), "pattern": _NAMED}),
             "attributes": nullable(_ATTRIBUTES),
         },
         "additionalProperties": False,
@@ -262,6 +263,8 @@ OVERRIDES: Final[Mapping[tuple[str, str], Schema]] = {
     ),
     ("BulkAsk", "idempotency_key"): {**_KEY, "pattern": _KEY["pattern"].replace("253", "249")},
     ("BudgetAsk", "policies"): list_of(ref("BudgetPolicyAsk"), 1, MAX_POLICIES),
+    ("SimulateAsk", "budget_id"): nullable(_CHOSEN),
+    ("SimulateAsk", "policies"): nullable(list_of(ref("BudgetPolicyAsk"), 1, MAX_POLICIES)),
     ("ReplayAsk", "since"): {"type": "string", "description": "A time, or a cursor."},
     ("NewKeyAsk", "ttl_seconds"): whole(1, MAX_KEY_SECONDS),
     ("NewKeyAsk", "bound"): {
@@ -375,7 +378,7 @@ def _name_parts(ask: str, name: str, components: Components) -> None:
 
     if (ask, name) == ("BulkAsk", "records"):
         _named_ask(BulkRecordAsk, components)
-    elif (ask, name) == ("BudgetAsk", "policies") and "BudgetPolicyAsk" not in components.schemas:
+    elif name == "policies" and "BudgetPolicyAsk" not in components.schemas:
         components.schemas["BudgetPolicyAsk"] = _fields_of(
             PolicyAsk,
             frozenset({"unit", "period", "limit"}),
