@@ -6,6 +6,7 @@ the log `budget.sdk`, so that it is not lost without a word. Not here: what is b
 """
 
 import asyncio
+import functools
 import logging
 import os
 import threading
@@ -13,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Final, NamedTuple, TypeVar
 
 from budget.domain.errors import BudgetError, Unavailable
@@ -44,6 +46,9 @@ class _Desk:
         self.changed = threading.Condition()
         self.clerk: threading.Thread | None = None
         self.closing = False
+        self.left: SimpleQueue[Act | None] = SimpleQueue()
+        self.sweeper: threading.Thread | None = None
+        self.ended = False
 
     def keep(self, act: Act) -> None:
         """Try it later."""
@@ -65,6 +70,11 @@ class _Desk:
             wait_seconds = (
                 FIRST_WAIT_SECONDS if self.drain() else min(2 * wait_seconds, MOST_WAIT_SECONDS)
             )
+
+    def sweep(self) -> None:
+        """Book what finalizers left, until None is left."""
+        while (act := self.left.get()) is not None:
+            submit(functools.partial(book, act))
 
     def drain(self) -> bool:
         """Try all that waits, once; whether nothing waits any more."""
@@ -113,6 +123,26 @@ def book(act: Act) -> bool:
     return True
 
 
+def attend() -> None:
+    """Be ready for what is left by `leave`; to be called before anything may be left."""
+    with _desk.changed:
+        if _desk.sweeper is None and not _desk.ended:
+            _desk.sweeper = threading.Thread(
+                target=_desk.sweep, name="budget-sweeping", daemon=True
+            )
+            _desk.sweeper.start()
+
+
+def leave(act: Act) -> None:
+    """Have it booked by another thread, without any lock: a finalizer may run where its own thread
+    holds those of a pool or of a queue, and would wait for itself.
+    """
+    if _desk.ended:
+        book(act)
+    else:
+        _desk.left.put(act)
+
+
 def keep(act: Act) -> None:
     """Do it later: the books are unavailable now."""
     _desk.keep(act)
@@ -151,6 +181,11 @@ def flush(timeout_seconds: float = EXIT_SECONDS) -> bool:
 
 def finish() -> None:
     """Before the books of the process close: try once more, for a while; then tell what is lost."""
+    _desk.ended = True
+    sweeper, _desk.sweeper = _desk.sweeper, None
+    if sweeper is not None:
+        _desk.left.put(None)
+        sweeper.join()
     _desk.pool.shutdown(wait=True)
     if flush():
         return

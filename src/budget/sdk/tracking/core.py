@@ -28,7 +28,7 @@ from budget.domain.output_limits import answers_of, output_tokens_limit
 from budget.domain.responses import Stream, Told
 from budget.domain.text_tokens import family_of, texts_tokens_bound
 from budget.domain.usage import Usage
-from budget.sdk.booking import LOG, Act, book, in_thread, submit
+from budget.sdk.booking import LOG, Act, attend, book, in_thread, leave
 from budget.sdk.books import Books
 from budget.sdk.connecting import default_books
 from budget.sdk.placing import ask_here, place, place_async, releasing, reporting, settling
@@ -134,6 +134,7 @@ class Passage:
         self._heard = False
         self._closed = False
         self._lock = threading.Lock()
+        attend()
 
     @property
     def max_output_tokens(self) -> int | None:
@@ -184,7 +185,7 @@ class Passage:
         """The same without waiting for it: for finalizers, and where nothing may block."""
         act = self._end(error, cut)
         if act is not None:
-            submit(lambda: book(act))
+            leave(act)
 
     def _end(self, error: BaseException | None, cut: bool) -> Act | None:
         """What there is to book; None if that was done before."""
