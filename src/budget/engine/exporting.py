@@ -33,7 +33,6 @@ CSV_COLUMNS: Final = (
     *_COUNTS, "cost_usd", "reported_cost_usd", "basis", "flags", "final", "reverses", "replaces",
     "reason", "price_context", "units", "attributes", "metadata",
 )  # fmt: skip
-FOCUS_VERSION: Final = "1.2"
 FOCUS_COLUMNS: Final = (
     "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd",
     "BillingPeriodStart", "ChargeCategory", "ChargeClass", "ChargeDescription", "ChargeFrequency",
