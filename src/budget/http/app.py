@@ -22,6 +22,7 @@ from budget.http.calls import Call, Carried, Service
 from budget.http.choosing import chosen
 from budget.http.door.door import Client
 from budget.http.door.protection import protection_of
+from budget.http.gateway import pass_through
 from budget.http.live.conversation import converse, refuse
 from budget.http.live.guests import Live
 from budget.http.live.sockets import checked_sockets
@@ -84,7 +85,18 @@ class App:
         elif scope["type"] == "websocket":
             await self._converse(scope, receive, send)
             return
+        gateway = self._service.gateway
+        if gateway is not None and scope["type"] == "http":
+            mount = gateway.mount(scope["raw_path"].decode("latin-1"))
+            if mount is not None:
+                await pass_through(self._service, gateway, mount, scope, receive, send)
+                return
         await self._router(scope, receive, send)
+
+    async def close(self) -> None:
+        """End what goes on behind answers."""
+        if self._service.gateway is not None:
+            await self._service.gateway.close()
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak with who opens a WebSocket, if there is one at its path."""

@@ -16,6 +16,7 @@ from budget.engine.budget import AsyncBudget
 from budget.engine.callers import Caller
 from budget.engine.jobs import Job, Jobs
 from budget.engine.settings import REFUSAL_STATUSES
+from budget.gateway.gateway import Gateway
 from budget.http.door.door import Door, Visitor
 from budget.http.live.guests import Live
 from budget.http.observing import Observer
@@ -39,7 +40,8 @@ class Service:
     `refusal_status` is that of every refusal; None: by the limit that refuses. Browsers find it at
     `url`, and the page of the API if `docs` are on. `process` is what it was started with, without
     secrets. Who reads sources of prices holds `updating`,
-    who tries a channel out `testing`; what is `watched` is read once in a while.
+    who tries a channel out `testing`; what is `watched` is read once in a while. Calls to models
+    pass through the `gateway`.
     """
 
     budget: AsyncBudget
@@ -58,6 +60,7 @@ class Service:
     updating: asyncio.Lock = field(default_factory=asyncio.Lock)
     testing: asyncio.Lock = field(default_factory=asyncio.Lock)
     watched: Watched = field(default_factory=Watched)
+    gateway: Gateway | None = None
 
     @property
     def status_of_refusals(self) -> int | None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from uvicorn import Server
 
     from budget.engine.jobs import Books
+    from budget.gateway.upstreams import Upstream
     from budget.http.app import App
     from budget.http.live.guests import Limits
     from budget.http.observing import Observer
@@ -96,6 +97,7 @@ def _serve_on(
     from budget.engine.keys import ensure_admin_key
     from budget.engine.price_book.refresh import PriceRefresh
     from budget.engine.sealing import sealer
+    from budget.gateway.upstreams import read_upstreams
     from budget.http import logs
     from budget.http.observing import Observer
     from budget.http.tracing import exporting_tracer
@@ -104,6 +106,7 @@ def _serve_on(
     # The writer's thread waits for the interpreter's lock whenever it comes back from the database;
     # at the default of 5 ms, under load, twice as long as at this.
     sys.setswitchinterval(SWITCH_SECONDS)
+    upstreams = read_upstreams(os.environ)
     port = listener.getsockname()[1]
     url = url_of(settings.host, port)
     instance = secrets.token_hex(8)
@@ -144,6 +147,7 @@ def _serve_on(
             used=uses.note,
             docs=not behind_proxy if settings.docs is None else settings.docs,
             process={**shown(settings), "behind_proxy": behind_proxy},
+            upstreams=upstreams,
         )
 
         def announce() -> None:
@@ -169,13 +173,16 @@ def make_app(
     docs: bool = True,
     process: "Mapping[str, Any] | None" = None,
     limits: "Limits | None" = None,
+    upstreams: "Mapping[str, Upstream] | None" = None,
 ) -> "App":
     """The application over open books. `proxied`: the last proxy says who is at the other end.
 
-    `used` is told of keys that are used. `limits` are those of who follows events.
+    `used` is told of keys that are used. `limits` are those of who follows events. `upstreams` are
+    those of the gateway; None: there is none.
     """
     from budget.engine.budget import AsyncBudget
     from budget.engine.keys import Keyring
+    from budget.gateway.gateway import Gateway
     from budget.http.app import App
     from budget.http.auth import Gate
     from budget.http.calls import Pulse, Service
@@ -194,6 +201,7 @@ def make_app(
     service = Service(
         budget, Pulse(budget), instance, entrance, observer or Observer(instance), live, port,
         hosts, refusal_status, url, docs, process or {},
+        gateway=None if upstreams is None else Gateway(budget, upstreams),
     )  # fmt: skip
     return App(service)
 
@@ -245,6 +253,7 @@ def make_server(
             await asyncio.sleep(LAST_CALLS_SECONDS)
             app.live.close()  # streams of events would be waited for
             await super().shutdown(sockets)
+            await app.close()
 
     config = uvicorn.Config(
         app,

@@ -34,7 +34,7 @@ from budget.sdk.connecting import default_books
 from budget.sdk.placing import ask_here, place, place_async, releasing, reporting, settling
 from budget.sdk.responses import TIERS, usage_ask
 from budget.sdk.tracking.fates import fate_of, usage_in
-from budget.sdk.tracking.seen import texts_of
+from budget.domain.responses.words import texts_of
 
 OnUnavailable = Literal["refuse", "allow"]
 Why = Literal["no_usage", "aborted", "no_answer"]

@@ -1,7 +1,7 @@
-"""Seen: the words of an answer that have come so far, to estimate what an aborted call has used.
+"""Words: the texts that an answer has brought so far, to count what nobody tells the usage of.
 
 Every provider's spelling of a piece of text, of a thought and of a tool's arguments. Not here: the
-figures that a provider tells (`domain.responses`).
+figures that a provider tells (`stream`).
 """
 
 import json

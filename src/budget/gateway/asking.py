@@ -1,0 +1,62 @@
+"""Asking: what a call asks of the books, from its body, its headers and its model's history.
+
+Not here: whether it may go (`admitting`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from budget.domain.attributes import STANDARD
+from budget.domain.errors import InvalidInput
+from budget.domain.output_limits import answers_of, output_tokens_limit
+from budget.gateway.formats.format import Asked, Body
+from budget.gateway.incoming import Words
+from budget.sdk.responses import TIERS
+
+_FROM_BODY: Final = frozenset({*STANDARD} - {"key", "provider", "model"})
+
+
+class Plan(NamedTuple):
+    """What is asked to be held for a call, and how long its answer may be.
+
+    `most_tokens` is what the caller allows all answers together; None: it sets no limit, and
+    what is held is only a beginning.
+    """
+
+    ask: Mapping[str, Any]
+    most_tokens: int | None
+    answers: int
+
+
+def plan_of(
+    asked: Asked, body: Body, words: Words, named: Mapping[str, str], provider: str, usual: int
+) -> Plan:
+    """The plan for a call. `named` are attributes that its body names, `usual` the output of such
+    calls. InvalidInput, naming the field, for what cannot be.
+    """
+    most = output_tokens_limit(body) if asked.can_stream else 0
+    answers = answers_of(body)
+    attributes = {
+        name: text for name, text in named.items() if name in _FROM_BODY or name.startswith("tag.")
+    }
+    attributes.update(words.attributes)
+    ask: dict[str, Any] = {
+        "provider": provider,
+        "model": asked.model,
+        "attributes": attributes,
+        "request": body,
+        "max_output_tokens": usual * answers if most is None else most,
+        "fit": most is None or words.fit,
+    }
+    tier = body.get("service_tier")
+    if tier in TIERS:
+        ask["price_context"] = {"service_tier": tier}
+    if words.priority is not None:
+        ask["priority"] = _priority(words.priority)
+    return Plan(ask, most, answers)
+
+
+def _priority(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 3:
+        return int(text)
+    raise InvalidInput("X-Budget-Priority", f"{text[:80]!r} is no number from 1 to 10.")

@@ -1,0 +1,370 @@
+"""Attempt: one try to have a call answered by one upstream, with a hold of its own.
+
+It is sent, metered while its answer comes, cut where the money ends, and settled once, before its
+answer ends. Not here: how the hold grows (`growing`), and what is booked (`using`).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from budget.domain.answers import Receipt, Refusal
+from budget.domain.pricing import output_rate_dearest
+from budget.domain.responses import Stream
+from budget.domain.responses.words import texts_of
+from budget.engine.commands import Place
+from budget.gateway.asking import Plan
+from budget.gateway.formats.format import Asked, Body, Changes, Notice, Target, Transcript
+from budget.gateway.formats.frames import Frame
+from budget.gateway.growing import Growth
+from budget.gateway.holding import Holding
+from budget.gateway.incoming import Incoming
+from budget.gateway.labels import Header, labels_of
+from budget.gateway.metering import Meter
+from budget.gateway.refusing import refusal_notice
+from budget.gateway.replying import Reply, Sending
+from budget.gateway.sending import Answer, Failed
+from budget.gateway.shop import Shop
+from budget.gateway.upstreams import Upstream
+from budget.gateway.using import End, Used, used
+from budget.gateway.waiting import keys_of
+
+DRAIN_SECONDS: Final = 5.0
+"""How long an answer is read on for its figures when its caller has gone."""
+MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+SAFE_LIMIT: Final = 4096
+"""Every model that writes takes a limit of so many tokens."""
+RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+
+_JSON: Final[Header] = (b"content-type", b"application/json")
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+_decode: Final = msgspec.json.Decoder().decode
+
+
+class Held(NamedTuple):
+    """A call that may go: what it asks and was planned for it, and the hold.
+
+    `renamed` is the model's name to write into the request, if another than it came with. `since`
+    is when the call began.
+    """
+
+    asked: Asked
+    renamed: str | None
+    plan: Plan
+    place: Place
+    holding: Holding
+    since: float
+
+
+class Attempt:
+    """One try. `run` is called once."""
+
+    def __init__(
+        self,
+        shop: Shop,
+        incoming: Incoming,
+        target: Target,
+        upstream: Upstream,
+        held: Held,
+        sending: Sending,
+    ) -> None:
+        self._shop = shop
+        self._incoming = incoming
+        self._target = target
+        self._upstream = upstream
+        self._format = upstream.format
+        self._held = held
+        self._holding = held.holding
+        self._sending = sending
+        allocation = held.holding.allocation
+        self._keys = keys_of(allocation.legs)
+        self._limited = allocation.parent_id is not None or any(
+            leg.policy.enforcement == "hard_limit" for leg in allocation.legs
+        )
+        self._stream = Stream(upstream.provider, held.asked.api)
+        self._meter = Meter(upstream.provider, held.asked.model or "")
+        self._growth = Growth(
+            held.holding, self._meter, shop.room, shop.tasks, held.since,
+            is_told=held.plan.most_tokens is not None,
+        )  # fmt: skip
+
+    async def run(self, *, may_fail: bool) -> bool:
+        """Answer the caller; False, with nothing sent and the hold returned, if another upstream
+        should be tried, which is asked for by `may_fail`.
+        """
+        room = self._shop.room
+        room.entered(id(self), self._held.since, self._keys)
+        try:
+            async with asyncio.timeout(None) as limit:
+                self._sending.when_gone(lambda: _hurry(limit))
+                return await self._answered(may_fail)
+        except TimeoutError:
+            await self._settle("left")
+            return True
+        except asyncio.CancelledError:
+            self._shop.tasks.start(self._settle("left"))
+            raise
+        finally:
+            self._growth.stop()
+            room.left(id(self), self._keys)
+
+    async def _answered(self, may_fail: bool) -> bool:
+        try:
+            answer = await self._sent(self._changes())
+        except Failed as error:
+            return await self._failed(error, may_fail)
+        try:
+            if answer.status >= 400:
+                return await self._error(answer, may_fail)
+            if self._is_streamed(answer):
+                await self._streamed(answer)
+            else:
+                await self._in_one_piece(answer)
+        finally:
+            answer.close()
+        return True
+
+    def _is_streamed(self, answer: Answer) -> bool:
+        kind = answer.header("content-type").lower()
+        return self._held.asked.can_stream and "application/json" not in kind
+
+    # --- The request -----------------------------------------------------------------------------
+
+    async def _sent(self, changes: Changes) -> Answer:
+        body, asked = self._target.body or {}, self._held.asked
+        written = self._format.written(asked, body, changes)
+        raw = self._incoming.body if written == body else _encode(written)
+        headers = self._incoming.sent_headers(self._format.key_header, self._upstream.api_key)
+        path = self._format.path(self._target, asked, changes)
+        url = self._upstream.base_url + path
+        return await self._shop.sender.send(self._incoming.method, url, headers, raw)
+
+    def _changes(self) -> Changes:
+        streams = self._limited and self._held.asked.can_stream
+        return Changes(self._held.renamed, self._limit(), streams)
+
+    def _limit(self) -> int | None:
+        """The most output tokens to write into the request, for each answer; None: as it is."""
+        plan, granted = self._held.plan, self._holding.granted_tokens
+        if not self._held.asked.can_stream or not self._limited:
+            return None
+        if plan.most_tokens is not None:
+            return None if granted >= plan.most_tokens else max(1, granted // plan.answers)
+        most = self._affordable()
+        return None if most is None else max(1, most // plan.answers)
+
+    def _affordable(self) -> int | None:
+        """What the limits have room for, where that is less than any model could write."""
+        rates = self._held.place.rates
+        found = []
+        for leg in self._holding.allocation.legs:
+            unit = leg.policy.unit
+            if leg.policy.enforcement != "hard_limit":
+                continue
+            if unit in ("tokens", "output_tokens"):
+                found.append(leg.remaining)
+            elif unit == "usd" and rates is not None:
+                rate = output_rate_dearest(rates, self._held.place.input_tokens or 0)
+                if rate:
+                    found.append(leg.remaining * 1000 // rate)
+        if not found:
+            return None
+        most = self._holding.granted_tokens + min(found)
+        return most if most <= SAFE_LIMIT else None
+
+    # --- The answer ------------------------------------------------------------------------------
+
+    async def _in_one_piece(self, answer: Answer) -> None:
+        try:
+            raw = await _read(answer)
+        except Failed as error:
+            await self._broken(error, relayed=False)
+            return
+        body = _object(raw)
+        if body is not None:
+            self._hear(body)
+        receipt = await self._settle("done")
+        headers = (*answer.headers, *self._labels(receipt))
+        await self._sending.reply(Reply(answer.status, raw, headers))
+
+    async def _streamed(self, answer: Answer) -> None:
+        """Read a stream; pass it on as it comes, or put it together for who wants it whole."""
+        transcript = self._format.transcript(self._held.asked)
+        relayed = self._held.asked.streams
+        if relayed:
+            await self._sending.start(answer.status, (*answer.headers, *self._labels(None)))
+        try:
+            tail = await self._relayed(answer, transcript, relayed)
+        except Failed as error:
+            await self._broken(error, relayed)
+            return
+        if isinstance(tail, Refusal):
+            answer.close()
+            await self._cut(tail, transcript, relayed)
+            return
+        receipt = await self._settle("done")
+        if relayed:
+            await self._sending.end(tail)
+            return
+        headers = (*_without_type(answer.headers), _JSON, *self._labels(receipt))
+        await self._sending.reply(Reply(answer.status, _encode(transcript.whole()), headers))
+
+    async def _relayed(
+        self, answer: Answer, transcript: Transcript, relayed: bool
+    ) -> bytes | Refusal:
+        """Pass on all but what ends the stream, which is returned: the books come first.
+
+        The refusal if there was no money for the rest.
+        """
+        frames = self._format.frames(answer.header("content-type"))
+        tail: list[bytes] = []
+        ended = False
+        async for piece in answer.pieces():
+            out: list[bytes] = []
+            for frame in frames.feed(piece):
+                ended = self._heard(frame, transcript) or ended
+                if relayed and not self._is_hidden(frame):
+                    (tail if ended else out).append(frame.raw)
+            if out:
+                await self._sending.more(b"".join(out))
+            if self._limited and not ended:
+                refusal = await self._growth.cover()
+                if refusal is not None:
+                    return refusal
+        for frame in frames.rest():
+            self._heard(frame, transcript)
+            tail.append(frame.raw)
+        answer.keep()
+        return b"".join(tail)
+
+    def _heard(self, frame: Frame, transcript: Transcript) -> bool:
+        """Hear a frame; whether the answer ends with it."""
+        event = frame.event
+        if event is None:
+            return frame.is_end
+        self._hear(event)
+        transcript.take(event)
+        return self._format.is_last(event)
+
+    def _hear(self, event: Body) -> None:
+        self._stream.take(event)
+        self._meter.hear(texts_of(event))
+
+    def _is_hidden(self, frame: Frame) -> bool:
+        event = frame.event
+        return event is not None and self._format.is_hidden(self._target, event)
+
+    async def _cut(self, refusal: Refusal, transcript: Transcript, relayed: bool) -> None:
+        """End the answer here, in the provider's own way."""
+        notice = refusal_notice(refusal, self._sending.status_of_refusals)
+        notice = notice._replace(code="cut", message=f"Cut here. {notice.message}")
+        receipt = await self._settle("cut")
+        if relayed:
+            await self._sending.end(transcript.ending(notice))
+            return
+        headers = (_JSON, *self._labels(receipt))
+        await self._sending.reply(Reply(200, _encode(transcript.cut_short(notice)), headers))
+
+    # --- What goes wrong -------------------------------------------------------------------------
+
+    async def _error(self, answer: Answer, may_fail: bool) -> bool:
+        """The upstream answers with an error, which providers do not bill."""
+        raw = b""
+        with contextlib.suppress(Failed):
+            raw = await _read(answer)
+        body = _object(raw)
+        if body is not None:
+            self._stream.take(body)
+        if self._stream.told().usage is not None:
+            await self._settle("done")
+        else:
+            await self._holding.release(f"the upstream answered {answer.status}")
+        if may_fail and answer.status in RETRIED:
+            return False
+        await self._sending.reply(Reply(answer.status, raw, (*answer.headers, *self._labels(None))))
+        return True
+
+    async def _failed(self, error: Failed, may_fail: bool) -> bool:
+        """No answer came."""
+        if error.phase == "connecting":
+            await self._holding.release(error.detail)
+        else:
+            await self._settle("timed_out" if error.timed_out else "no_answer")
+        if may_fail:
+            return False
+        await self._problem(error)
+        return True
+
+    async def _broken(self, error: Failed, relayed: bool) -> None:
+        """The answer broke off in the middle."""
+        await self._settle("timed_out" if error.timed_out else "broken")
+        if relayed:
+            await self._sending.end(self._format.broken(_notice(error, self._upstream)))
+        else:
+            await self._problem(error)
+
+    async def _problem(self, error: Failed) -> None:
+        notice = _notice(error, self._upstream)
+        body = _encode(self._format.problem(notice))
+        await self._sending.reply(Reply(notice.status, body, (_JSON, *self._labels(None))))
+
+    # --- The books -------------------------------------------------------------------------------
+
+    async def _settle(self, end: End) -> Receipt | None:
+        found = used(
+            self._stream.told(), self._meter, end,
+            input_tokens=self._held.place.input_tokens or 0,
+            granted_tokens=self._holding.granted_tokens,
+        )  # fmt: skip
+        self._learn(found)
+        model = self._held.asked.model
+        return await self._holding.settle(found.ask(self._upstream.provider, model))
+
+    def _learn(self, found: Used) -> None:
+        if found.source == "provider" and found.end == "done":
+            actor, model = self._incoming.caller.actor, self._held.asked.model or ""
+            each = found.usage.output_tokens // self._held.plan.answers
+            self._shop.outputs.learn((actor, self._upstream.provider, model), each)
+
+    def _labels(self, receipt: Receipt | None) -> list[Header]:
+        return labels_of(self._holding.allocation, receipt)
+
+
+def _hurry(limit: asyncio.Timeout) -> None:
+    """Have what is limited end soon; nothing, if it has ended."""
+    with contextlib.suppress(RuntimeError):
+        limit.reschedule(asyncio.get_running_loop().time() + DRAIN_SECONDS)
+
+
+def _notice(error: Failed, upstream: Upstream) -> Notice:
+    status = 504 if error.timed_out else 502
+    code = "upstream_timeout" if error.timed_out else "upstream_unreachable"
+    return Notice(status, code, f"{upstream.name}: {error.detail}.")
+
+
+def _without_type(headers: tuple[Header, ...]) -> tuple[Header, ...]:
+    return tuple(pair for pair in headers if pair[0].lower() != b"content-type")
+
+
+async def _read(answer: Answer) -> bytes:
+    """The whole body; Failed if it breaks off, or is longer than any answer."""
+    parts: list[bytes] = []
+    total_bytes = 0
+    async for piece in answer.pieces():
+        parts.append(piece)
+        total_bytes += len(piece)
+        if total_bytes > MAX_ANSWER_BYTES:
+            raise Failed("reading", "the upstream's answer is too long")
+    answer.keep()
+    return b"".join(parts)
+
+
+def _object(raw: bytes) -> Mapping[str, Any] | None:
+    try:
+        value = _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return value if isinstance(value, dict) else None

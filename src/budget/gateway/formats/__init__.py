@@ -1,0 +1,1 @@
+"""Formats: how each kind of provider spells requests, answers, streams and errors."""

@@ -1,0 +1,103 @@
+"""Format: what the gateway must know of a wire format, and the values that pass to and fro.
+
+Not here: the formats themselves (one file each), and what is done with a call (`passing`).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple, Protocol
+
+from budget.gateway.formats.frames import Frames
+
+Body = Mapping[str, Any]
+Costs = Literal["tokens", "nothing", "unknown"]
+"""What a route costs: by what was used; nothing; or something that nobody can tell beforehand."""
+
+
+class Target(NamedTuple):
+    """Where a request goes, below its mount: `/v1/chat/completions`, and its parsed body if JSON.
+
+    `body` is None where the request has none, or none that is a JSON object.
+    """
+
+    method: str
+    path: str
+    query: str
+    body: Body | None
+
+
+class Asked(NamedTuple):
+    """What a request asks for, as far as the budget must know.
+
+    `api` names the shape of its answer as `domain.responses` does. `streams`: the caller wants the
+    answer as it comes. `can_stream`: the upstream can send it so. `limit_required`: a request of
+    this kind must say how much output it allows.
+    """
+
+    api: str
+    model: str | None = None
+    streams: bool = False
+    can_stream: bool = False
+    costs: Costs = "tokens"
+
+
+class Changes(NamedTuple):
+    """What budgeting writes into a request; None leaves it as it is.
+
+    `max_output_tokens` is for each answer that is asked for.
+    """
+
+    model: str | None = None
+    max_output_tokens: int | None = None
+    stream: bool = False
+
+
+class Notice(NamedTuple):
+    """Why a call was refused, cut or went wrong, for people and for programs.
+
+    `told` is the whole problem as the API tells it, without what belongs to HTTP.
+    """
+
+    status: int
+    code: str
+    message: str
+    told: Mapping[str, Any] = {}
+
+
+class Transcript(Protocol):
+    """What has come of a streamed answer. It may be asked at any time, and never raises."""
+
+    def take(self, event: Body) -> None:
+        """Hear one more event."""
+
+    def whole(self) -> Body:
+        """The answer as it would have come in one piece."""
+
+    def ending(self, notice: Notice) -> bytes:
+        """What ends the stream here, properly, because the money has ended."""
+
+    def cut_short(self, notice: Notice) -> Body:
+        """`whole`, with the reason to finish that says so."""
+
+
+class Format(NamedTuple):
+    """A wire format.
+
+    `asked` tells what a request asks; None for a route that it does not know. `written` is the body
+    with the changes in it; `path` where it goes then, with its query. `is_last` tells an event
+    after which nothing of worth comes; `is_hidden` one that the caller has not asked for. `broken`
+    tells of an error in the middle of a stream. `attributes` are those that a body names.
+    """
+
+    name: str
+    asked: Callable[[Target], Asked | None]
+    written: Callable[[Asked, Body, Changes], Body]
+    path: Callable[[Target, Asked, Changes], str]
+    frames: Callable[[str], Frames]
+    transcript: Callable[[Asked], Transcript]
+    is_last: Callable[[Body], bool]
+    is_hidden: Callable[[Target, Body], bool]
+    problem: Callable[[Notice], Body]
+    broken: Callable[[Notice], bytes]
+    attributes: Callable[[Body], Mapping[str, str]]
+    key_header: str
+    """The header in which a provider's key travels; `authorization` takes it as a bearer."""

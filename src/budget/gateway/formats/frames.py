@@ -1,0 +1,114 @@
+"""Frames: a streamed body cut into its events, each with the bytes it came in.
+
+Server-sent events and lines of JSON. Nothing is lost or changed: the bytes of all frames, one after
+the other, are those that came. Not here: what events mean (the formats).
+"""
+
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
+
+_decode: Final = msgspec.json.Decoder().decode
+
+MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
+"""A longer one is passed on in pieces, unread."""
+
+
+class Frame(NamedTuple):
+    """One event: its bytes, what its JSON says, and whether it is the word for the end.
+
+    `event` is None where there is no JSON object in it: comments, blank lines, what is broken.
+    """
+
+    raw: bytes
+    event: dict[str, Any] | None = None
+    is_end: bool = False
+
+
+class Frames(Protocol):
+    """Takes pieces that end anywhere."""
+
+    def feed(self, piece: bytes) -> list[Frame]:
+        """The frames that are whole now."""
+
+    def rest(self) -> list[Frame]:
+        """What is left when nothing more comes."""
+
+
+class ServerSentEvents:
+    """Events that end with a blank line, whichever ends of line they have."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def feed(self, piece: bytes) -> list[Frame]:
+        """The events that are whole now."""
+        buffer = self._buffer + piece
+        frames: list[Frame] = []
+        at = 0
+        while (end := _end_of_event(buffer, at)) > 0:
+            frames.append(_event(buffer[at:end]))
+            at = end
+        self._buffer = buffer[at:]
+        if len(self._buffer) > MAX_FRAME_BYTES:
+            frames.append(Frame(self._buffer))
+            self._buffer = b""
+        return frames
+
+    def rest(self) -> list[Frame]:
+        """What came after the last blank line."""
+        left, self._buffer = self._buffer, b""
+        return [_event(left)] if left else []
+
+
+def _end_of_event(buffer: bytes, at: int) -> int:
+    """Where the event that begins here ends; 0 if its end has not come."""
+    found = [
+        place + len(mark)
+        for mark in (b"\n\n", b"\r\n\r\n", b"\r\r")
+        if (place := buffer.find(mark, at)) >= 0
+    ]
+    return min(found, default=0)
+
+
+def _event(raw: bytes) -> Frame:
+    parts = [line[5:].strip() for line in raw.splitlines() if line.startswith(b"data:")]
+    if not parts:
+        return Frame(raw)
+    text = parts[0] if len(parts) == 1 else b"\n".join(parts)
+    if text == b"[DONE]":
+        return Frame(raw, None, True)
+    return Frame(raw, _object(text))
+
+
+class Lines:
+    """Lines, each a JSON object."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def feed(self, piece: bytes) -> list[Frame]:
+        """The lines that are whole now."""
+        *lines, self._buffer = (self._buffer + piece).split(b"\n")
+        frames = [Frame(line + b"\n", _object(line)) for line in lines]
+        if len(self._buffer) > MAX_FRAME_BYTES:
+            frames.append(Frame(self._buffer))
+            self._buffer = b""
+        return frames
+
+    def rest(self) -> list[Frame]:
+        """What came after the last end of line."""
+        left, self._buffer = self._buffer, b""
+        return [Frame(left, _object(left))] if left else []
+
+
+def _object(text: bytes) -> dict[str, Any] | None:
+    try:
+        value = _decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,153 @@
+"""OpenAI's API: chat, responses, embeddings, images, audio; and whoever speaks as OpenAI does.
+
+Source: OpenAI's API reference. Not here: what streams of chat and of responses are made of
+(`openai_chat`, `openai_responses`), and batches (`batches`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from budget.gateway.formats import openai_chat
+from budget.gateway.formats.format import (
+    Asked,
+    Body,
+    Changes,
+    Format,
+    Notice,
+    Target,
+    Transcript,
+)
+from budget.gateway.formats.frames import Frames, ServerSentEvents
+
+_CHAT: Final[Mapping[str, str]] = {
+    "/v1/chat/completions": "chat",
+    "/v1/completions": "chat",
+}
+_OTHER: Final[Mapping[str, str]] = {
+    "/v1/embeddings": "embeddings",
+}
+_FREE: Final = frozenset({"/v1/moderations"})
+_LIMITS: Final = ("max_completion_tokens", "max_tokens")
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def _asked(target: Target) -> Asked | None:
+    path, body = target.path, target.body
+    if target.method in ("GET", "HEAD", "DELETE") or path in _FREE:
+        return Asked("", costs="nothing")
+    if body is None:
+        return None
+    if path in _CHAT:
+        return Asked(_CHAT[path], _model(body), body.get("stream") is True, True)
+    if path in _OTHER:
+        return Asked(_OTHER[path], _model(body))
+    return None
+
+
+def _model(body: Body) -> str | None:
+    model = body.get("model")
+    return model if isinstance(model, str) and model else None
+
+
+def _written(asked: Asked, body: Body, changes: Changes) -> Body:
+    sent = dict(body)
+    if changes.model is not None:
+        sent["model"] = changes.model
+    most = changes.max_output_tokens
+    if most is not None:
+        for name in _limits_of(body):
+            given = sent.get(name)
+            sent[name] = min(given, most) if isinstance(given, int) else most
+    if asked.api == "chat" and (changes.stream or body.get("stream") is True):
+        sent["stream"] = True
+        options = body.get("stream_options")
+        sent["stream_options"] = {
+            **(options if isinstance(options, Mapping) else {}), "include_usage": True
+        }  # fmt: skip
+    return sent
+
+
+def _limits_of(body: Body) -> tuple[str, ...]:
+    """The fields that limit the output: those that the caller wrote, else the newer one."""
+    written = tuple(name for name in _LIMITS if body.get(name) is not None)
+    if written:
+        return written
+    return ("max_completion_tokens",) if "messages" in body else ("max_tokens",)
+
+
+def _path(target: Target, _asked: Asked, _changes: Changes) -> str:
+    path = target.path.removeprefix("/v1")
+    return f"{path}?{target.query}" if target.query else path
+
+
+def _frames(_content_type: str) -> Frames:
+    return ServerSentEvents()
+
+
+def _transcript(_asked: Asked) -> Transcript:
+    return openai_chat.ChatTranscript()
+
+
+def _is_last(event: Body) -> bool:
+    return openai_chat.is_last(event)
+
+
+def _is_hidden(target: Target, event: Body) -> bool:
+    options = (target.body or {}).get("stream_options")
+    if isinstance(options, Mapping) and options.get("include_usage") is True:
+        return False
+    return openai_chat.is_usage_only(event)
+
+
+def _problem(notice: Notice) -> Body:
+    return {
+        "error": {
+            "message": notice.message,
+            "type": _TYPES.get(notice.status, "budget_error"),
+            "param": notice.told.get("field"),
+            "code": notice.code,
+            "budget": dict(notice.told),
+        }
+    }
+
+
+_TYPES: Final[Mapping[int, str]] = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
+    404: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "insufficient_quota",
+    502: "api_error",
+    503: "api_error",
+    504: "api_error",
+}
+
+
+def _broken(notice: Notice) -> bytes:
+    return b"data: " + _encode(_problem(notice)) + b"\n\n"
+
+
+_USERS: Final = ("safety_identifier", "user")
+
+
+def _attributes(body: Body) -> Mapping[str, str]:
+    """The user, under the new name or the old one, and `metadata` with names of attributes."""
+    found: dict[str, str] = {}
+    metadata = body.get("metadata")
+    if isinstance(metadata, Mapping):
+        found.update({name: value for name, value in metadata.items() if isinstance(value, str)})
+    for name in _USERS:
+        user: Any = body.get(name)
+        if isinstance(user, str) and user:
+            found["user"] = user
+    return found
+
+
+FORMAT: Final = Format(
+    "openai", _asked, _written, _path, _frames, _transcript, _is_last, _is_hidden, _problem,
+    _broken, _attributes, "authorization",
+)  # fmt: skip

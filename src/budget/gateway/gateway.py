@@ -1,0 +1,116 @@
+"""The gateway: which mount a request belongs to, and what is done with it there.
+
+    /openai/v1/..., /anthropic/..., /<upstream>/...   one upstream
+    /v1/...                                           OpenAI's shape, led by the model's name
+
+Not here: one call (`passing`), and connections of callers (`http.gateway`).
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from budget.domain.errors import BudgetError, InvalidInput
+from budget.engine.budget import AsyncBudget
+from budget.gateway import beside, passing
+from budget.gateway.formats.format import Asked, Target
+from budget.gateway.holding import Tasks
+from budget.gateway.incoming import Incoming, words_of
+from budget.gateway.learning import Outputs
+from budget.gateway.passing import Call, Route
+from budget.gateway.refusing import error_notice
+from budget.gateway.replying import Reply, Sending
+from budget.gateway.sending import Sender
+from budget.gateway.shop import Shop
+from budget.gateway.upstreams import Upstream, read_upstreams
+from budget.gateway.waiting import Room
+
+LED_BY_MODEL: Final = "v1"
+CLOSE_SECONDS: Final = 30.0
+_QUICKLY_PARSED_BYTES: Final = 64 * 1024
+
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+_decode: Final = msgspec.json.Decoder().decode
+
+
+class Mount(NamedTuple):
+    """Where a path leads: an upstream and the path there. `by_model`: its name may say another."""
+
+    upstream: Upstream
+    path: str
+    by_model: bool = False
+
+
+class Gateway:
+    """Open on one event loop until `close`, over books that it does not close."""
+
+    def __init__(self, budget: AsyncBudget, upstreams: Mapping[str, Upstream]) -> None:
+        self.upstreams = upstreams
+        self._shop = Shop(budget, Sender(), Room(), Tasks(), Outputs())
+
+    @classmethod
+    def read(cls, budget: AsyncBudget, env: Mapping[str, str]) -> "Gateway":
+        """A gateway to what the environment says. InvalidInput, naming the variable."""
+        return cls(budget, read_upstreams(env))
+
+    def mount(self, path: str) -> Mount | None:
+        """Where a path leads; None if that is nowhere of the gateway's."""
+        name, _, rest = path[1:].partition("/")
+        if name == LED_BY_MODEL:
+            return Mount(self.upstreams["openai"], path, by_model=True)
+        upstream = self.upstreams.get(name)
+        return None if upstream is None or not rest else Mount(upstream, f"/{rest}")
+
+    def problem(self, mount: Mount, error: BudgetError, status: int) -> Reply:
+        """An error of ours in the shape of the provider's."""
+        notice = error_notice(error, status)
+        body = _encode(mount.upstream.format.problem(notice))
+        return Reply(notice.status, body, ((b"content-type", b"application/json"),))
+
+    async def answer(self, mount: Mount, incoming: Incoming, sending: Sending) -> None:
+        """Answer a request. BudgetError for what is wrong with it, before anything is sent."""
+        upstream = mount.upstream
+        body = await _parsed(incoming.body)
+        target = Target(incoming.method, mount.path, incoming.sent_query(), body)
+        asked = upstream.format.asked(target)
+        words = words_of(incoming.headers)
+        if asked is None or asked.costs != "tokens":
+            await beside.pass_on(self._shop, incoming, target, asked, upstream, words, sending)
+            return
+        if asked.model is None:
+            raise InvalidInput("model", "is required: the name of the model to call.")
+        route = self._route(mount, asked)
+        call = Call(incoming, target, asked, route, words)
+        await passing.pass_on(self._shop, call, sending)
+
+    def _route(self, mount: Mount, asked: Asked) -> Route:
+        upstream, model = mount.upstream, asked.model
+        renamed = False
+        if mount.by_model and model is not None:
+            name, slash, rest = model.partition("/")
+            led = self.upstreams.get(name.lower()) if slash else None
+            if led is not None and led.format is upstream.format:
+                upstream, model, renamed = led, rest, True
+        others = tuple(self.upstreams[name] for name in upstream.fallback)
+        return Route((upstream, *others), model, renamed)
+
+    async def close(self) -> None:
+        """Settle what is under way, and let go of the connections."""
+        await self._shop.tasks.finish(CLOSE_SECONDS)
+        await self._shop.sender.close()
+
+
+async def _parsed(body: bytes) -> Mapping[str, Any] | None:
+    """The body, if it is a JSON object."""
+    if body.lstrip()[:1] != b"{":
+        return None
+    try:
+        if len(body) <= _QUICKLY_PARSED_BYTES:
+            value = _decode(body)
+        else:
+            value = await asyncio.to_thread(_decode, body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput("body", "is not JSON; send one object.") from error
+    return value if isinstance(value, dict) else None

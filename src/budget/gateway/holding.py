@@ -1,0 +1,130 @@
+"""Holding: the hold of one attempt to call a model, from placing it to what is booked, once.
+
+What must reach the books and cannot just now is tried again until it does. Not here: what is asked
+for (`asking`), and what was used (`passing`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from budget.domain.answers import Allocation, Receipt, Refusal
+from budget.domain.errors import BudgetError, OutcomeUnknown, Unavailable
+from budget.engine.budget import AsyncBudget
+from budget.engine.ids import new_id
+from budget.engine.jobs import Jobs
+
+FIRST_WAIT_SECONDS: Final = 0.2
+MOST_WAIT_SECONDS: Final = 10.0
+
+log = logging.getLogger("budget.gateway")
+
+
+class Tasks:
+    """What goes on after its call has been answered."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def start(self, doing: Awaitable[Any]) -> "asyncio.Task[Any]":
+        """Do it, also if whoever began it goes away."""
+        task: asyncio.Task[Any] = asyncio.ensure_future(doing)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def finish(self, timeout_seconds: float) -> int:
+        """Wait for all of it, so long at most; how much is left."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=timeout_seconds)
+        return len(self._running)
+
+
+class Holding:
+    """One hold. `granted_tokens` grows as it is extended; settling or releasing it ends it."""
+
+    __slots__ = ("_budget", "_ended", "_jobs", "_tasks", "allocation", "granted_tokens")
+
+    def __init__(
+        self, budget: AsyncBudget, jobs: Jobs, tasks: Tasks, allocation: Allocation
+    ) -> None:
+        self._budget = budget
+        self._jobs = jobs
+        self._tasks = tasks
+        self._ended = False
+        self.allocation = allocation
+        self.granted_tokens = allocation.granted_output_tokens or 0
+
+    async def extend(self, tokens: int) -> Refusal | None:
+        """Hold for more output; the refusal if there is no room for it."""
+        answer = await self._budget.run(
+            self._jobs.extend(self.allocation.allocation_id, max_output_tokens=tokens)
+        )
+        if isinstance(answer, Refusal):
+            return answer
+        self.granted_tokens += tokens
+        return None
+
+    async def settle(self, usage: Mapping[str, Any]) -> Receipt | None:
+        """Book what was used, and give back the rest; None if that must wait, or was done."""
+        if self._ended:
+            return None
+        self._ended = True
+        ask = {"usage_id": new_id("use"), **usage}
+        allocation_id = self.allocation.allocation_id
+        receipt: Receipt | None = await self._surely(
+            lambda: self._budget.run(self._jobs.settle(allocation_id, **ask)),
+            f"usage of {allocation_id}: {ask}",
+        )
+        return receipt
+
+    async def release(self, reason: str) -> None:
+        """Give all of it back: nothing was used."""
+        if self._ended:
+            return
+        self._ended = True
+        allocation_id = self.allocation.allocation_id
+        await self._surely(
+            lambda: self._budget.run(self._jobs.release(allocation_id, reason=reason)),
+            f"release of {allocation_id}",
+        )
+
+    async def _surely(self, act: Callable[[], Awaitable[Any]], what: str) -> Any:
+        """Do it; if the books are unavailable go on trying, without keeping the caller waiting.
+
+        Cancelling ends the waiting only.
+        """
+        task = self._tasks.start(_once(act, what))
+        answer = await asyncio.shield(task)
+        if answer is _LATER:
+            self._tasks.start(_until_done(act, what))
+            return None
+        return answer
+
+
+_LATER: Final = object()
+
+
+async def _once(act: Callable[[], Awaitable[Any]], what: str) -> Any:
+    """The act's answer; _LATER if the books are unavailable, None if they will not have it."""
+    try:
+        try:
+            return await act()
+        except OutcomeUnknown:
+            return await act()  # the same ids: the same effect
+    except Unavailable as error:
+        log.warning("booked later: %s: %s", what, error)
+        return _LATER
+    except BudgetError as error:
+        log.error("not booked: %s: %s", what, error)
+        return None
+
+
+async def _until_done(act: Callable[[], Awaitable[Any]], what: str) -> None:
+    wait_seconds = FIRST_WAIT_SECONDS
+    while True:
+        await asyncio.sleep(wait_seconds)
+        if await _once(act, what) is not _LATER:
+            return
+        wait_seconds = min(2 * wait_seconds, MOST_WAIT_SECONDS)

@@ -1,0 +1,63 @@
+"""Labels: the headers that tell a caller what its call did to the budget.
+
+    X-Budget-Allocation: alloc_...        the hold, as `budget explain` takes it
+    X-Budget-Reserved: 0.0021             the most that it may cost, held before it began
+    X-Budget-Cost: 0.0009                 what it has cost; not on streams, whose headers go before
+    X-Budget-Budget, -Remaining, -Unit, -Resets-At: the limit that is nearest to its end
+
+Not here: what refusals say (`refusing`).
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from budget.domain.answers import Allocation, BalanceView, Receipt
+from budget.domain.money import format_usd
+from budget.domain.windows import MAX_US, to_rfc3339
+
+Header = tuple[bytes, bytes]
+
+_LOOSE: Final = frozenset({"ignore"})
+
+
+def labels_of(allocation: Allocation, receipt: Receipt | None = None) -> list[Header]:
+    """The headers for a call that is held, or settled."""
+    found = [_label("Allocation", allocation.allocation_id)]
+    if allocation.reserved.usd is not None:
+        found.append(_label("Reserved", format_usd(allocation.reserved.usd)))
+    if receipt is not None and receipt.cost_nanos is not None:
+        found.append(_label("Cost", format_usd(receipt.cost_nanos)))
+    legs = allocation.legs if receipt is None else receipt.balances
+    nearest = nearest_of(legs)
+    return found if nearest is None else [*found, *balance_labels(nearest)]
+
+
+def balance_labels(view: BalanceView) -> list[Header]:
+    """What one balance has left, and until when."""
+    usd = view.policy.unit == "usd"
+    found = [
+        _label("Budget", view.budget),
+        _label("Remaining", format_usd(view.remaining) if usd else str(view.remaining)),
+        _label("Unit", view.policy.unit),
+    ]
+    if view.window.end_us < MAX_US:
+        found.append(_label("Resets-At", to_rfc3339(view.window.end_us)))
+    return found
+
+
+def nearest_of(views: Iterable[BalanceView]) -> BalanceView | None:
+    """The limit of which the least is left, in parts of it; None without any."""
+    held = [view for view in views if view.policy.enforcement not in _LOOSE]
+    return min(held, key=_left, default=None)
+
+
+def _left(view: BalanceView) -> tuple[bool, int]:
+    """Hard limits first; then by millionths of the limit."""
+    parts = view.remaining * 1_000_000 // view.limit if view.limit else 0
+    return view.policy.enforcement != "hard_limit", parts
+
+
+def _label(name: str, text: str) -> Header:
+    """A header; letters that no header may have are written as in an address."""
+    safe = "".join(c if " " <= c <= "~" else f"%{ord(c):X}" for c in text)
+    return b"x-budget-" + name.lower().encode(), safe.encode("latin-1")

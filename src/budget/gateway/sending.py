@@ -1,0 +1,110 @@
+"""Sending: requests to upstreams over kept connections, and what they answer, piece by piece.
+
+Built on aiohttp. What goes wrong is told as `Failed`: whether the request may have arrived decides
+whether it is paid for. Not here: where to (`upstreams`), and what answers mean (`formats`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Final, Literal
+
+import aiohttp
+
+CONNECT_SECONDS: Final = 10.0
+SILENCE_SECONDS: Final = 600.0
+"""How long an upstream may say nothing."""
+
+Phase = Literal["connecting", "waiting", "reading"]
+
+
+class Failed(Exception):
+    """An upstream could not be reached, or broke off. `phase`: how far the call had come."""
+
+    def __init__(self, phase: Phase, detail: str, *, timed_out: bool = False) -> None:
+        super().__init__(detail)
+        self.phase = phase
+        self.detail = detail
+        self.timed_out = timed_out
+
+
+class Answer:
+    """An upstream's answer, open until `close`."""
+
+    __slots__ = ("_response", "headers", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers: tuple[tuple[bytes, bytes], ...] = response.raw_headers
+
+    def header(self, name: str) -> str:
+        """A header's value; empty without it."""
+        return self._response.headers.get(name, "")
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it comes; Failed where it breaks off."""
+        try:
+            while piece := await self._response.content.readany():
+                yield piece
+        except TimeoutError as error:
+            raise Failed("reading", "the upstream fell silent", timed_out=True) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Failed("reading", f"the upstream broke off ({type(error).__name__})") from error
+
+    def close(self) -> None:
+        """Let go of it: the connection is kept if the body was read to its end, else closed."""
+        self._response.close()
+
+    def keep(self) -> None:
+        """Give the connection back: the body was read to its end."""
+        self._response.release()
+
+
+class Sender:
+    """Kept connections to upstreams; open on one event loop until `close`."""
+
+    def __init__(self, silence_seconds: float = SILENCE_SECONDS) -> None:
+        self._silence_seconds = silence_seconds
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        """Send a request; its answer once the headers are there. Failed where there is none."""
+        session = self._session or self._open()
+        try:
+            response = await session.request(
+                method, url, headers=headers, data=body, allow_redirects=False
+            )
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise Failed(
+                "connecting", f"the upstream cannot be reached ({type(error).__name__})"
+            ) from error
+        except TimeoutError as error:
+            raise Failed(
+                "waiting", "the upstream did not answer in time", timed_out=True
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Failed("waiting", f"the upstream broke off ({type(error).__name__})") from error
+        return Answer(response)
+
+    def _open(self) -> aiohttp.ClientSession:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=CONNECT_SECONDS, sock_read=self._silence_seconds
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            raise_for_status=False,
+            trust_env=False,
+        )
+        return self._session
+
+    async def close(self) -> None:
+        """Close all connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+            await asyncio.sleep(0)

@@ -1,0 +1,144 @@
+"""Upstreams: the providers that the gateway leads to, by name, from the environment.
+
+    OPENAI_API_KEY=sk-... BUDGET_GATEWAY_VLLM_BASE_URL=http://127.0.0.1:8000/v1 budget serve
+
+Addresses are the operator's alone: no request can name one. Not here: how each format is spelled
+(`formats`), and how requests are sent (`sending`).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from budget.domain.errors import InvalidInput
+from budget.gateway.formats import openai
+from budget.gateway.formats.format import Format
+
+FORMATS: Final[Mapping[str, Format]] = {"openai": openai.FORMAT}
+
+_PREFIX: Final = "BUDGET_GATEWAY_"
+_FIELDS: Final = ("BASE_URL", "API_KEY", "FORMAT", "PROVIDER", "FALLBACK")
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_TAKEN: Final = frozenset({"api", "docs", "health", "login", "logout", "metrics", "ready", "ws"})
+
+
+class _Known(NamedTuple):
+    """A provider that needs no more than a key: its format, address, and where its key is found."""
+
+    format: str
+    base_url: str
+    keys: tuple[str, ...]
+    provider: str
+
+
+KNOWN: Final[Mapping[str, _Known]] = {
+    "openai": _Known("openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",), "openai"),
+    "openrouter": _Known(
+        "openai", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",), "openrouter"
+    ),
+    "groq": _Known("openai", "https://api.groq.com/openai/v1", ("GROQ_API_KEY",), "groq"),
+    "mistral": _Known("openai", "https://api.mistral.ai/v1", ("MISTRAL_API_KEY",), "mistral"),
+    "deepseek": _Known("openai", "https://api.deepseek.com/v1", ("DEEPSEEK_API_KEY",), "deepseek"),
+    "xai": _Known("openai", "https://api.x.ai/v1", ("XAI_API_KEY",), "x-ai"),
+    "together": _Known("openai", "https://api.together.xyz/v1", ("TOGETHER_API_KEY",), "together"),
+    "fireworks": _Known(
+        "openai", "https://api.fireworks.ai/inference/v1", ("FIREWORKS_API_KEY",), "fireworks"
+    ),
+    "perplexity": _Known(
+        "openai", "https://api.perplexity.ai", ("PERPLEXITY_API_KEY",), "perplexity"
+    ),
+    "cerebras": _Known("openai", "https://api.cerebras.ai/v1", ("CEREBRAS_API_KEY",), "cerebras"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where calls go: `base_url` without a slash at its end. `provider` is whose prices count.
+
+    `api_key` is sent where the caller brings none of its own. `fallback` names the upstreams that
+    are tried next when this one is overloaded or down.
+    """
+
+    name: str
+    format: Format
+    base_url: str
+    provider: str
+    api_key: str | None = field(default=None, repr=False)
+    fallback: tuple[str, ...] = ()
+
+
+def read_upstreams(env: Mapping[str, str]) -> dict[str, Upstream]:
+    """The upstreams by name: those that are known, and those that the environment adds.
+
+    InvalidInput, naming the variable, for what cannot be.
+    """
+    names = {*KNOWN, *_named(env)}
+    found = {name: _upstream(name, env) for name in sorted(names)}
+    for upstream in found.values():
+        for other in upstream.fallback:
+            _check_fallback(upstream, other, found)
+    return found
+
+
+def _named(env: Mapping[str, str]) -> Iterator[str]:
+    for variable, value in env.items():
+        if variable.startswith(_PREFIX) and variable.endswith("_BASE_URL") and value:
+            name = variable[len(_PREFIX) : -len("_BASE_URL")].lower()
+            if not _NAME.fullmatch(name) or name in _TAKEN:
+                raise InvalidInput(variable, f"{name[:80]!r} cannot be the name of an upstream.")
+            yield name
+
+
+def _upstream(name: str, env: Mapping[str, str]) -> Upstream:
+    known = KNOWN.get(name)
+    said = {each: env.get(f"{_PREFIX}{name.upper()}_{each}") or None for each in _FIELDS}
+    spoken = said["FORMAT"] or (known.format if known else "openai")
+    if spoken not in FORMATS:
+        raise InvalidInput(
+            f"{_PREFIX}{name.upper()}_FORMAT", f"{spoken[:80]!r} is no format.", sorted(FORMATS)
+        )
+    base_url = said["BASE_URL"] or (known.base_url if known else "")
+    fallback = tuple(part.strip().lower() for part in (said["FALLBACK"] or "").split(","))
+    return Upstream(
+        name,
+        FORMATS[spoken],
+        _address(base_url, f"{_PREFIX}{name.upper()}_BASE_URL"),
+        said["PROVIDER"] or (known.provider if known else name),
+        said["API_KEY"] or _key_of(known, env),
+        tuple(part for part in fallback if part),
+    )
+
+
+def _key_of(known: _Known | None, env: Mapping[str, str]) -> str | None:
+    """The provider's key from the variable of its own name, or from the file that names."""
+    for variable in known.keys if known else ():
+        if env.get(variable):
+            return env[variable]
+        if env.get(f"{variable}_FILE"):
+            try:
+                return Path(env[f"{variable}_FILE"]).expanduser().read_text().strip()
+            except OSError as error:
+                raise InvalidInput(
+                    f"{variable}_FILE", f"cannot be read: {error.strerror}."
+                ) from error
+    return None
+
+
+def _address(text: str, variable: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInput(variable, f"{text[:80]!r} is no http(s) address.")
+    if parts.query or parts.fragment or parts.username:
+        raise InvalidInput(variable, "must be an address without query, fragment or password.")
+    return text.rstrip("/")
+
+
+def _check_fallback(upstream: Upstream, other: str, all_of: Mapping[str, Upstream]) -> None:
+    variable = f"{_PREFIX}{upstream.name.upper()}_FALLBACK"
+    if other not in all_of or other == upstream.name:
+        raise InvalidInput(variable, f"{other[:80]!r} is no other upstream.", sorted(all_of))
+    if all_of[other].format is not upstream.format:
+        raise InvalidInput(variable, f"{other} speaks another format than {upstream.name}.")

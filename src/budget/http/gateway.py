@@ -1,0 +1,80 @@
+"""The gateway's door: who calls through it, the body of the call, and when the caller goes.
+
+Not here: what is done with a call (`budget.gateway`).
+"""
+
+import asyncio
+from typing import Final
+
+from starlette.types import Receive, Scope, Send
+
+from budget.domain.errors import BudgetError, Forbidden
+from budget.gateway.gateway import Gateway, Mount
+from budget.gateway.incoming import Incoming, find_key
+from budget.gateway.replying import Sending
+from budget.http import bodies, problems
+from budget.http.calls import Service
+from budget.http.door.door import Visitor
+
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+_SCOPE: Final = "spend"
+
+
+async def pass_through(
+    service: Service, gateway: Gateway, mount: Mount, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answer one request to the gateway."""
+    route = f"gateway {mount.upstream.name}"
+    seen = service.observer.begin(scope, route)
+    gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    sending = Sending(
+        send, gone, status_of_refusals=service.status_of_refusals, first=(seen.header,)
+    )
+    watch: asyncio.Task[None] | None = None
+    try:
+        incoming = await _incoming(service, scope, receive)
+        watch = asyncio.create_task(_watch(receive, gone))
+        scope["budget.actor"] = incoming.caller.actor
+        await gateway.answer(mount, incoming, sending)
+    except bodies.ClientGone:
+        return
+    except BudgetError as error:
+        reply = problems.reply_to(error, service.status_of_refusals)
+        told = gateway.problem(mount, error, reply.status)
+        if not sending.status:
+            await sending.reply(told._replace(headers=(*told.headers, *reply.headers)))
+    finally:
+        if watch is not None:
+            watch.cancel()
+        observed = problems.Reply(sending.status or 499, b"")
+        service.observer.end(seen, scope, route, observed)
+
+
+async def _incoming(service: Service, scope: Scope, receive: Receive) -> Incoming:
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    query = scope["query_string"].decode("latin-1")
+    found = find_key(headers, query)
+    presented = {b"x-api-key": found.key.encode("latin-1")} if found.key else {}
+    visitor: Visitor = await service.door.admit(
+        scope["method"], {**_of_connection(headers), **presented}, scope.get("client")
+    )
+    if not visitor.key.allows(_SCOPE):
+        raise Forbidden(f"This key lacks the right `{_SCOPE}`.")
+    body = await bodies.read_body(receive, headers, MAX_BODY_BYTES)
+    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
+    return Incoming(scope["method"], path, query, headers, body, visitor.key.caller, found.own_key)
+
+
+def _of_connection(headers: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """What the door looks at beside the key: through how many proxies a request came."""
+    return {name: value for name, value in headers.items() if name.startswith(b"x-forwarded")}
+
+
+async def _watch(receive: Receive, gone: "asyncio.Future[None]") -> None:
+    """Tell when the caller goes."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            if not gone.done():
+                gone.set_result(None)
+            return
