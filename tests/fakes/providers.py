@@ -74,7 +74,7 @@ class Providers:
         self.url = ""
         self._billed: list[Billed] = []
         self._seen: dict[str, int] = {}
-        self._requests: list[tuple[str, Body]] = []
+        self._requests: list[_Request] = []
         self._lock = threading.Lock()
         self._ready = threading.Event()
         self._ending: asyncio.Event
@@ -111,7 +111,12 @@ class Providers:
     def requests(self) -> list[tuple[str, Body]]:
         """The path and the body of every request that came."""
         with self._lock:
-            return list(self._requests)
+            return [(request.path, request.body) for request in self._requests]
+
+    def headers(self) -> list[Mapping[str, str]]:
+        """The headers of every request that came."""
+        with self._lock:
+            return [request.headers for request in self._requests]
 
     def forget(self) -> None:
         """Begin a new bill."""
@@ -235,7 +240,7 @@ class Providers:
         key = request.headers.get("x-fake-id") or f"{request.path} {text}"
         with self._lock:
             self._seen[key] = self._seen.get(key, 0) + 1
-            self._requests.append((request.path, request.body))
+            self._requests.append(request)
             return (behaviour_of(text) if text else self.default), self._seen[key]
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from budget.engine.door_settings import DoorSettings
 from budget.engine.jobs import Books
 from budget.engine.price_book.settings import PriceSettings
 from budget.engine.snapshots import snapshot
+from budget.gateway.upstreams import Upstream
 from budget.http.app import App
 from budget.http.live.guests import Limits
 from budget.http.observing import Observer
@@ -109,11 +110,13 @@ def running(
     proxied: bool = False,
     docs: bool = True,
     limits: Limits | None = None,
+    upstreams: Mapping[str, Upstream] | None = None,
 ) -> Iterator[Running]:
     """The service over a database. Without `prices` no model has a price but what a budget says.
 
     With `price_settings` prices are those of the database's price book.
-    Nothing is swept, so that nothing is written but by what a test asks for.
+    Nothing is swept, so that nothing is written but by what a test asks for. With `upstreams` there
+    is a gateway.
     """
     if price_settings is None:
         prices = prices or PriceBook(None)
@@ -125,7 +128,7 @@ def running(
     app = make_app(
         books, port=port, instance="test", hosts=hosts, refusal_status=refusal_status,
         url=door.public_url or url_of("127.0.0.1", port), door=door,
-        observer=observer, proxied=proxied, docs=docs, limits=limits,
+        observer=observer, proxied=proxied, docs=docs, limits=limits, upstreams=upstreams,
     )  # fmt: skip
     server = make_server(app, tls=door.tls, http=http)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -4,6 +4,7 @@ Not here: what is done with a call (`budget.gateway`).
 """
 
 import asyncio
+import json
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
@@ -38,7 +39,8 @@ async def pass_through(
         await gateway.answer(mount, incoming, sending)
     except bodies.ClientGone:
         return
-    except BudgetError as error:
+    except Exception as unforeseen:  # noqa: BLE001 - the last stop: nobody is shown a traceback
+        error = unforeseen if isinstance(unforeseen, BudgetError) else _foreseen(unforeseen)
         reply = problems.reply_to(error, service.status_of_refusals)
         told = gateway.problem(mount, error, reply.status)
         if not sending.status:
@@ -48,6 +50,12 @@ async def pass_through(
             watch.cancel()
         observed = problems.Reply(sending.status or 499, b"")
         service.observer.end(seen, scope, route, observed)
+
+
+def _foreseen(error: Exception) -> BudgetError:
+    """An error for one that nobody foresaw, with the id under which the log tells of it."""
+    reply = problems.reply_to_unforeseen(error)
+    return BudgetError(json.loads(reply.body)["detail"], code="internal_error")
 
 
 async def _incoming(service: Service, scope: Scope, receive: Receive) -> Incoming:
