@@ -121,14 +121,17 @@ def test_usage_of_tekton_is_read_from_its_database_which_stays_as_it_is(local: S
     assert Path("old.db").read_bytes() == before
 
 
-def test_history_does_not_reach_limits_of_now_unless_told(local: Say) -> None:
+def test_history_is_booked_and_reaches_no_limit_of_now(local: Say) -> None:
     old = write("old.jsonl", {**SPEND, "startTime": "2026-01-01T00:00:00", "spend": 5})
-    assert "1 row of over 72 hours ago" in local("import", "litellm", old, "--dry-run").out
     limit("1", hard=True)
+    said = local("import", "litellm", old)
+    assert "1 are history: in reports, and in no window that is over." in said.out
+    assert records()[0].cost_nanos == 5 * 10**9
+    with opened() as books:
+        assert [view.spent for view in books.status()] == [0]
+    assert local("verify").code == 0
     said = local("--json", "import", "litellm", old)
-    assert (said.json["booked"], said.json["left_out_old"]) == (0, 1)
-    said = local("--json", "import", "litellm", old, "--old")
-    assert (said.json["booked"], said.json["prior_period"]) == (1, 1)
+    assert (said.json["booked"], said.json["booked_before"], said.json["history"]) == (0, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +155,6 @@ def test_a_row_that_will_not_do_is_told_with_its_place(
         "import",
         "litellm",
         write("x.jsonl", {**SPEND, **change}, {**SPEND, "request_id": "r2"}),
-        "--old",
     )
     assert said.code == 1, said.err
     assert "Not booked: line 1: " in said.out
@@ -199,7 +201,6 @@ def test_a_hostile_file_leaves_a_sentence_and_no_record(
         (("csv", "x.csv", "--timezone", "Mars"), 2),
         (("csv", "x.csv", "--dry-run=x"), 2),
         (("csv", "x.csv", "--strict=x"), 2),
-        (("csv", "x.csv", "--old=x"), 2),
         (("csv",), 2),
     ],
 )

@@ -58,7 +58,7 @@ RULES: Final = (
     "needs an estimate", "needs an amount", "needs ttl_seconds", "needs a model",
     "an envelope cannot", "and an envelope is for several", "must not be above",
     "must lie before until", "must be after the start", "rolls nothing over",
-    "needs policies to try", "leave out policies",
+    "goes without an allocation_id", "needs policies to try", "leave out policies",
     "is not what this policy splits", "would make more than", "is no field of the answer",
     "only a monthly policy", "each tier must", "tiers must", "must be stated: policy",
     "is there, but for other calls", "must say which of", "at most what was asked for",

@@ -13,7 +13,6 @@ from cyclopts import Parameter
 from budget.cli import exits
 from budget.cli.books import open_budget
 from budget.cli.face import Face
-from budget.cli.spans import now_us
 from budget.cli.tables import counted
 from budget.domain.attributes import parse_key
 from budget.domain.errors import InvalidInput
@@ -36,7 +35,6 @@ def import_usage(
     timezone: str = "UTC",
     dry_run: bool = False,
     strict: bool = False,
-    old: bool = False,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
     """Book usage that others recorded. What was imported before is not booked again.
@@ -55,8 +53,6 @@ def import_usage(
         Say what would be booked, and book nothing.
     strict:
         Book nothing unless every row can be read.
-    old:
-        Book usage of over 72 hours ago too where there are limits: it may count in those of now.
     """
     zone = parse_zone(timezone, "--timezone")
     mapping = parse_map(format, map)
@@ -65,22 +61,20 @@ def import_usage(
     def lines() -> "Iterator[Line | Bad]":
         return lines_of(format, Path(file), mapping, zone)
 
-    at_us = now_us()
-    found = rehearse(lines(), at_us, leave_old=False)
+    found = rehearse(lines())
     if strict and found.failed:
         first = found.bad[0]
         raise InvalidInput(
             "FILE", f"{found.failed:,} rows cannot be booked, the first: {first.place} {first.why}."
         )
     if dry_run:
-        return _show(face, found, dry=True, left=0)
+        return _show(face, found, dry=True)
     with (
         open_budget(face, create=True, priced=True) as books,
         face.counting("Importing") as tell,
     ):
-        leave_old = not old and bool(books.policies(limit=1).items)
-        done = book(lines(), books.record_bulk, format, at_us, leave_old, tell, total=found.lines)
-    return _show(face, done, dry=False, left=done.old if leave_old else 0)
+        done = book(lines(), books.record_bulk, format, tell, total=found.lines)
+    return _show(face, done, dry=False)
 
 
 def lines_of(format: str, file: Path, mapping: dict[str, str], zone: str) -> "Iterator[Line | Bad]":
@@ -114,10 +108,10 @@ def parse_map(format: str, words: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _show(face: Face, done: "Outcome", *, dry: bool, left: int) -> int:
+def _show(face: Face, done: "Outcome", *, dry: bool) -> int:
     code = exits.FAILED if done.failed else exits.OK
     if face.json:
-        face.print_json(_shape(done, dry, left))
+        face.print_json(_shape(done, dry))
         return code
     verb = "Would book" if dry else "Booked"
     line = f"{verb} {counted(done.booked, 'usage record')} of {counted(done.lines, 'row')}"
@@ -125,17 +119,8 @@ def _show(face: Face, done: "Outcome", *, dry: bool, left: int) -> int:
     face.print(f"{line}; the source says {format_usd(done.reported_nanos)} USD.")
     if done.before:
         face.print(f"{counted(done.before, 'row')} had been booked before.")
-    if left:
-        face.print(
-            f"{counted(left, 'row')} of over 72 hours ago left out: they might count in limits of "
-            "now. --old books them."
-        )
-    elif dry and done.old:
-        face.print(
-            f"{counted(done.old, 'row')} of over 72 hours ago: left out if there are limits."
-        )
-    if done.prior_period:
-        face.print(f"{done.prior_period:,} count in limits of now, flagged prior_period.")
+    if done.history:
+        face.print(f"{done.history:,} are history: in reports, and in no window that is over.")
     if done.unpriced:
         face.print(f"{done.unpriced:,} have no price and no cost.")
     for bad in done.bad:
@@ -145,10 +130,10 @@ def _show(face: Face, done: "Outcome", *, dry: bool, left: int) -> int:
     return code
 
 
-def _shape(done: "Outcome", dry: bool, left: int) -> dict[str, Any]:
+def _shape(done: "Outcome", dry: bool) -> dict[str, Any]:
     return {
         "dry_run": dry, "rows": done.lines, "booked": done.booked, "booked_before": done.before,
-        "left_out_old": left, "prior_period": done.prior_period, "unpriced": done.unpriced,
+        "history": done.history, "unpriced": done.unpriced,
         "failed": done.failed, "tokens": done.tokens, "cost": format_usd(done.cost_nanos),
         "reported_cost": format_usd(done.reported_nanos),
         "problems": [{"place": bad.place, "why": bad.why} for bad in done.bad],

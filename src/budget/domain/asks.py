@@ -99,6 +99,7 @@ class ReportAsk(UsageAsk, total=False):
     task_type: str
     tier: str
     user_id: str
+    history: bool
 
 
 class EstimateAsk(TypedDict, total=False):

@@ -234,17 +234,22 @@ def _draw_on_parent(book: _Book, head_id: int, rest: int, giver_legs: list[Leg])
 
 
 class Place(NamedTuple):
-    """Where unreserved usage is booked in one balance; None: its bucket has left, in none."""
+    """Where unreserved usage is booked in one balance; None: in none, since its bucket has left,
+    or its window is over (`prior_period`) and it is told as history.
+    """
 
     cell_us: int | None
     prior_period: bool = False
 
 
-def cell_of(balance: Balance, occurred_us: int | None, now_us: int) -> Place:
+def cell_of(
+    balance: Balance, occurred_us: int | None, now_us: int, *, history: bool = False
+) -> Place:
     """The cell that usage of `occurred_us` (None: now) belongs to, once nothing was held for it.
 
     What came ahead of the clock counts as now. The balance's own now may be later than `now_us`,
-    when the clock has gone back: its window never re-opens.
+    when the clock has gone back: its window never re-opens. Of a window long over, usage counts in
+    that of now; `history` in none.
     """
     if occurred_us is None or occurred_us >= now_us:
         return Place(balance.start_us)
@@ -258,7 +263,7 @@ def cell_of(balance: Balance, occurred_us: int | None, now_us: int) -> Place:
     window = policy.window_of(balance.partition, occurred_us)
     if window.end_us > now_us - LATE_WINDOW_US:
         return Place(window.start_us)
-    return Place(balance.start_us, prior_period=True)
+    return Place(None if history else balance.start_us, prior_period=True)
 
 
 def report(used: Amounts, places: Iterable[tuple[Balance, Place]], balances: Balances) -> Decided:

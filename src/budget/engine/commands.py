@@ -130,6 +130,8 @@ class Report(Command, gc=False):
     occurred_us: int | None
     metadata: str
     price_context: str | None = None
+    history: bool = False
+    """Whether it counts in no window that is over, rather than in that of now."""
 
 
 class Correct(Command, gc=False):

@@ -208,6 +208,9 @@ def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us:
     attributes, provider, model = who(ask, prices, now_us)
     attributes = _as_caller(attributes, caller)
     context = price_context(ask)
+    history = parse_flag(ask, "history")
+    if history and not caller.manage:
+        raise Forbidden("This key may not book history; use one with the right `manage`.")
     usage_id = chosen_id(ask, "usage_id")
     occurred_us = instant_us(ask, "occurred_at")
     requests = count(ask, "requests")
@@ -215,7 +218,7 @@ def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us:
     return Report(
         actor=caller.actor,
         key=parse_idempotency_key(ask),
-        request_hash=request_hash(ask),
+        request_hash=request_hash(_without_history(ask)),
         manage=caller.manage,
         bound=caller.bound,
         usage_id=usage_id or new_id("use"),
@@ -229,7 +232,13 @@ def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us:
         occurred_us=occurred_us,
         metadata=metadata_of(ask),
         price_context=context_text(context) or None,
+        history=history,
     )
+
+
+def _without_history(ask: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is known again: the same usage, wherever it was to count when it came first."""
+    return {name: value for name, value in ask.items() if name != "history"}
 
 
 def releasing(

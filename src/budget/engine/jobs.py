@@ -193,6 +193,8 @@ class Jobs(
                 raise InvalidInput("final", "needs an allocation_id.")
             job = self.record_usage(**record)
         else:
+            if record.pop("history", None):
+                raise InvalidInput("history", "goes without an allocation_id: that is of now.")
             checked = chosen_id({"allocation_id": allocation_id}, "allocation_id")
             assert checked is not None
             record["final"] = False if record.get("final") is None else record["final"]

@@ -5,6 +5,7 @@ from budget.domain.allocations import Holding, Terms, amounts_of
 from budget.domain.answers import (
     Receipt,
 )
+from budget.domain.balances import Balance
 from budget.domain.errors import Conflict
 from budget.domain.pricing import Rates, decode_rates
 from budget.domain.usage import Usage
@@ -155,9 +156,13 @@ def want_report(batch: Batch, command: Report) -> None:
     if command.occurred_us is None:
         return
     for balance in batch.balances_of(batch.catalogue.match(command.attributes)):
-        cell_us = facts.cell_of(balance, command.occurred_us, batch.now_us).cell_us
+        cell_us = _place(batch, balance, command).cell_us
         if cell_us is not None:
             batch.want_window(balance.id, cell_us)
+
+
+def _place(batch: Batch, balance: Balance, command: Report) -> facts.Place:
+    return facts.cell_of(balance, command.occurred_us, batch.now_us, history=command.history)
 
 
 def run_report(batch: Batch, command: Report) -> Receipt:
@@ -169,18 +174,15 @@ def run_report(batch: Batch, command: Report) -> Receipt:
     cost, flags = cost_of(rates, command.usage, command)
     flags.insert(0, "unreserved")
     match = batch.catalogue.match(command.attributes)
-    places = [
-        (balance, facts.cell_of(balance, command.occurred_us, batch.now_us))
-        for balance in batch.balances_of(match)
-    ]
+    places = [(balance, _place(batch, balance, command)) for balance in batch.balances_of(match)]
     if any(place.prior_period for _, place in places):
-        flags.append("prior_period")
+        flags.append("history" if command.history else "prior_period")
     decided = facts.report(amounts_of(command.usage, cost), places, batch.balances)
     if decided.overran:
         flags.append("overrun")
     legs = batch.apply(decided)
     for balance, place in places:
-        if balance.policy.hard:
+        if balance.policy.hard and not (command.history and place.cell_us is None):
             batch.alert("unreserved", balance, place.cell_us)
     entry_id = batch.enter(
         "reported", command.actor, legs, {"flags": flags}, usage_id=command.usage_id

@@ -14,9 +14,13 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, Connection, select
 
 from budget.engine.audit.findings import Findings, stream
+from budget.engine.audit.history import Policy
 from budget.engine.audit.matching import Matching
 from budget.engine.audit.replay import BACKFILL, Head, Leg
 from budget.storage import schema
+
+_HISTORY_US: Final = 72 * 3_600_000_000
+"""A window that ended so long before usage was told takes none."""
 
 RECORDING: Final = frozenset({"recorded", "settled", "reported", "corrected"})
 
@@ -46,6 +50,9 @@ class Record(NamedTuple):
     attributes: str
     reverses: str | None
     replaces: str | None
+    flags: str
+    recorded_us: int
+    occurred_us: int
 
 
 _u: Final = schema.usage.c
@@ -152,10 +159,15 @@ class Used:
                 )
 
     def _check_matched(self, entry_id: int, record: Record, booked_on: set[int]) -> None:
-        """Usage nobody reserved is booked on all balances it met, save in buckets long left."""
+        """Usage nobody reserved is booked on all balances it met, save in buckets long left and,
+        of history, in windows that were over.
+        """
         met = self._matching.met(record.attributes, entry_id)
+        history = "history" in record.flags.split()
         for policy, head_id in met.policies:
-            if head_id not in booked_on and not policy.rolling:
+            if head_id in booked_on or policy.rolling:
+                continue
+            if not (history and _is_over(policy, record)):
                 self._findings.add("I9", record.id, f"was booked without policy {policy.policy_id}")
         for head_id in booked_on - met.head_ids:
             self._findings.add(
@@ -215,6 +227,12 @@ class Used:
         ours = cost_of(row.rates, row[3:10], row.units)
         if cost != ours:
             self._findings.add("I19", row.id, f"costs {cost}, its tokens at its rates {ours}")
+
+
+def _is_over(policy: Policy, record: Record) -> bool:
+    """Whether the window that usage occurred in had ended long before it was told."""
+    window = policy.window(record.attributes, record.occurred_us)
+    return window.end_us <= record.recorded_us - _HISTORY_US
 
 
 def _amounts(row: Record) -> tuple[int, int, int, int, int]:

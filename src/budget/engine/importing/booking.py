@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from budget.domain.errors import BudgetError
-from budget.domain.facts import LATE_WINDOW_US
 from budget.domain.windows import to_rfc3339
 from budget.engine.importing.lines import Bad, Line
 
@@ -23,8 +22,7 @@ class Outcome(NamedTuple):
     lines: int
     booked: int
     before: int
-    old: int
-    prior_period: int
+    history: int
     unpriced: int
     failed: int
     cost_nanos: int
@@ -63,7 +61,7 @@ def ask_of(line: Line, source: str) -> dict[str, Any]:
         "cache_read_tokens": line.cache_read_tokens, "cache_write_tokens": line.cache_write_tokens,
         "cache_write_1h_tokens": line.cache_write_1h_tokens,
         "reasoning_tokens": line.reasoning_tokens, "requests": line.requests,
-        "attributes": dict(line.attributes),
+        "attributes": dict(line.attributes), "history": True,
     }  # fmt: skip
     if line.provider:
         ask["provider"] = line.provider
@@ -75,9 +73,7 @@ def ask_of(line: Line, source: str) -> dict[str, Any]:
     return ask
 
 
-def _usable(
-    lines: Iterable[Line | Bad], tally: Tally, now_us: int, leave_old: bool
-) -> Iterator[Line]:
+def _usable(lines: Iterable[Line | Bad], tally: Tally) -> Iterator[Line]:
     """The lines that are to be booked; the others are counted."""
     seen: set[str] = set()
     for line in lines:
@@ -90,18 +86,15 @@ def _usable(
             tally.refuse(Bad(line.place, "has the id of a row before it"))
         else:
             seen.add(line.source_id)
-            old = line.at_us < now_us - LATE_WINDOW_US
-            tally.add("old", int(old))
-            if not (old and leave_old):
-                tally.add("tokens", line.input_tokens + line.output_tokens)
-                tally.add("reported_nanos", line.cost_nanos or 0)
-                yield line
+            tally.add("tokens", line.input_tokens + line.output_tokens)
+            tally.add("reported_nanos", line.cost_nanos or 0)
+            yield line
 
 
-def rehearse(lines: Iterable[Line | Bad], now_us: int, leave_old: bool) -> Outcome:
+def rehearse(lines: Iterable[Line | Bad]) -> Outcome:
     """What an import would find; `booked` are those that it would send. Nothing is booked."""
     tally = Tally()
-    for _ in _usable(lines, tally, now_us, leave_old):
+    for _ in _usable(lines, tally):
         tally.add("booked")
     return tally.outcome()
 
@@ -110,14 +103,12 @@ def book(
     lines: Iterable[Line | Bad],
     record_bulk: Callable[..., Any],
     source: str,
-    now_us: int,
-    leave_old: bool,
     tell: Callable[[int, int], None],
     total: int,
 ) -> Outcome:
     """Book the lines, a few hundred at a time; `tell` hears how many of `total` are done."""
     tally = Tally()
-    usable = _usable(lines, tally, now_us, leave_old)
+    usable = _usable(lines, tally)
     while some := list(islice(usable, _BATCH)):
         answer = record_bulk(records=[ask_of(line, source) for line in some])
         for line, result in zip(some, answer.results, strict=True):
@@ -127,7 +118,7 @@ def book(
             tally.add("before" if result.replayed else "booked")
             if not result.replayed:
                 tally.add("cost_nanos", result.cost_nanos or 0)
-                tally.add("prior_period", int("prior_period" in result.flags))
+                tally.add("history", int("history" in result.flags))
                 tally.add("unpriced", int("unpriced" in result.flags))
         tell(tally.figures["lines"], total)
     return tally.outcome()

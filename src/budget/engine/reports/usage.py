@@ -23,7 +23,7 @@ from budget.storage.database import Database
 from budget.storage.unit import USAGE_COLUMNS
 
 FLAGS: Final = (
-    "late", "overrun", "unpriced", "unreserved", "prior_period", "correction", "rerated",
+    "late", "overrun", "unpriced", "unreserved", "prior_period", "history", "correction", "rerated",
 )  # fmt: skip
 
 _u = schema.usage.c
