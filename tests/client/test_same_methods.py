@@ -1,33 +1,64 @@
-"""What the clients have, they have with the parameters and the values of the books."""
+"""What the clients have, they have with the parameters, the values and the words of the books.
+
+A type checker holds both to the protocol `domain.acts.Acts`; what it does not see is tested here.
+"""
 
 import inspect
 import subprocess
 import sys
-from typing import get_args, get_type_hints
 
 import pytest
 
 from budget.client import AsyncClient, Client
 from budget.client.calls import Calls
+from budget.domain.acts import Acts
+from budget.domain.facade import AsyncFacade, Facade
+from budget.engine.budget import AsyncBudget, Budget
 from budget.engine.jobs import Jobs
 
-METHODS = [name for name in dir(Calls) if not name.startswith("_")]
+ACTS = [name for name in dir(Acts) if not name.startswith("_")]
+FOUR: list[type[Facade | AsyncFacade]] = [Budget, Client, AsyncBudget, AsyncClient]
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_method_takes_and_tells_the_same(name: str) -> None:
-    job, call = getattr(Jobs, name), getattr(Calls, name)
-    hints, told = get_type_hints(job), get_type_hints(call)
-    assert get_args(hints.pop("return")) == get_args(told.pop("return"))
-    for one in (hints, told):
-        one.pop("book", None)  # a price book, which a client knows only to say that it cannot
-    assert sorted(map(str, hints.values())) == sorted(map(str, told.values()))
-    ours, theirs = inspect.signature(call).parameters, inspect.signature(job).parameters
-    assert [(one.kind, one.default) for one in ours.values()] == [
-        (one.kind, one.default) for one in theirs.values()
-    ]
-    assert inspect.signature(getattr(Client, name)) == inspect.signature(call)
-    assert inspect.signature(getattr(AsyncClient, name)) == inspect.signature(call)
+def both(jobs: Jobs, calls: Calls) -> list[Acts]:
+    """Read by the type checker: both are the protocol."""
+    return [jobs, calls]
+
+
+def of_either(budget: Budget, client: Client) -> list[Facade]:
+    """The same, of the facades."""
+    return [budget, client]
+
+
+@pytest.mark.parametrize("made", [Jobs, Calls])
+def test_whoever_makes_acts_makes_these_and_no_others(made: type[object]) -> None:
+    assert [name for name in dir(made) if not name.startswith("_")] == ACTS
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_a_method_takes_the_same_wherever_it_is(name: str) -> None:
+    said = getattr(Acts, name)
+    expected = [(one.name, one.kind, one.default) for one in _parameters(said)]
+    for cls in (Jobs, Calls, Facade, AsyncFacade):
+        found = [(one.name, one.kind, one.default) for one in _parameters(getattr(cls, name))]
+        assert found == expected
+    for facade in FOUR:
+        assert getattr(facade, name).__doc__ == said.__doc__ is not None
+
+
+def _parameters(method: object) -> list[inspect.Parameter]:
+    assert callable(method)
+    return list(inspect.signature(method).parameters.values())
+
+
+def test_the_clients_are_what_the_books_are() -> None:
+    assert issubclass(Budget, Facade) and issubclass(Client, Facade)  # noqa: PT018
+    assert issubclass(AsyncBudget, AsyncFacade) and issubclass(AsyncClient, AsyncFacade)  # noqa: PT018
+    for kind, ours in ((Budget, Client), (AsyncBudget, AsyncClient)):
+        extra = {name for name in dir(kind) if not name.startswith("_")} ^ set(dir(ours))
+        assert {name for name in extra if not name.startswith("_")} == {
+            "open", "acting_as", "url"
+        }  # fmt: skip
 
 
 def test_the_client_brings_nothing_of_the_service_with_it() -> None:

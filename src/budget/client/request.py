@@ -6,9 +6,10 @@ are read (`reading`), and how one is sent (`transport`).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
+from budget.domain.acts.act import Act
 from budget.domain.errors import BudgetError, NotFound
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ class DatabaseOnly(BudgetError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request(Generic[T]):
+class Request(Act[T]):
     """One thing to ask for: at `path`, with `read` to make the value of the answer's JSON.
 
     `keyed`: an act that is recognised by an idempotency key, so that it may be sent again; one is
@@ -46,6 +47,12 @@ class Request(Generic[T]):
     safe: bool = False
     refusable: bool = False
     patient: bool = False
+
+
+def request_of(act: Act[T]) -> Request[T]:
+    """An act that was made here, as the request that it is."""
+    assert isinstance(act, Request)
+    return act
 
 
 def get(path: str, read: Read[T], query: Ask | None = None, *, patient: bool = False) -> Request[T]:

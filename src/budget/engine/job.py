@@ -4,8 +4,9 @@ Not here: which there are (`jobs`), and how they run (`budget`).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
+from budget.domain.acts.act import Act
 from budget.engine.books import Books
 from budget.engine.callers import LOCAL, Caller
 from budget.engine.commands import Command
@@ -14,7 +15,7 @@ from budget.engine.tickets import CatalogueChange
 T = TypeVar("T")
 
 
-class Job(Generic[T]):
+class Job(Act[T]):
     """One thing to do: a command for the ledger or many, a change of the catalogue, or a read.
 
     Many `commands` are answered by a list, each with its answer or its error. `finish` completes
@@ -39,6 +40,12 @@ class Job(Generic[T]):
         self.finish = finish
         self.prepare = prepare
         self.commands = commands
+
+
+def job_of(act: Act[T]) -> Job[T]:
+    """An act that was made here, as the job that it is."""
+    assert isinstance(act, Job)
+    return act
 
 
 class Maker:

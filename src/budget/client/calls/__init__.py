@@ -1,7 +1,7 @@
-"""Calls: every method of the facade, as something still to be asked of a service.
+"""Calls: every act of `domain.acts`, as something still to be asked of a service.
 
-Each has the name and the parameters of the method of `engine.jobs.Jobs` that it stands for, and
-returns a `Request`; `Client` sends it and waits, `AsyncClient` awaits it.
+Each returns a `Request`; `Client` sends it and waits, `AsyncClient` awaits it. What an act promises
+is written in `domain.acts`; here, only where a service differs.
 """
 
 from budget.client.calls.alerts import AlertCalls

@@ -14,7 +14,6 @@ class AlertCalls:
     """The methods."""
 
     def alert(self, alert_id: str) -> Request[Alert]:
-        """One alert."""
         return get(at("/alerts/{}", alert_id), read.alert)
 
     def alerts(
@@ -23,7 +22,6 @@ class AlertCalls:
         acknowledged: bool | None = None, status: str | None = None, since: str | None = None,
         until: str | None = None, limit: int = 100, cursor: str | None = None,
     ) -> Request[Page[Alert]]:  # fmt: skip
-        """Alerts, newest first: open ones unless asked otherwise."""
         query = {
             "budget_id": budget_id, "policy_id": policy_id, "kind": kind, "type": type,
             "severity": severity, "acknowledged": acknowledged, "status": status, "since": since,
@@ -32,26 +30,21 @@ class AlertCalls:
         return get("/alerts", page(read.alert), query)
 
     def acknowledge_alert(self, alert_id: str, **ask: Unpack[AcknowledgeAsk]) -> Request[Alert]:
-        """Say that somebody has seen an alert."""
         return act(at("/alerts/{}/acknowledge", alert_id), read.alert, ask)
 
     def dismiss_alert(self, alert_id: str, **ask: Unpack[DismissAsk]) -> Request[Alert]:
-        """Take an alert off the list."""
         return act(at("/alerts/{}/dismiss", alert_id), read.alert, ask, method="PUT")
 
     def check_alerts(
         self, *, budget_id: str | None = None, period: str | None = None
     ) -> Request[AlertCheck]:
-        """Look now for what should be alerted of and was not."""
         asked = {"budget_id": budget_id, "period": period}
         return once("/alerts/check", read.alert_check, _given(asked))
 
     def alert_settings(self) -> Request[AlertSettings]:
-        """What is alerted of."""
         return get("/alerts/settings", read.alert_settings)
 
     def change_alert_settings(self, **ask: Unpack[AlertSettingsAsk]) -> Request[AlertSettings]:
-        """Change what is alerted of."""
         return act("/alerts/settings", read.alert_settings, ask, method="PUT")
 
 

@@ -25,10 +25,7 @@ class AuditCalls:
         attributes: Mapping[str, str] | None = None,
         audited: bool = True,
     ) -> Request[Page[Event]]:
-        """Entries of the journal in the order of their cursors, after one.
-
-        Whether those of the audit log are among them is for the rights of the key.
-        """
+        """Whether entries of the audit log are among them is for the rights of the key."""
         del audited
         query = {
             **(attributes or {}), "after": after, "limit": limit, "topic": topic, "kind": kind,
@@ -41,7 +38,6 @@ class AuditCalls:
         policy_id: str | None = None, since: str | None = None, until: str | None = None,
         limit: int = 100, cursor: str | None = None,
     ) -> Request[Page[AuditRecord]]:  # fmt: skip
-        """Who changed what, newest first."""
         query = {
             "actor": actor, "kind": kind, "budget_id": budget_id, "policy_id": policy_id,
             "since": since, "until": until, "limit": limit, "cursor": cursor,
@@ -51,10 +47,10 @@ class AuditCalls:
     def verify(
         self, *, anchor: str | None = None, progress: Callable[[int, int], None] | None = None
     ) -> Request[Verification]:
-        """Recompute every balance from the entries. A service tells no progress."""
+        """A service tells no progress."""
         del progress
         return get("/verify", read.verification, {"anchor": anchor}, patient=True)
 
     def seal(self) -> Request[int]:
-        """Seal every entry of the journal; a service does so by itself."""
+        """A service does so by itself."""
         raise DatabaseOnly("seal", "a service seals by itself, within a minute.")

@@ -27,27 +27,21 @@ class BudgetCalls:
     """The methods."""
 
     def create_budget(self, **ask: Unpack[BudgetAsk]) -> Request[Budget]:
-        """Create a budget with its policies. Names may repeat: the id tells budgets apart."""
         return act("/budgets", read.budget, ask)
 
     def change_budget(self, budget_id: str, **ask: Unpack[BudgetAsk]) -> Request[Budget]:
-        """Change the fields given. Another scope or `per` gives its policies successors."""
         return act(at("/budgets/{}", budget_id), read.budget, ask, method="PATCH")
 
     def archive_budget(self, budget_id: str) -> Request[Budget]:
-        """Take a budget out of force; its books stay."""
         return once(at("/budgets/{}", budget_id), read.budget, method="DELETE")
 
     def create_policy(self, budget_id: str, **ask: Unpack[PolicyAsk]) -> Request[Policy]:
-        """Add a policy to a budget."""
         return act("/policies", read.policy, {**ask, "budget_id": budget_id})
 
     def change_policy(self, policy_id: str, **ask: Unpack[PolicyAsk]) -> Request[Policy]:
-        """Change the fields given. Another unit, period, zone or reset day makes a successor."""
         return act(at("/policies/{}", policy_id), read.policy, ask, method="PATCH")
 
     def archive_policy(self, policy_id: str) -> Request[Policy]:
-        """Take a policy out of force; its books stay."""
         return once(at("/policies/{}", policy_id), read.policy, method="DELETE")
 
     def top_up(
@@ -60,9 +54,6 @@ class BudgetCalls:
         partition: Mapping[str, str | None] | None = None,
         idempotency_key: str | None = None,
     ) -> Request[TopUp]:
-        """Raise a policy's limit for the current window, or for every window that starts before
-        `until`.
-        """
         asked = {
             "amount": amount, "reason": reason, "until": until, "partition": partition,
             "idempotency_key": idempotency_key,
@@ -70,49 +61,38 @@ class BudgetCalls:
         return act(at("/policies/{}/top-ups", policy_id), read.top_up, asked)
 
     def set_limit(self, **ask: Unpack[LimitAsk]) -> Request[LimitSet]:
-        """Set how much may be spent in a period, by the calls of a scope."""
         return act("/limits", read.limit_set, ask)
 
     def budget(self, budget_id: str) -> Request[Budget]:
-        """One budget with its policies, archived ones included."""
         return get(at("/budgets/{}", budget_id), read.budget)
 
     def budgets(self, **ask: Unpack[BudgetsAsk]) -> Request[Page[Budget]]:
-        """Budgets by id; archived ones only when asked for."""
         return get("/budgets", page(read.budget), ask)
 
     def policy(self, policy_id: str) -> Request[Policy]:
-        """One policy."""
         return get(at("/policies/{}", policy_id), read.policy)
 
     def policies(self, **ask: Unpack[PoliciesAsk]) -> Request[Page[Policy]]:
-        """Policies by id; archived ones only when asked for."""
         return get("/policies", page(read.policy), ask)
 
     def budget_policies(
         self, budget_id: str, **ask: Unpack[BudgetPoliciesAsk]
     ) -> Request[Page[Policy]]:
-        """The policies of one budget; archived ones only when asked for."""
         return get(at("/budgets/{}/policies", budget_id), page(read.policy), ask)
 
     def top_ups(self, policy_id: str, **ask: Unpack[PageAsk]) -> Request[tuple[Page[TopUp], str]]:
-        """The top-ups of a policy, newest first, and its unit."""
         return get(at("/policies/{}/top-ups", policy_id), read.top_ups, ask)
 
     def balances(self, policy_id: str, **ask: Unpack[PageAsk]) -> Request[Page[BalanceView]]:
-        """The balances of a policy that calls have met, as they stand now, by partition."""
         return get(at("/policies/{}/balances", policy_id), page(balances.balance), ask)
 
     def budget_summary(
         self, budget_id: str, **ask: Unpack[StandingsAsk]
     ) -> Request[Page[Standing]]:
-        """How the policies of a budget stand, each as a whole."""
         return get(at("/budgets/{}/summary", budget_id), page(usage.standing), ask)
 
     def standings(self, **ask: Unpack[StandingsAsk]) -> Request[Page[Standing]]:
-        """How every policy in force stands, each as a whole."""
         return Request("GET", "/api/reports/summary", page(usage.standing), query=ask, safe=True)
 
     def status(self, /, **attributes: str) -> Request[list[BalanceView]]:
-        """Every balance of the current windows that calls with these attributes meet."""
         return get("/status", balances.status, attributes)

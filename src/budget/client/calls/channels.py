@@ -14,52 +14,42 @@ class ChannelCalls:
     """The methods."""
 
     def create_channel(self, **ask: Unpack[ChannelAsk]) -> Request[Channel]:
-        """Make a channel; the answer alone shows the secret of a webhook."""
         return act("/channels", read.channel, ask)
 
     def change_channel(self, channel_id: str, **ask: Unpack[ChannelAsk]) -> Request[Channel]:
-        """Change the fields given."""
         return act(at("/channels/{}", channel_id), read.channel, ask, method="PATCH")
 
     def archive_channel(self, channel_id: str) -> Request[Channel]:
-        """Send nothing there any more."""
         return once(at("/channels/{}", channel_id), read.channel, method="DELETE")
 
     def rotate_channel_secret(
         self, channel_id: str, *, idempotency_key: str | None = None
     ) -> Request[Channel]:
-        """Make another secret; the former one signs too for a day."""
         asked = {} if idempotency_key is None else {"idempotency_key": idempotency_key}
         return act(at("/channels/{}/rotate-secret", channel_id), read.channel, asked)
 
     def channel(self, channel_id: str) -> Request[Channel]:
-        """One channel."""
         return get(at("/channels/{}", channel_id), read.channel)
 
     def channels(
         self, *, archived: bool = False, limit: int = 100, cursor: str | None = None
     ) -> Request[Page[Channel]]:
-        """Channels, newest first; archived ones only when asked for."""
         query = {"archived": archived, "limit": limit, "cursor": cursor}
         return get("/channels", page(read.channel), query)
 
     def test_channel(self, channel_id: str) -> Request[Tested]:
-        """Send a test notice now, and say what came of it."""
         return once(at("/channels/{}/test", channel_id), read.tested, patient=True)
 
     def deliveries(
         self, channel_id: str, *, status: str | None = None, limit: int = 100,
         cursor: str | None = None,
     ) -> Request[Page[Delivery]]:  # fmt: skip
-        """What was sent to a channel, newest first."""
         query = {"status": status, "limit": limit, "cursor": cursor}
         return get(at("/channels/{}/deliveries", channel_id), page(read.delivery), query)
 
     def replay_delivery(self, channel_id: str, delivery_id: str) -> Request[Delivery]:
-        """Send one again."""
         path = at("/channels/{}/deliveries/{}/replay", channel_id, delivery_id)
         return once(path, read.delivery)
 
     def replay_channel(self, channel_id: str, *, since: str) -> Request[Replay]:
-        """Send all that a channel wants since a time or a cursor."""
         return once(at("/channels/{}/replay", channel_id), read.replay, {"since": since})

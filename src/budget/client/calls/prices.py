@@ -35,7 +35,6 @@ class PriceCalls:
         limit: int = 100,
         cursor: str | None = None,
     ) -> Request[Page[PriceView]]:
-        """Every priced model as it stands now, by provider and model."""
         query = {
             "provider": provider, "model": model, "search": search, "status": status,
             "limit": limit, "cursor": cursor,
@@ -50,25 +49,21 @@ class PriceCalls:
         at: str | None = None,
         price_context: Mapping[str, str] | None = None,
     ) -> Request[PriceView]:
-        """The price of a model, now or at an instant, with what each source says."""
         given = {"provider": provider, "at": at, "price_context": price_context}
         asked = {"model": model, **{name: one for name, one in given.items() if one is not None}}
         return asking("/prices/current", read.price, asked)
 
     def price_history(self, provider: str, model: str) -> Request[list[PricePeriod]]:
-        """Every price a model had, has and will have, newest first."""
         path = at("/prices/history/{}/{}", provider, model)
         return get(path, each(read.price_period))
 
     def compare_prices(
         self, model: str, *, provider: str | None = None
     ) -> Request[PriceComparison]:
-        """What each source says of a model now, side by side."""
         query = {"model": model, "provider": provider}
         return get("/prices/compare", read.price_comparison, query)
 
     def price_sources(self) -> Request[list[PriceSourceView]]:
-        """Every source of prices: whether it is read, what of it is in force, how that went."""
         return get("/prices/sources", each(read.price_source))
 
     def price_updates(
@@ -81,7 +76,6 @@ class PriceCalls:
         limit: int = 100,
         cursor: str | None = None,
     ) -> Request[Page[PriceUpdate]]:
-        """Changes of prices, newest first."""
         query = {
             "status": status, "source": source, "provider": provider, "model": model,
             "limit": limit, "cursor": cursor,
@@ -89,31 +83,27 @@ class PriceCalls:
         return get("/prices/updates", page(read.price_update), query)
 
     def set_price(self, **ask: Unpack[PriceAsk]) -> Request[PriceOverride]:
-        """Set the price of a model, from now or a date on, over what every source says."""
         return act("/prices", read.price_override, ask, method="PUT")
 
     def end_price(
         self, override_id: str, *, reason: str, ends_at: str | None = None
     ) -> Request[PriceOverride]:
-        """End a price that was set, now or at an instant to come."""
         asked = {"reason": reason} if ends_at is None else {"reason": reason, "ends_at": ends_at}
         return once(at("/prices/overrides/{}/end", override_id), read.price_override, asked)
 
     def update_prices(
         self, *, sources: Sequence[str] | None = None, file: str | Path | None = None
     ) -> Request[PriceReport]:
-        """Read sources anew. A service reads no file of this machine: DatabaseOnly."""
+        """A service reads no file of this machine: DatabaseOnly."""
         if file is not None:
             raise DatabaseOnly("A file of prices")
         asked = {} if sources is None else {"sources": list(sources)}
         return once("/prices/update", read.price_report, asked, patient=True)
 
     def accept_price(self, what: str, *, reason: str) -> Request[PriceDecision]:
-        """Let what is quarantined come into force: an update by its id, a snapshot by its basis."""
         path = at("/prices/updates/{}/accept", what)
         return once(path, read.price_decision, {"reason": reason})
 
     def reject_price(self, what: str, *, reason: str) -> Request[PriceDecision]:
-        """Say no to what is quarantined: the former price stays in force."""
         path = at("/prices/updates/{}/reject", what)
         return once(path, read.price_decision, {"reason": reason})

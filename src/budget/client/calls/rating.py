@@ -19,24 +19,19 @@ class RatingCalls:
     """The methods. A service tells no progress."""
 
     def estimate(self, **ask: Unpack[EstimateAsk]) -> Request[Estimate]:
-        """Say how many input tokens a request has at most, and what it would hold."""
         return asking("/estimate", estimates.estimate, ask)
 
     def factors(self) -> Request[list[FamilyFactor]]:
-        """What settled calls have taught about the bounds of each family of models."""
         return get("/estimate/factors", estimates.factors)
 
     def learn(self) -> Request[Learning]:
-        """Learn from the calls that were settled; a service does so by itself."""
+        """A service does so by itself."""
         raise DatabaseOnly("learn", "a service learns by itself.")
 
     def rerate(
         self, *, book: Any = None, progress: Progress | None = None, **ask: Unpack[RerateAsk]
     ) -> Request[Rerating]:
-        """Say what usage since a time costs at the prices in force now; with `apply`, book that.
-
-        Another book than the service's is for a database alone: DatabaseOnly.
-        """
+        """Another book than the service's is for a database alone: DatabaseOnly."""
         del progress
         if book is not None:
             raise DatabaseOnly("A price book of one's own")
@@ -45,10 +40,8 @@ class RatingCalls:
     def what_if(
         self, *, progress: Progress | None = None, **ask: Unpack[WhatIfAsk]
     ) -> Request[WhatIf]:
-        """Say what past usage would have cost with models exchanged. Nothing is booked."""
         del progress
         return asking("/prices/whatif", read.what_if, ask, patient=True)
 
     def coverage(self, *, since: str | None = None, until: str | None = None) -> Request[Coverage]:
-        """Say how much of what was seen has a price now, and how sure that is."""
         return get("/prices/coverage", read.coverage, {"since": since, "until": until})

@@ -14,25 +14,20 @@ class RequestCalls:
     """The methods."""
 
     def make_request(self, budget_id: str, **ask: Unpack[RequestAsk]) -> Request[TopUpRequest]:
-        """Ask for a top-up of a policy of a budget."""
         return act(at("/budgets/{}/requests", budget_id), top_up_request, ask)
 
     def approve_request(self, request_id: str, **ask: Unpack[ApproveAsk]) -> Request[TopUpRequest]:
-        """Grant what was asked for, or another amount."""
         return act(at("/requests/{}/approve", request_id), top_up_request, ask)
 
     def reject_request(self, request_id: str, **ask: Unpack[RejectAsk]) -> Request[TopUpRequest]:
-        """Decline what was asked for."""
         return act(at("/requests/{}/reject", request_id), top_up_request, ask)
 
     def withdraw_request(
         self, request_id: str, **ask: Unpack[WithdrawAsk]
     ) -> Request[TopUpRequest]:
-        """Take back what one has asked for."""
         return act(at("/requests/{}/withdraw", request_id), top_up_request, ask)
 
     def request(self, request_id: str) -> Request[TopUpRequest]:
-        """One request."""
         return get(at("/requests/{}", request_id), top_up_request)
 
     def requests(
@@ -45,7 +40,6 @@ class RequestCalls:
         limit: int = 100,
         cursor: str | None = None,
     ) -> Request[Page[TopUpRequest]]:
-        """Requests, newest first."""
         query = {
             "status": status, "budget_id": budget_id, "policy_id": policy_id, "actor": actor,
             "limit": limit, "cursor": cursor,
@@ -60,6 +54,5 @@ class RequestCalls:
         limit: int = 100,
         cursor: str | None = None,
     ) -> Request[Page[TopUpRequest]]:
-        """The requests of one budget, newest first."""
         query = {"status": status, "limit": limit, "cursor": cursor}
         return get(at("/budgets/{}/requests", budget_id), page(top_up_request), query)

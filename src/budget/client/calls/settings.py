@@ -16,13 +16,10 @@ class SettingCalls:
     """The methods."""
 
     def settings(self) -> Request[SettingsView]:
-        """What can be set while Budget runs, and how it is set."""
         return get("/settings", read.settings)
 
     def change_settings(self, **ask: Unpack[SettingsAsk]) -> Request[SettingsView]:
-        """Change settings; null sets one back to its default."""
         return act("/settings", read.settings, ask, method="PUT")
 
     def recommend(self, **ask: Unpack[RecommendAsk]) -> Request[Recommendations]:
-        """Models that would do for a call, the cheapest first."""
         return asking("/prices/recommendations", recommendations, ask)

@@ -16,12 +16,8 @@ class TrialCalls:
     def simulate(
         self, *, progress: Callable[[int, int], None] | None = None, **ask: Unpack[SimulateAsk]
     ) -> Request[Simulation]:
-        """Try limits on calls of the past: what they would have refused, or let go beyond them."""
         del progress
         return asking("/simulate", simulation, ask, patient=True)
 
     def explain(self, call_id: str = "last-refusal") -> Request[Explanation]:
-        """Say why a call was admitted or refused: every limit that it met, with its figures just
-        before, and what happened later.
-        """
         return get(at("/explain/{}", call_id), explanation, patient=True)
