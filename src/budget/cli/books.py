@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from budget.cli.face import Face
 from budget.domain.answers import BalanceView
@@ -19,6 +19,7 @@ from budget.engine.places import ADDRESSES, DATABASES, check_target, database_fi
 from budget.engine.settings import Settings
 
 if TYPE_CHECKING:
+    from budget.domain.facade import Facade
     from budget.engine.budget import Budget
     from budget.engine.price_book.settings import PriceSettings
 
@@ -38,7 +39,7 @@ class NoLedger(NotFound):
 
 
 @contextmanager
-def open_budget(face: Face, *, create: bool = False, priced: bool = False) -> Iterator["Budget"]:
+def open_budget(face: Face, *, create: bool = False, priced: bool = False) -> Iterator["Facade"]:
     """The books that were asked for: of a service where one answers, else the database itself.
 
     Only with `create` is a database made where there is none; else NoLedger says so. Only with
@@ -57,7 +58,7 @@ def open_budget(face: Face, *, create: bool = False, priced: bool = False) -> It
         check_key(place.key)
     with Client(place.url, key=place.key) as client:
         try:
-            yield cast("Budget", client)
+            yield client
         except Unauthorized:
             raise Unauthorized(not_accepted(place.url, place.key)) from None
 
@@ -102,7 +103,7 @@ def read_status(face: Face, attributes: Mapping[str, str]) -> list[BalanceView]:
 
 
 @contextmanager
-def read_budget(face: Face) -> Iterator["Budget"]:
+def read_budget(face: Face) -> Iterator["Facade"]:
     """The books that were asked for, with their prices; where there are none, new ones that are
     empty, and gone afterwards.
     """

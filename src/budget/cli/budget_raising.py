@@ -32,7 +32,7 @@ from budget.domain.wire.parts import amount_text
 from budget.domain.wire.requests import changed_top_up_request, top_up_request
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget as Books
+    from budget.domain.facade import Facade as Books
 
 _TYPED: Final = {
     "amount": "AMOUNT", "reason": "--reason", "until": "--until", "partition": "--partition",

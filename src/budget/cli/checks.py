@@ -19,7 +19,7 @@ from budget.engine.places import Place, database_file
 from budget.engine.settings import Settings
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget
+    from budget.domain.facade import Facade
     from budget.storage.database import Database
 
 State = Literal["ok", "warn", "fail"]
@@ -214,7 +214,7 @@ def _how(url: str, told: dict[str, Any]) -> Finding:
 # --- The books -----------------------------------------------------------------------------------
 
 
-def prices(books: "Budget") -> Iterator[Finding]:
+def prices(books: "Facade") -> Iterator[Finding]:
     """How old prices are, what is held, and what was called that has none."""
     now_us = time.time_ns() // 1000
     told = books.price_sources()
@@ -235,7 +235,7 @@ def prices(books: "Budget") -> Iterator[Finding]:
     yield _unpriced(books)
 
 
-def _unpriced(books: "Budget") -> Finding:
+def _unpriced(books: "Facade") -> Finding:
     seen = books.coverage()
     names = [one.model or "(no model)" for one in seen.uncovered if one.status == "unpriced"]
     if not names:
@@ -245,7 +245,7 @@ def _unpriced(books: "Budget") -> Finding:
     return Finding("models", "warn", words, "`budget prices set` sets one; then `prices rerate`.")
 
 
-def holds(books: "Budget", *, served: bool) -> Finding:
+def holds(books: "Facade", *, served: bool) -> Finding:
     """Holds that should have ended by themselves."""
     page = books.allocations(status="open", limit=MOST_HOLDS)
     now_us = time.time_ns() // 1000
@@ -256,7 +256,7 @@ def holds(books: "Budget", *, served: bool) -> Finding:
     return Finding("holds", "warn", f"{counted(late, 'hold')} open past due", advice)
 
 
-def clock(books: "Budget", zone: str) -> Iterator[Finding]:
+def clock(books: "Facade", zone: str) -> Iterator[Finding]:
     """The clock of this machine beside the newest entry, and the zones that it knows."""
     now_us = time.time_ns() // 1000
     newest = books.usage_records(limit=1).items

@@ -18,7 +18,7 @@ from budget.engine.places import Place, database_file, find_place
 from budget.engine.settings import Settings
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget
+    from budget.domain.facade import Facade
 
 _MARKS: Final = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 _STYLES: Final = {"ok": "green", "warn": "yellow", "fail": "bold red"}
@@ -61,7 +61,7 @@ def _everything(face: Face) -> Iterator[Finding]:
         yield Finding("access", "fail", error.detail)
 
 
-def _of_books(books: "Budget", settings: Settings, place: Place) -> Iterator[Finding]:
+def _of_books(books: "Facade", settings: Settings, place: Place) -> Iterator[Finding]:
     yield from checks.clock(books, settings.timezone)
     yield from checks.prices(books)
     yield checks.holds(books, served=place.url is not None)
@@ -72,7 +72,10 @@ def _of_database(face: Face, place: Place, *, pages: bool = True) -> Iterator[Fi
         yield from checks.service(place)
         return
     try:
+        from budget.engine.budget import Budget
+
         with open_budget(face) as books:
+            assert isinstance(books, Budget)  # no service has it, so it is opened here
             opened = books.books.database
             yield from checks.database(opened, place.target)
             if pages and database_file(place.target) is not None:

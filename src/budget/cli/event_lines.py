@@ -17,7 +17,7 @@ from budget.domain.errors import BudgetError
 from budget.domain.money import format_usd
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget as Books
+    from budget.domain.facade import Facade as Books
 
 _WHO: Final = ("user", "agent", "component", "team", "project", "session", "model")
 _MOODS: Final = {"refused": "red", "warning": "yellow", "error": "bold red"}

@@ -23,7 +23,7 @@ from budget.domain.wire.limits import limit_set
 from budget.engine.settings import Settings
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget
+    from budget.domain.facade import Facade
 
 _TYPED: Final = {
     "period": "PERIOD", "limit": "LIMIT", "policy_type": "--policy-type", "unit": "--unit",
@@ -137,7 +137,7 @@ def _enforcement(policy_type: str | None, hard: bool) -> str | None:
     return None if policy_type is None else parse_enforcement(policy_type, "--policy-type")
 
 
-def _set(books: "Budget", ask: Ask) -> LimitSet:
+def _set(books: "Facade", ask: Ask) -> LimitSet:
     """Set the limit; where several are meant, the error says which there are."""
     try:
         return books.set_limit(**ask)

@@ -16,7 +16,7 @@ from budget.domain.windows import parse_period
 from budget.domain.wire.parts import amount_text
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget as Books
+    from budget.domain.facade import Facade as Books
 
 T = TypeVar("T")
 

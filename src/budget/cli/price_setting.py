@@ -19,7 +19,7 @@ from budget.domain.errors import BudgetError, InvalidInput
 from budget.domain.shapes_prices import PriceOverrideShape, PriceShape
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget
+    from budget.domain.facade import Facade
 
 
 def set_price(
@@ -104,7 +104,7 @@ def set_price(
     return exits.OK
 
 
-def _price_of(books: "Budget", ask: Ask) -> PriceShape | None:
+def _price_of(books: "Facade", ask: Ask) -> PriceShape | None:
     """The price of what is asked to be set that held at its start; None where none is known."""
     wanted = {"provider": "provider", "model": "model", "price_context": "price_context",
               "starts_at": "at"}  # fmt: skip

@@ -27,7 +27,7 @@ from budget.domain.shapes_prices import (
 )
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget
+    from budget.domain.facade import Facade
 
 DEFAULT_ROWS: Final = 50
 SOURCES_VARIABLE: Final = "BUDGET_PRICE_SOURCES"
@@ -91,7 +91,7 @@ def update(
 
 
 def _read(
-    face: Face, books: "Budget", names: tuple[str, ...], file: Path | None
+    face: Face, books: "Facade", names: tuple[str, ...], file: Path | None
 ) -> PriceReportShape:
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
@@ -107,7 +107,7 @@ def _read(
             raise
 
 
-def _show_report(face: Face, books: "Budget", told: PriceReportShape) -> None:
+def _show_report(face: Face, books: "Facade", told: PriceReportShape) -> None:
     show(face, _REPORT, [_report_row(result) for result in told["results"]])
     for result in told["results"]:
         if result["error"]:
@@ -125,7 +125,7 @@ def _show_report(face: Face, books: "Budget", told: PriceReportShape) -> None:
             _tell_waiting(face, list(_updates(books, asked)))
 
 
-def _show_changes(face: Face, books: "Budget", result: SourceUpdateShape) -> None:
+def _show_changes(face: Face, books: "Facade", result: SourceUpdateShape) -> None:
     if result["changed"] + result["added"] + result["dropped"] + result["quarantined"] == 0:
         return
     newest = _updates(books, {"source": result["source"]})
@@ -143,7 +143,7 @@ def _show_changes(face: Face, books: "Budget", result: SourceUpdateShape) -> Non
     _tell_waiting(face, waiting)
 
 
-def _updates(books: "Budget", asked: Ask) -> Iterator[PriceUpdateShape]:
+def _updates(books: "Facade", asked: Ask) -> Iterator[PriceUpdateShape]:
     """Changes of prices, newest first, read as far as they are wanted."""
     cursor: str | None = None
     while True:

@@ -35,7 +35,7 @@ from budget.domain.shapes_prices import (
 )
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget
+    from budget.domain.facade import Facade
 
 DEFAULT_ROWS: Final = 100
 _MOST_WAITING: Final = 5
@@ -194,7 +194,7 @@ def show_price(
     return exits.OK
 
 
-def _waiting(books: "Budget", told: PriceShape) -> list[PriceUpdateShape]:
+def _waiting(books: "Facade", told: PriceShape) -> list[PriceUpdateShape]:
     asked: Ask = {"provider": told["provider"], "model": told["model"]}
     held = books.price_updates(status="quarantined", limit=_MOST_WAITING, **asked)
     return [wire.price_update(one) for one in held.items]

@@ -12,7 +12,7 @@ from budget.domain.answers import Event
 from budget.domain.wire.parts import amount_text
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget as Books
+    from budget.domain.facade import Facade as Books
 
 PAGE: Final = 1000
 

@@ -23,7 +23,7 @@ from budget.domain.errors import InvalidInput
 from budget.domain.windows import Window, parse_period, parse_zone
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget as Books
+    from budget.domain.facade import Facade as Books
 
 Format = Literal["terminal", "markdown", "html", "csv"]
 

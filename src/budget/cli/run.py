@@ -21,7 +21,7 @@ from budget.domain.answers import Allocation, Refusal
 from budget.domain.errors import BudgetError, Conflict, Forbidden, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget as Books
+    from budget.domain.facade import Facade as Books
 
 LOOK_SECONDS: Final = 0.25
 MAX_GRACE_SECONDS: Final = 3600

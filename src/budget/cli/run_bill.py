@@ -10,7 +10,7 @@ from budget.domain.allocations import Held
 from budget.domain.money import format_usd
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget as Books
+    from budget.domain.facade import Facade as Books
 
 
 class Line(NamedTuple):

@@ -22,7 +22,7 @@ from budget.domain.errors import InvalidInput, Unavailable
 from budget.domain.windows import Window
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget as Books
+    from budget.domain.facade import Facade as Books
 
 HOUR_US: Final = 3_600_000_000
 MAX_SECONDS: Final = 3600

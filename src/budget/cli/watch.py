@@ -22,7 +22,7 @@ from budget.domain.errors import InvalidInput, Unavailable
 from budget.domain.wire.journal import event
 
 if TYPE_CHECKING:
-    from budget.engine.budget import Budget as Books
+    from budget.domain.facade import Facade as Books
 
 PAGE: Final = 500
 LOOK_SECONDS: Final = 0.5
