@@ -4,7 +4,18 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from benchmarks import alerts, bulk, channels, events, ledger, prices, reading, sealing, service
+from benchmarks import (
+    alerts,
+    bookkeeping,
+    bulk,
+    channels,
+    events,
+    ledger,
+    prices,
+    reading,
+    sealing,
+    service,
+)
 from benchmarks.figures import Figure, machine, show
 
 
@@ -33,6 +44,7 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "events": events.events,
     "http": service.over_http,
     "bulk": bulk.bulk,
+    "books": bookkeeping.bookkeeping,
     "reading": reading.reading,
     "tracking": _tracking,
 }
