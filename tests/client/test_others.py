@@ -84,8 +84,12 @@ def test_the_past_is_told_alike(priced: Ways) -> None:
     asked = {**MODEL, "request": "Hello", "max_output_tokens": 5}
     priced.read(timeless(wire.estimate, "at"), "estimate", **asked)
     priced.read(wire.factors, "factors")
-    told = priced.read(recommendations, "recommend", **MODEL, context_size=2_000)
+    asked = {**MODEL, "context_size": 2_000}
+    told = priced.read(recommendations, "recommend", **asked)
+    assert told == priced.budget.recommend(**asked)
+    # gpt-4o: 2.50 USD per million tokens in, 10 out; in pico-USD per token
     assert told.current is not None
+    assert (told.current.input_pico, told.current.output_pico) == (2_500_000, 10_000_000)
 
 
 def test_the_journal_is_told_alike(priced: Ways) -> None:

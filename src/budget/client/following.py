@@ -19,6 +19,7 @@ from budget.client.transport import AsyncTransport, Transport
 from budget.domain import cursors
 from budget.domain.answers import Event
 from budget.domain.asks_reading import FollowAsk
+from budget.domain.attributes import parse_attributes
 from budget.domain.errors import InvalidInput, Unavailable
 
 EVENT_STREAM: Final = "text/event-stream"
@@ -46,7 +47,8 @@ class Reader:
             cursors.decode(self._at)
         self._query = {
             "topics": _words(ask, "topics"), "kinds": _words(ask, "kinds"),
-            "budget_id": ask.get("budget_id"), "attributes": ask.get("attributes"),
+            "budget_id": ask.get("budget_id"),
+            "attributes": parse_attributes(ask.get("attributes")),
         }  # fmt: skip
         self._url = url
         self._data = b""

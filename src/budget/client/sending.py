@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from budget.client.request import Request
+from budget.domain.attributes import parse_scope
 from budget.domain.errors import InvalidInput
 
 DEFAULT_URL: Final = "http://127.0.0.1:8013"
@@ -124,17 +125,18 @@ def _refuse_floats(value: Any, path: str) -> None:
 
 def _query(query: Mapping[str, Any]) -> str:
     """What is asked for, as the part of an address after the question mark."""
-    asked: dict[str, str] = {}
+    asked: dict[str, str | Sequence[str]] = {}
     for name, value in query.items():
-        if name == "attributes" and isinstance(value, Mapping):
+        if name == "attributes" and value is not None:
+            parse_scope(value, name)  # so that none of them is taken for another parameter
             for key, one in value.items():
-                asked.setdefault(str(key), _word(one, f"attributes.{key}"))
+                asked.setdefault(key, one)
         elif value is not None:
             asked[name] = _word(value, name)
     if not asked:
         return ""
     try:
-        return "?" + urlencode(asked)
+        return "?" + urlencode(asked, doseq=True)
     except UnicodeEncodeError:
         raise InvalidInput("query", "must not contain lone surrogates.") from None
 

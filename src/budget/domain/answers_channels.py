@@ -35,7 +35,8 @@ class Channel:
     """Where notices go. `target` has `url`, `to` or `apprise_url`.
 
     `secret` is there only in the answer that made it; `former_until_us` is when the secret before
-    it stops signing too. `after` is the last entry of the journal that was looked at for it.
+    it stops signing too. `after` is the last entry of the journal that was looked at for it; a
+    service does not tell it, and then it is 0.
     """
 
     channel_id: str

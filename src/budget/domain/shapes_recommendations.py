@@ -19,7 +19,7 @@ class RecommendationShape(TypedDict):
 
 
 class RecommendationsShape(TypedDict):
-    """Models for a call of a size, the cheapest first; `current_*` is what they are compared with.
+    """Models for a call of a size, the cheapest first; `current` is what they are compared with.
 
     `best_match` is the cheapest of which all is known that the call needs; `alternatives` are the
     others.
@@ -30,6 +30,7 @@ class RecommendationsShape(TypedDict):
     current_provider: str | None
     current_model: str | None
     current_cost: str | None
+    current: RecommendationShape | None
     items: list[RecommendationShape]
     best_match: RecommendationShape | None
     alternatives: list[RecommendationShape]

@@ -1,7 +1,10 @@
-"""Queries: the part of an address after the question mark, each parameter known and read once."""
+"""Queries: the part of an address after the question mark, each parameter known and read once.
+
+Only attributes of calls to find may have several values.
+"""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -37,6 +40,10 @@ class Lenient(dict[str, Parameter]):
 
 class Attributed(dict[str, Parameter]):
     """Parameters beside which any attributes may come; those are read as `attributes`."""
+
+
+class Filtered(Attributed):
+    """The same, of calls to find: an attribute that comes more than once has any of the values."""
 
 
 def text(value: str, name: str) -> str:
@@ -87,12 +94,15 @@ SPAN: Final[Mapping[str, Parameter]] = {
 def parse_query(query: bytes, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
     """The parameters given, named in snake_case, each read as its name asks; else InvalidInput."""
     read: dict[str, Any] = {}
-    attributes: dict[str, str] = {}
-    for name, value in in_snake_case(dict(_pairs(query)), frozenset(parameters)).items():
+    attributes: dict[str, str | list[str]] = {}
+    for name, values in in_snake_case(_pairs(query), frozenset(parameters)).items():
+        several = isinstance(parameters, Filtered) and name not in parameters
+        if len(values) > 1 and not several:
+            raise InvalidInput(name[:80], "is given twice.")
         if name in parameters:
-            read[name] = parameters[name](value, name)
+            read[name] = parameters[name](values[0], name)
         elif isinstance(parameters, Attributed):
-            _put(attributes, _attribute(name, parameters), value)
+            _put(attributes, _attribute(name, parameters), values)
         elif not isinstance(parameters, Lenient):
             raise InvalidInput(name[:80], "is not a parameter here.", sorted(parameters))
     if attributes:
@@ -119,15 +129,17 @@ def _renamed(read: dict[str, Any]) -> dict[str, Any]:
     return read
 
 
-def _put(read: dict[str, str], key: str, value: str) -> None:
+def _put(read: dict[str, str | list[str]], key: str, values: Sequence[str]) -> None:
     if key in read:
         raise InvalidInput(key, "is given twice, in two spellings.")
-    read[key] = parse_value(value, key)
+    told = [parse_value(value, key) for value in values]
+    read[key] = told if len(told) > 1 else told[0]
 
 
-def _pairs(query: bytes) -> list[tuple[str, str]]:
+def _pairs(query: bytes) -> dict[str, list[str]]:
+    """Each name with the values that it is given, in their order."""
     if not query:
-        return []
+        return {}
     try:
         pairs = parse_qsl(
             query.decode("ascii"),
@@ -139,8 +151,7 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
         raise InvalidInput(
             "query", f"must be at most {MAX_PARAMETERS} parameters, in UTF-8, percent-encoded."
         ) from None
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise InvalidInput(name[:80], "is given twice.")
-    return pairs
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        given.setdefault(name, []).append(value)
+    return given

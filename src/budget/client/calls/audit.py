@@ -8,6 +8,7 @@ from budget.client.request import DatabaseOnly, Request, get
 from budget.domain.answers import Event
 from budget.domain.answers_audit import AuditRecord, Verification
 from budget.domain.answers_pages import Page
+from budget.domain.attributes import parse_attributes
 
 
 class AuditCalls:
@@ -28,8 +29,8 @@ class AuditCalls:
         """Whether entries of the audit log are among them is for the rights of the key."""
         del audited
         query = {
-            **(attributes or {}), "after": after, "limit": limit, "topic": topic, "kind": kind,
-            "budget_id": budget_id, "allocation_id": allocation_id,
+            "after": after, "limit": limit, "topic": topic, "kind": kind, "budget_id": budget_id,
+            "allocation_id": allocation_id, "attributes": parse_attributes(attributes),
         }  # fmt: skip
         return get("/events", page(read.event), query)
 

@@ -20,6 +20,7 @@ from budget.domain.asks_reading import (
     PoliciesAsk,
     StandingsAsk,
 )
+from budget.domain.attributes import parse_attributes
 from budget.domain.budgets import Budget, Policy, TopUp
 
 
@@ -95,4 +96,4 @@ class BudgetCalls:
         return Request("GET", "/api/reports/summary", page(usage.standing), query=ask, safe=True)
 
     def status(self, /, **attributes: str) -> Request[list[BalanceView]]:
-        return get("/status", balances.status, attributes)
+        return get("/status", balances.status, {"attributes": parse_attributes(attributes)})

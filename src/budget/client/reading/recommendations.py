@@ -8,13 +8,8 @@ from budget.domain.answers_recommendations import Recommendation, Recommendation
 
 
 def recommendations(shape: Mapping[str, Any]) -> Recommendations:
-    """Models for a call of a size. Of the current one the rates are not told: they are 0."""
-    current = None
-    if shape["current_model"] is not None:
-        current = Recommendation(
-            shape["current_provider"], shape["current_model"], nanos(shape["current_cost"]),
-            0, 0, is_known=True,
-        )  # fmt: skip
+    """Models for a call of a size."""
+    current = None if shape["current"] is None else _item(shape["current"])
     items = tuple(_item(one) for one in shape["items"])
     return Recommendations(shape["context_size"], shape["output_size"], items, current)
 

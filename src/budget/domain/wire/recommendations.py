@@ -20,6 +20,7 @@ def recommendations(answer: Recommendations) -> RecommendationsShape:
         "current_provider": None if current is None else current.provider,
         "current_model": None if current is None else current.model,
         "current_cost": None if current is None else format_usd(current.cost_nanos),
+        "current": None if current is None else _item(current, current_nanos),
         "items": [_item(item, current_nanos) for item in answer.items],
         "best_match": None if best is None else _item(best, current_nanos),
         "alternatives": [_item(item, current_nanos) for item in answer.items if item is not best],

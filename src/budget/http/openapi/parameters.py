@@ -16,7 +16,7 @@ from budget.http import queries
 from budget.http.openapi.fields import FIELDS, ID, SEVERAL, TIME, line, one_of, whole
 from budget.http.openapi.replies import ITEMS
 from budget.http.openapi.schemas import Schema
-from budget.http.queries import CALLED, MAX_VALUE_CHARS, Attributed
+from budget.http.queries import CALLED, MAX_VALUE_CHARS, Attributed, Filtered
 from budget.http.route import Route
 
 _TEXT: Final[Schema] = {
@@ -91,6 +91,10 @@ REQUIRED: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
+_ANY: Final = "Any attributes, each as a parameter: team=search&tag.env=prod."
+_EITHER: Final = " One that comes more than once has any of the values: team=search&team=ads."
+
+
 def query_of(route: Route, operation: str, examples: Mapping[str, Any]) -> list[Schema]:
     """The parameters of a route's query; where any attributes may come, those are one."""
     shape = ITEMS.get(operation) if route.answer is PageShape else route.answer
@@ -112,7 +116,7 @@ def query_of(route: Route, operation: str, examples: Mapping[str, Any]) -> list[
             parameter["example"] = examples[name]
         told.append(parameter)
     if isinstance(route.query, Attributed):
-        told.append(_attributes(frozenset(route.query), examples))
+        told.append(_attributes(route.query, examples))
     return told
 
 
@@ -125,14 +129,14 @@ def _fields_of(shape: Any) -> Schema:
     return {"type": "string", "pattern": f"^{one}(?:,{one}){{0,9}}$"}
 
 
-def _attributes(taken: frozenset[str], examples: Mapping[str, Any]) -> Schema:
+def _attributes(taken: Attributed, examples: Mapping[str, Any]) -> Schema:
     """Any attributes, each a parameter of its own: `team=search&tag.env=prod`."""
     names = [name for name in (*STANDARD, *CAMEL_CASE, *CALLED) if name not in taken]
     pattern = f"^(?:{'|'.join(names)}|tag\\.[A-Za-z0-9_.-]{{1,64}})$"
     parameter: Schema = {
         "name": "attributes",
         "in": "query",
-        "description": "Any attributes, each as a parameter: team=search&tag.env=prod.",
+        "description": _ANY + (_EITHER if isinstance(taken, Filtered) else ""),
         "style": "form",
         "explode": True,
         "schema": {

@@ -12,7 +12,7 @@ from budget.engine.jobs import Jobs
 from budget.engine.reports.allocations import STATUSES
 from budget.http import handlers
 from budget.http.calls import act
-from budget.http.queries import SPAN, Attributed, flag, sorts, text, word
+from budget.http.queries import SPAN, Attributed, Filtered, flag, sorts, text, word
 from budget.http.route import PAGED, V1, Route
 
 
@@ -58,7 +58,7 @@ BUDGETS: Final[tuple[Route, ...]] = (
     Route("GET", f"{V1}/budgets/{{budget_id}}/allocations", "read",
           act(Jobs.budget_allocations, handlers.page_of(wire.allocation)),
           answer=shapes.PageShape,
-          query=Attributed({
+          query=Filtered({
               **PAGED, **SPAN, "status": word(*STATUSES), "is_active": flag,
               "sort": sorts("placed_at", "expires_at"),
           })),

@@ -12,7 +12,7 @@ from budget.engine.jobs import Jobs
 from budget.engine.reports.allocations import STATUSES
 from budget.http import handlers
 from budget.http.calls import act, act_of_key
-from budget.http.queries import SPAN, Attributed, flag, sorts, text, word
+from budget.http.queries import SPAN, Filtered, flag, sorts, text, word
 from budget.http.route import PAGED, V1, Route
 
 
@@ -46,7 +46,7 @@ SPENDING: Final[tuple[Route, ...]] = (
           AllocationAsk, shapes.AllocationShape, 201),
     Route("GET", f"{V1}/allocations", "read", act(Jobs.allocations, allocation_page),
           answer=shapes.PageShape,
-          query=Attributed({
+          query=Filtered({
               **PAGED, **SPAN, "status": word(*STATUSES), "is_active": flag, "parent_id": text,
               "actor": text, "sort": sorts("placed_at", "expires_at"),
           })),

@@ -15,21 +15,21 @@ from budget.engine.reports.usage import FLAGS
 from budget.engine.summaries import BUCKETS, PERIODS
 from budget.http import handlers
 from budget.http.calls import act
-from budget.http.queries import SPAN, Attributed, Parameter, sorts, text, word
+from budget.http.queries import SPAN, Filtered, Parameter, sorts, text, word
 from budget.http.route import PAGED, V1, Route
 
 usage_page = handlers.page_of(wire.usage_record)
 list_usage = act(Jobs.usage_records, usage_page)
 one_record = act(Jobs.usage_record, wire.usage_record)
 
-RECORDS: Final = Attributed({
+RECORDS: Final = Filtered({
     **PAGED, **SPAN, "allocation_id": text, "actor": text, "flag": word(*FLAGS),
     "sort": sorts("occurred_at", "cost", "tokens"),
 })  # fmt: skip
 _PARTS: Final[Mapping[str, Parameter]] = {
     "timezone": text, "group_by": text, "bucket": word(*BUCKETS), "budget_id": text,
 }  # fmt: skip
-SUMMARY: Final = Attributed({
+SUMMARY: Final = Filtered({
     **SPAN, "start_time": text, "end_time": text, "period": word(*PERIODS), **_PARTS,
 })  # fmt: skip
 
@@ -44,10 +44,10 @@ USAGE: Final[tuple[Route, ...]] = (
     Route("GET", f"{V1}/usage/summary", "read", handlers.usage_summary,
           answer=UsageSummaryShape, query=SUMMARY),
     Route("GET", f"{V1}/usage/periods/{{period}}", "read", handlers.usage_of_period,
-          answer=UsageSummaryShape, query=Attributed(_PARTS)),
+          answer=UsageSummaryShape, query=Filtered(_PARTS)),
     Route("GET", f"{V1}/usage/{{usage_id}}", "read", one_record, answer=shapes.UsageRecordShape),
     Route("GET", "/api/usage/{period}", "read", handlers.usage_of_period,
-          answer=UsageSummaryShape, query=Attributed(_PARTS)),
+          answer=UsageSummaryShape, query=Filtered(_PARTS)),
     Route("GET", "/api/reports/summary", "read",
           act(Jobs.standings, handlers.page_of(standing)),
           answer=shapes.PageShape, query={**PAGED, "period": text}),
