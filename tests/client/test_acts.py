@@ -144,6 +144,8 @@ def test_a_channel_is_tried_out_and_its_secret_changed(books: Any, receiver: Rec
     assert changed.secret.startswith("whsec_")
     assert changed.secret != channel.secret
     assert changed.former_until_us > changed.updated_us
+    renamed = books.change_channel(channel.channel_id, name="other", digest_seconds=60)
+    assert (renamed.name, renamed.digest_seconds, renamed.secret) == ("other", 60, None)
     again = books.rotate_channel_secret(channel.channel_id, idempotency_key=channel.channel_id)
     assert again.replayed
     assert books.channel(channel.channel_id).secret is None

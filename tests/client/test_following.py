@@ -1,17 +1,18 @@
 """Events are followed through a service as in-process, whatever becomes of the connection."""
 
+import asyncio
 import contextlib
 import itertools
 import random
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from budget.client import Client
+from budget.client import AsyncClient, Client
 from budget.domain.answers import Event
 from budget.domain.cursors import encode
 from budget.domain.errors import InvalidInput, Unauthorized, Unavailable
@@ -19,7 +20,8 @@ from budget.domain.wire.journal import event
 from budget.engine.budget import Budget
 from tests.client.test_faults import HTML, answering
 from tests.client.ways import Ways
-from tests.http.running import Running
+from tests.http.running import Running, migrate, running
+from tests.support.databases import SqliteDatabases
 
 
 def spend(budget: Budget | Client, times: int) -> list[str]:
@@ -99,6 +101,32 @@ def test_nothing_is_lost_and_nothing_comes_twice_when_connections_break(service:
         usage_ids = spend(books, 60)
         assert [next(followed).usage_id for _ in range(60)] == usage_ids
     assert len(cuts) >= 3
+
+
+def test_a_service_that_is_started_anew_is_followed_on(sqlite_databases: SqliteDatabases) -> None:
+    target = sqlite_databases.new(migrate)
+    with contextlib.ExitStack() as stack:
+        runner = stack.enter_context(asyncio.Runner())
+        with running(target) as service:
+            client = stack.enter_context(Client(service.url, service.key))
+            aclient = AsyncClient(service.url, service.key)
+            stack.callback(lambda: runner.run(aclient.close()))
+            followed = client.follow()
+            usage_ids = spend(client, 3)
+            told = [next(followed)]
+            awaited = aclient.follow(after=told[0].cursor)
+            second = runner.run(step(awaited))
+        with Budget.open(target, sweep=False) as books:  # while no service runs
+            usage_ids += spend(books, 3)
+        with running(target, port=urlsplit(service.url).port or 0):
+            usage_ids += spend(client, 3)
+            told += [next(followed) for _ in range(8)]
+            assert [one.usage_id for one in told] == usage_ids
+            assert [second, *(runner.run(step(awaited)) for _ in range(7))] == told[1:]
+
+
+async def step(events: AsyncIterator[Event]) -> Event:
+    return await anext(events)
 
 
 @pytest.mark.parametrize(

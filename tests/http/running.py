@@ -111,6 +111,7 @@ def running(
     docs: bool = True,
     limits: Limits | None = None,
     upstreams: Mapping[str, Upstream] | None = None,
+    port: int = 0,
 ) -> Iterator[Running]:
     """The service over a database. Without `prices` no model has a price but what a budget says.
 
@@ -123,7 +124,7 @@ def running(
     books = Books.open(target, prices=prices, price_settings=price_settings, sweep=False)
     key = keys.make_key()
     keys.add_key(books, key, name="test", scopes="admin")
-    listener = listen("127.0.0.1", 0)
+    listener = listen("127.0.0.1", port)
     port = listener.getsockname()[1]
     app = make_app(
         books, port=port, instance="test", hosts=hosts, refusal_status=refusal_status,
