@@ -148,13 +148,13 @@ def test_a_conflict_is_told_with_its_code(both: Ways) -> None:
     assert (there.value.code, there.value.detail) == (here.value.code, here.value.detail)
 
 
-def test_the_balances_of_a_policy_are_told_alike(both: Ways) -> None:
-    made = both.client.create_budget(name="Per user", per=["user"], policies=[DAILY])
+def test_the_balances_of_a_policy_are_told_alike(alone: Ways) -> None:
+    made = alone.client.create_budget(name="Per user", per=["user"], policies=[DAILY])
     for user in ("ann", "bob"):
-        both.client.allocate(usd="1.25", attributes={"user": user})
+        alone.client.allocate(usd="1.25", attributes={"user": user})
     policy_id = made.policies[0].policy_id
-    told = both.read(page(wire.balance), "balances", policy_id)
+    told = alone.read(page(wire.balance), "balances", policy_id)
     assert [one.reserved for one in told.items] == [1_250_000_000] * 2
-    first = both.read(page(wire.balance), "balances", policy_id, limit=1)
-    rest = both.read(page(wire.balance), "balances", policy_id, cursor=first.next_cursor)
+    first = alone.read(page(wire.balance), "balances", policy_id, limit=1)
+    rest = alone.read(page(wire.balance), "balances", policy_id, cursor=first.next_cursor)
     assert [*first.items, *rest.items] == told.items
