@@ -1,10 +1,14 @@
 """Tracking: what `budget.track` adds to a call of OpenAI's SDK, by a provider on this machine.
 
-Bare and tracked calls take turns, so that what else the machine does slows both.
+Bare and tracked calls take turns, so that what else the machine does slows both. The provider is a
+process of its own, as a real one is: `python -m benchmarks.tracking` is that process.
 """
 
 import asyncio
+import contextlib
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -36,18 +40,33 @@ LIMITED: Final[Any] = {
 
 def tracking() -> Iterator[Figure]:
     """The overhead in this process and through a service, sync and async."""
-    with Providers() as providers:
+    with provider() as url:
         with (
             tempfile.TemporaryDirectory() as folder,
             Budget.open(f"sqlite:///{folder}/bench.db") as books,
         ):
             books.create_budget(**LIMITED)
-            yield _figure("SQLite in-process", _sync(providers, books), 1.5)
-            yield _figure("SQLite in-process, async", asyncio.run(_async(providers, books)), 1.5)
+            yield _figure("SQLite in-process", _sync(url, books), 1.5)
+            yield _figure("SQLite in-process, async", asyncio.run(_async(url, books)), 1.5)
         with service() as (address, key, _), Client(address, key=key) as client:
             client.create_budget(**LIMITED)
-            yield _figure("through a service", _sync(providers, client), 3)
-            yield _figure("through a service, async", asyncio.run(_async(providers, client)), 3)
+            yield _figure("through a service", _sync(url, client), 3)
+            yield _figure("through a service, async", asyncio.run(_async(url, client)), 3)
+
+
+@contextlib.contextmanager
+def provider() -> Iterator[str]:
+    """A fake provider in a process of its own: what OpenAI's SDK takes as base_url."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.tracking"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.stdin.close()
 
 
 def _figure(name: str, times: tuple[list[float], list[float]], goal_ms: float) -> Figure:
@@ -58,11 +77,11 @@ def _figure(name: str, times: tuple[list[float], list[float]], goal_ms: float) -
     )  # fmt: skip
 
 
-def _sync(providers: Providers, books: Books) -> tuple[list[float], list[float]]:
+def _sync(url: str, books: Books) -> tuple[list[float], list[float]]:
     """Seconds of each call, bare and tracked."""
     with (
-        openai.OpenAI(base_url=providers.openai_url, api_key="bench") as bare,
-        openai.OpenAI(base_url=providers.openai_url, api_key="bench") as other,
+        openai.OpenAI(base_url=url, api_key="bench") as bare,
+        openai.OpenAI(base_url=url, api_key="bench") as other,
     ):
         times: tuple[list[float], list[float]] = [], []
         pairs = tuple(zip((bare, budget.track(other, books=books)), times, strict=True))
@@ -74,11 +93,11 @@ def _sync(providers: Providers, books: Books) -> tuple[list[float], list[float]]
         return times
 
 
-async def _async(providers: Providers, books: Books) -> tuple[list[float], list[float]]:
+async def _async(url: str, books: Books) -> tuple[list[float], list[float]]:
     """The same on an event loop."""
     async with (
-        openai.AsyncOpenAI(base_url=providers.openai_url, api_key="bench") as bare,
-        openai.AsyncOpenAI(base_url=providers.openai_url, api_key="bench") as other,
+        openai.AsyncOpenAI(base_url=url, api_key="bench") as bare,
+        openai.AsyncOpenAI(base_url=url, api_key="bench") as other,
     ):
         times: tuple[list[float], list[float]] = [], []
         pairs = tuple(zip((bare, budget.track(other, books=books)), times, strict=True))
@@ -88,3 +107,10 @@ async def _async(providers: Providers, books: Books) -> tuple[list[float], list[
                 await client.chat.completions.create(**ASKED)
                 taken.append(time.perf_counter() - began)
         return times
+
+
+if __name__ == "__main__":
+    with Providers() as running:
+        sys.stdout.write(f"{running.openai_url}\n")
+        sys.stdout.flush()
+        sys.stdin.read()  # until who started it is done
