@@ -1,4 +1,4 @@
-"""Providers: a server on this machine that answers as OpenAI, Anthropic and Google do.
+"""Providers: a server on this machine that answers as OpenAI, Anthropic, Google and Ollama do.
 
 It keeps what a real provider would have billed for each request, so that books can be compared
 with the truth. What it answers: `answers`; how that is spelled: one file per wire format.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
-from tests.fakes import anthropic_messages, gemini, openai_chat, openai_responses
+from tests.fakes import anthropic_messages, gemini, ollama, openai_chat, openai_responses
 from tests.fakes.answers import Answer, Behaviour, Piece, answer_to, behaviour_of
 
 Body = Mapping[str, Any]
@@ -63,6 +63,7 @@ _MESSAGES: Final = Format(
     anthropic_messages.problem,
 )  # fmt: skip
 _GEMINI: Final = Format("google", gemini.limit_of, gemini.whole, gemini.stream, gemini.problem)
+_OLLAMA: Final = Format("ollama", ollama.limit_of, ollama.whole, ollama.stream, ollama.problem)
 
 
 class Providers:
@@ -173,7 +174,7 @@ class Providers:
             answer = answer_to(
                 model, request.body, spelling.limit_of(request.body), how, response_id
             )
-            if "embeddings" in request.path:
+            if "/embed" in request.path:
                 answer = answer._replace(thoughts=(), words=())
             bill = Billed(
                 request.headers.get("x-fake-id", response_id), response_id, spelling.provider,
@@ -188,7 +189,9 @@ class Providers:
             return False
         if streamed:
             pieces = spelling.stream(answer, request.body)
-            told = await self._stream(place, bill, pieces, how, reader, writer)
+            told = await self._stream(
+                place, bill, pieces, _framing_of(request), how, reader, writer
+            )
         else:
             await asyncio.sleep(how.delay_ms / 1000)
             told = await _send(writer, 200, spelling.whole(answer, request.body))
@@ -201,13 +204,14 @@ class Providers:
         place: int,
         bill: Billed,
         pieces: Iterator[Piece],
+        framing: str,
         how: Behaviour,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> bool:
         """Send the pieces; whether all of them went. What was not made is not billed."""
         writer.write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+            b"HTTP/1.1 200 OK\r\ncontent-type: " + _KINDS[framing] + b"\r\n"
             b"transfer-encoding: chunked\r\n\r\n"
         )
         made = 0
@@ -218,9 +222,10 @@ class Providers:
                     break
                 if how.delay_ms:
                     await asyncio.sleep(how.delay_ms / 1000)
-                writer.write(_chunk(piece))
+                writer.write(_chunk(piece, framing, first=number == 0))
                 await writer.drain()
             else:
+                writer.write(b"1\r\n]\r\n" if framing == "array" else b"")
                 writer.write(b"0\r\n\r\n")
                 await writer.drain()
                 return True
@@ -250,6 +255,10 @@ def _format_of(request: _Request) -> tuple[Format, str, bool] | dict[str, Any] |
     model, streamed = str(body.get("model", "")), body.get("stream") is True
     if path.endswith(("/chat/completions", "/embeddings")):
         return _CHAT, model, streamed
+    if path.endswith(("/api/chat", "/api/generate")):
+        return _OLLAMA, model, body.get("stream") is not False
+    if path.endswith("/api/embed"):
+        return _OLLAMA, model, False
     if path.endswith("/responses"):
         return _RESPONSES, model, streamed
     if path.endswith("/messages"):
@@ -292,10 +301,28 @@ async def _send(writer: asyncio.StreamWriter, status: int, body: Mapping[str, An
     return True
 
 
-def _chunk(piece: Piece) -> bytes:
+_KINDS: Final = {
+    "events": b"text/event-stream", "lines": b"application/x-ndjson", "array": b"application/json",
+}  # fmt: skip
+
+
+def _framing_of(request: _Request) -> str:
+    """How a stream is cut: Google sends an array unless it is asked for events."""
+    if "/api/" in request.path:
+        return "lines"
+    in_array = ":streamGenerateContent" in request.path and "alt=sse" not in request.path
+    return "array" if in_array else "events"
+
+
+def _chunk(piece: Piece, framing: str, *, first: bool) -> bytes:
     text = piece.body if isinstance(piece.body, str) else json.dumps(piece.body)
-    event = f"event: {piece.event}\n" if piece.event else ""
-    content = f"{event}data: {text}\n\n".encode()
+    if framing == "lines":
+        content = f"{text}\n".encode()
+    elif framing == "array":
+        content = f"{'[' if first else ','}{text}\r\n".encode()
+    else:
+        event = f"event: {piece.event}\n" if piece.event else ""
+        content = f"{event}data: {text}\n\n".encode()
     return b"%x\r\n%b\r\n" % (len(content), content)
 
 

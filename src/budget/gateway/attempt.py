@@ -18,7 +18,7 @@ from budget.domain.responses.words import texts_of
 from budget.engine.commands import Place
 from budget.gateway.asking import Plan
 from budget.gateway.formats.format import Asked, Body, Changes, Notice, Target, Transcript
-from budget.gateway.formats.frames import Frame
+from budget.gateway.formats.frames import FRAMES, Frame
 from budget.gateway.growing import Growth
 from budget.gateway.holding import Holding
 from budget.gateway.incoming import Incoming
@@ -128,8 +128,11 @@ class Attempt:
         return True
 
     def _is_streamed(self, answer: Answer) -> bool:
-        kind = answer.header("content-type").lower()
-        return self._held.asked.can_stream and "application/json" not in kind
+        asked = self._held.asked
+        if not asked.can_stream:
+            return False
+        in_array = asked.framing == "array" and asked.streams
+        return in_array or "application/json" not in answer.header("content-type").lower()
 
     # --- The request -----------------------------------------------------------------------------
 
@@ -219,7 +222,7 @@ class Attempt:
 
         The refusal if there was no money for the rest.
         """
-        frames = self._format.frames(answer.header("content-type"))
+        frames = FRAMES[self._held.asked.framing]()
         tail: list[bytes] = []
         ended = False
         async for piece in answer.pieces():
@@ -260,7 +263,11 @@ class Attempt:
     async def _cut(self, refusal: Refusal, transcript: Transcript, relayed: bool) -> None:
         """End the answer here, in the provider's own way."""
         notice = refusal_notice(refusal, self._sending.status_of_refusals)
-        notice = notice._replace(code="cut", message=f"Cut here. {notice.message}")
+        notice = notice._replace(
+            code="cut",
+            message=f"Cut here. {notice.message}",
+            output_tokens=self._meter.likely(),
+        )
         receipt = await self._settle("cut")
         if relayed:
             await self._sending.end(transcript.ending(notice))
@@ -302,7 +309,9 @@ class Attempt:
         """The answer broke off in the middle."""
         await self._settle("timed_out" if error.timed_out else "broken")
         if relayed:
-            await self._sending.end(self._format.broken(_notice(error, self._upstream)))
+            await self._sending.end(
+                self._format.broken(self._held.asked, _notice(error, self._upstream))
+            )
         else:
             await self._problem(error)
 

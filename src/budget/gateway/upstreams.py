@@ -14,10 +14,12 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from budget.domain.errors import InvalidInput
-from budget.gateway.formats import openai
+from budget.gateway.formats import anthropic, gemini, ollama, openai
 from budget.gateway.formats.format import Format
 
-FORMATS: Final[Mapping[str, Format]] = {"openai": openai.FORMAT}
+FORMATS: Final[Mapping[str, Format]] = {
+    each.name: each for each in (openai.FORMAT, anthropic.FORMAT, gemini.FORMAT, ollama.FORMAT)
+}
 
 _PREFIX: Final = "BUDGET_GATEWAY_"
 _FIELDS: Final = ("BASE_URL", "API_KEY", "FORMAT", "PROVIDER", "FALLBACK")
@@ -36,6 +38,16 @@ class _Known(NamedTuple):
 
 KNOWN: Final[Mapping[str, _Known]] = {
     "openai": _Known("openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",), "openai"),
+    "anthropic": _Known(
+        "anthropic", "https://api.anthropic.com", ("ANTHROPIC_API_KEY",), "anthropic"
+    ),
+    "gemini": _Known(
+        "gemini",
+        "https://generativelanguage.googleapis.com",
+        ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        "google",
+    ),
+    "ollama": _Known("ollama", "http://127.0.0.1:11434", (), "ollama"),
     "openrouter": _Known(
         "openai", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",), "openrouter"
     ),

@@ -23,6 +23,10 @@ def texts_of(chunk: Mapping[str, Any]) -> list[str]:
     if isinstance(delta, Mapping):  # an event of Anthropic's messages
         return list(_words(delta))
     found: list[str] = []
+    if "done" in chunk:  # a line of Ollama's
+        said = chunk.get("message")
+        found += _words({"text": chunk.get("response"), "thinking": chunk.get("thinking")})
+        found += _words(said) if isinstance(said, Mapping) else ()
     for name in ("choices", "candidates", "output", "content"):
         for one in _objects(chunk.get(name)):
             for place in (one, one.get("delta"), one.get("message")):

@@ -6,11 +6,11 @@ Not here: the formats themselves (one file each), and what is done with a call (
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
-from budget.gateway.formats.frames import Frames
-
 Body = Mapping[str, Any]
 Costs = Literal["tokens", "nothing", "unknown"]
 """What a route costs: by what was used; nothing; or something that nobody can tell beforehand."""
+Framing = Literal["events", "lines", "array"]
+"""How a stream is cut: server-sent events, lines of JSON, or one JSON array."""
 
 
 class Target(NamedTuple):
@@ -29,8 +29,7 @@ class Asked(NamedTuple):
     """What a request asks for, as far as the budget must know.
 
     `api` names the shape of its answer as `domain.responses` does. `streams`: the caller wants the
-    answer as it comes. `can_stream`: the upstream can send it so. `limit_required`: a request of
-    this kind must say how much output it allows.
+    answer as it comes, in this `framing`. `can_stream`: the upstream can send it so.
     """
 
     api: str
@@ -38,6 +37,7 @@ class Asked(NamedTuple):
     streams: bool = False
     can_stream: bool = False
     costs: Costs = "tokens"
+    framing: Framing = "events"
 
 
 class Changes(NamedTuple):
@@ -54,13 +54,15 @@ class Changes(NamedTuple):
 class Notice(NamedTuple):
     """Why a call was refused, cut or went wrong, for people and for programs.
 
-    `told` is the whole problem as the API tells it, without what belongs to HTTP.
+    `told` is the whole problem as the API tells it, without what belongs to HTTP. `output_tokens`
+    are those that came before the cut.
     """
 
     status: int
     code: str
     message: str
     told: Mapping[str, Any] = {}
+    output_tokens: int = 0
 
 
 class Transcript(Protocol):
@@ -92,12 +94,11 @@ class Format(NamedTuple):
     asked: Callable[[Target], Asked | None]
     written: Callable[[Asked, Body, Changes], Body]
     path: Callable[[Target, Asked, Changes], str]
-    frames: Callable[[str], Frames]
     transcript: Callable[[Asked], Transcript]
     is_last: Callable[[Body], bool]
     is_hidden: Callable[[Target, Body], bool]
     problem: Callable[[Notice], Body]
-    broken: Callable[[Notice], bytes]
+    broken: Callable[[Asked, Notice], bytes]
     attributes: Callable[[Body], Mapping[str, str]]
     key_header: str
     """The header in which a provider's key travels; `authorization` takes it as a bearer."""

@@ -1,9 +1,11 @@
 """Frames: a streamed body cut into its events, each with the bytes it came in.
 
-Server-sent events and lines of JSON. Nothing is lost or changed: the bytes of all frames, one after
-the other, are those that came. Not here: what events mean (the formats).
+Server-sent events, lines of JSON, and arrays. Nothing is lost or changed: the bytes of all frames,
+one after the other, are those that came. Not here: what events mean (the formats).
 """
 
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -106,9 +108,66 @@ class Lines:
         return [Frame(left, _object(left))] if left else []
 
 
+class Array:
+    """The objects of one JSON array, each with what stands before it: a bracket or a comma."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def feed(self, piece: bytes) -> list[Frame]:
+        """The objects that are whole now."""
+        self._buffer += piece
+        frames: list[Frame] = []
+        while (end := _end_of_object(self._buffer)) > 0:
+            raw, self._buffer = self._buffer[:end], self._buffer[end:]
+            frames.append(Frame(raw, _object(raw[raw.index(b"{") :])))
+        if len(self._buffer) > MAX_FRAME_BYTES:
+            frames.append(Frame(self._buffer))
+            self._buffer = b""
+        return frames
+
+    def rest(self) -> list[Frame]:
+        """What came after the last object: the bracket, mostly."""
+        left, self._buffer = self._buffer, b""
+        return [Frame(left)] if left else []
+
+
+_MARKS: Final = re.compile(rb'["{}]')
+_IN_STRING: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+def _end_of_object(buffer: bytes) -> int:
+    """Where the first object ends; 0 if its end has not come."""
+    depth = at = 0
+    while (found := _MARKS.search(buffer, at)) is not None:
+        at = found.end()
+        mark = found[0]
+        if mark == b'"':
+            string = _IN_STRING.match(buffer, at)
+            if string is None:
+                return 0
+            at = string.end()
+        elif mark == b"{":
+            depth += 1
+        else:
+            depth -= 1
+            if depth == 0:
+                return at
+    return 0
+
+
 def _object(text: bytes) -> dict[str, Any] | None:
     try:
         value = _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return value if isinstance(value, dict) else None
+
+
+FRAMES: Final[Mapping[str, Callable[[], Frames]]] = {
+    "events": ServerSentEvents,
+    "lines": Lines,
+    "array": Array,
+}

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from budget.gateway.formats import openai_chat
+from budget.gateway.formats import openai_chat, openai_responses
 from budget.gateway.formats.format import (
     Asked,
     Body,
@@ -19,17 +19,17 @@ from budget.gateway.formats.format import (
     Target,
     Transcript,
 )
-from budget.gateway.formats.frames import Frames, ServerSentEvents
 
-_CHAT: Final[Mapping[str, str]] = {
+_WRITING: Final[Mapping[str, str]] = {
     "/v1/chat/completions": "chat",
     "/v1/completions": "chat",
+    "/v1/responses": "responses",
 }
 _OTHER: Final[Mapping[str, str]] = {
     "/v1/embeddings": "embeddings",
 }
 _FREE: Final = frozenset({"/v1/moderations"})
-_LIMITS: Final = ("max_completion_tokens", "max_tokens")
+_LIMITS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -39,8 +39,9 @@ def _asked(target: Target) -> Asked | None:
         return Asked("", costs="nothing")
     if body is None:
         return None
-    if path in _CHAT:
-        return Asked(_CHAT[path], _model(body), body.get("stream") is True, True)
+    if path in _WRITING:
+        behind = body.get("background") is True
+        return Asked(_WRITING[path], _model(body), body.get("stream") is True, not behind)
     if path in _OTHER:
         return Asked(_OTHER[path], _model(body))
     return None
@@ -57,11 +58,12 @@ def _written(asked: Asked, body: Body, changes: Changes) -> Body:
         sent["model"] = changes.model
     most = changes.max_output_tokens
     if most is not None:
-        for name in _limits_of(body):
+        for name in _limits_of(asked, body):
             given = sent.get(name)
             sent[name] = min(given, most) if isinstance(given, int) else most
-    if asked.api == "chat" and (changes.stream or body.get("stream") is True):
+    if changes.stream:
         sent["stream"] = True
+    if asked.api == "chat" and sent.get("stream") is True:
         options = body.get("stream_options")
         sent["stream_options"] = {
             **(options if isinstance(options, Mapping) else {}), "include_usage": True
@@ -69,11 +71,13 @@ def _written(asked: Asked, body: Body, changes: Changes) -> Body:
     return sent
 
 
-def _limits_of(body: Body) -> tuple[str, ...]:
+def _limits_of(asked: Asked, body: Body) -> tuple[str, ...]:
     """The fields that limit the output: those that the caller wrote, else the newer one."""
     written = tuple(name for name in _LIMITS if body.get(name) is not None)
     if written:
         return written
+    if asked.api == "responses":
+        return ("max_output_tokens",)
     return ("max_completion_tokens",) if "messages" in body else ("max_tokens",)
 
 
@@ -82,16 +86,14 @@ def _path(target: Target, _asked: Asked, _changes: Changes) -> str:
     return f"{path}?{target.query}" if target.query else path
 
 
-def _frames(_content_type: str) -> Frames:
-    return ServerSentEvents()
-
-
-def _transcript(_asked: Asked) -> Transcript:
+def _transcript(asked: Asked) -> Transcript:
+    if asked.api == "responses":
+        return openai_responses.ResponseTranscript()
     return openai_chat.ChatTranscript()
 
 
 def _is_last(event: Body) -> bool:
-    return openai_chat.is_last(event)
+    return event.get("type") in openai_responses.ENDS or openai_chat.is_last(event)
 
 
 def _is_hidden(target: Target, event: Body) -> bool:
@@ -127,7 +129,10 @@ _TYPES: Final[Mapping[int, str]] = {
 }
 
 
-def _broken(notice: Notice) -> bytes:
+def _broken(asked: Asked, notice: Notice) -> bytes:
+    if asked.api == "responses":
+        told = {"type": "error", "code": notice.code, "message": notice.message, "param": None}
+        return b"event: error\ndata: " + _encode(told) + b"\n\n"
     return b"data: " + _encode(_problem(notice)) + b"\n\n"
 
 
@@ -148,6 +153,6 @@ def _attributes(body: Body) -> Mapping[str, str]:
 
 
 FORMAT: Final = Format(
-    "openai", _asked, _written, _path, _frames, _transcript, _is_last, _is_hidden, _problem,
+    "openai", _asked, _written, _path, _transcript, _is_last, _is_hidden, _problem,
     _broken, _attributes, "authorization",
 )  # fmt: skip

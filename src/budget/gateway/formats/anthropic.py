@@ -1,0 +1,205 @@
+"""Anthropic's API: messages, whole and as streams.
+
+Source: Anthropic's API reference (messages, streaming, errors). Not here: batches (`batches`), and
+what usage says (`domain.responses.anthropic`).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from budget.gateway.formats.format import (
+    Asked,
+    Body,
+    Changes,
+    Format,
+    Notice,
+    Target,
+    Transcript,
+)
+
+_MESSAGES: Final = "/v1/messages"
+_FREE: Final = "/v1/messages/count_tokens"
+_LAST: Final = frozenset({"message_delta", "message_stop"})
+_TYPES: Final[Mapping[int, str]] = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+}
+_DELTAS: Final[Mapping[str, str]] = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "signature_delta": "signature",
+    "input_json_delta": "partial_json",
+}
+"""Where each kind of delta has its text, which is the name of the block's field too but for JSON."""
+
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+_decode: Final = msgspec.json.Decoder().decode
+
+
+def _asked(target: Target) -> Asked | None:
+    body = target.body
+    if target.method in ("GET", "HEAD", "DELETE") or target.path == _FREE:
+        return Asked("", costs="nothing")
+    if target.path != _MESSAGES or body is None:
+        return None
+    model = body.get("model")
+    named = model if isinstance(model, str) and model else None
+    return Asked("messages", named, body.get("stream") is True, can_stream=True)
+
+
+def _written(_asked: Asked, body: Body, changes: Changes) -> Body:
+    sent = dict(body)
+    if changes.model is not None:
+        sent["model"] = changes.model
+    most = changes.max_output_tokens
+    if most is not None:
+        given = sent.get("max_tokens")
+        sent["max_tokens"] = min(given, most) if isinstance(given, int) else most
+    if changes.stream:
+        sent["stream"] = True
+    return sent
+
+
+def _path(target: Target, _asked: Asked, _changes: Changes) -> str:
+    return f"{target.path}?{target.query}" if target.query else target.path
+
+
+def _transcript(_asked: Asked) -> Transcript:
+    return MessageTranscript()
+
+
+def _is_last(event: Body) -> bool:
+    return event.get("type") in _LAST
+
+
+def _is_hidden(_target: Target, _event: Body) -> bool:
+    return False
+
+
+def _problem(notice: Notice) -> Body:
+    kind = _TYPES.get(notice.status, "api_error")
+    return {
+        "type": "error",
+        "error": {"type": kind, "message": notice.message, "code": notice.code},
+        "budget": dict(notice.told),
+    }
+
+
+def _broken(_asked: Asked, notice: Notice) -> bytes:
+    return _event("error", _problem(notice))
+
+
+def _attributes(body: Body) -> Mapping[str, str]:
+    metadata = body.get("metadata")
+    user: Any = metadata.get("user_id") if isinstance(metadata, Mapping) else None
+    return {"user": user} if isinstance(user, str) and user else {}
+
+
+def _event(kind: str, body: Body) -> bytes:
+    return b"event: " + kind.encode() + b"\ndata: " + _encode(body) + b"\n\n"
+
+
+class MessageTranscript:
+    """The events of one message, joined."""
+
+    def __init__(self) -> None:
+        self._message: dict[str, Any] = {}
+        self._blocks: dict[int, dict[str, Any]] = {}
+        self._json: dict[int, str] = {}
+        self._open: set[int] = set()
+
+    def take(self, event: Body) -> None:
+        """Hear one more event."""
+        kind, index = event.get("type"), event.get("index")
+        if kind == "message_start" and isinstance(event.get("message"), Mapping):
+            self._message = dict(event["message"])
+        elif kind == "message_delta":
+            self._ended(event)
+        elif not isinstance(index, int):
+            return
+        elif kind == "content_block_start" and isinstance(event.get("content_block"), Mapping):
+            self._blocks[index] = dict(event["content_block"])
+            self._open.add(index)
+        elif kind == "content_block_delta" and isinstance(event.get("delta"), Mapping):
+            self._grow(index, event["delta"])
+        elif kind == "content_block_stop":
+            self._open.discard(index)
+
+    def _grow(self, index: int, delta: Body) -> None:
+        block = self._blocks.setdefault(index, {"type": "text", "text": ""})
+        name = _DELTAS.get(str(delta.get("type")))
+        if name is None:
+            citation = delta.get("citation")
+            if citation is not None:
+                block["citations"] = [*(block.get("citations") or ()), citation]
+            return
+        text = delta.get(name)
+        if not isinstance(text, str):
+            return
+        if name == "partial_json":
+            self._json[index] = self._json.get(index, "") + text
+        else:
+            block[name] = (block.get(name) or "") + text
+
+    def _ended(self, event: Body) -> None:
+        if isinstance(event.get("delta"), Mapping):
+            self._message.update(event["delta"])
+        for name, value in event.items():
+            if name not in ("type", "delta", "usage"):
+                self._message[name] = value
+        if isinstance(event.get("usage"), Mapping):
+            self._message["usage"] = {**(self._message.get("usage") or {}), **event["usage"]}
+
+    def whole(self) -> Body:
+        """The message as it would have come in one piece."""
+        blocks = [self._block(index) for index in sorted(self._blocks)]
+        return {**self._message, "content": blocks}
+
+    def _block(self, index: int) -> dict[str, Any]:
+        block, text = self._blocks[index], self._json.get(index)
+        if not text:
+            return block
+        try:
+            return {**block, "input": _decode(text)}
+        except msgspec.DecodeError:  # cut in the middle
+            return {**block, "input": {}}
+
+    def cut_short(self, notice: Notice) -> Body:
+        """The same, with `max_tokens` as the reason to stop."""
+        whole = dict(self.whole())
+        usage = {**(whole.get("usage") or {}), "output_tokens": notice.output_tokens}
+        return {
+            **whole, "stop_reason": "max_tokens", "usage": usage, "budget": dict(notice.told)
+        }  # fmt: skip
+
+    def ending(self, notice: Notice) -> bytes:
+        """The end of every block that is open, and of the message, with `max_tokens` as reason."""
+        if not self._message:
+            return _broken(Asked("messages"), notice)
+        ends = [
+            _event("content_block_stop", {"type": "content_block_stop", "index": index})
+            for index in sorted(self._open)
+        ]
+        delta = {
+            "type": "message_delta",
+            "delta": {"stop_reason": "max_tokens", "stop_sequence": None},
+            "usage": {"output_tokens": notice.output_tokens},
+            "budget": dict(notice.told),
+        }
+        ends.append(_event("message_delta", delta))
+        ends.append(_event("message_stop", {"type": "message_stop"}))
+        return b"".join(ends)
+
+
+FORMAT: Final = Format(
+    "anthropic", _asked, _written, _path, _transcript, _is_last, _is_hidden, _problem, _broken,
+    _attributes, "x-api-key",
+)  # fmt: skip

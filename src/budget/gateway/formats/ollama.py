@@ -1,0 +1,152 @@
+"""Ollama's own API: chat, generate and embed, whole and as lines of JSON.
+
+Streams are what it sends unless told otherwise. Source: Ollama's API reference. Not here: its
+OpenAI-compatible endpoints, which are OpenAI's format under another address.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from budget.gateway.formats.format import (
+    Asked,
+    Body,
+    Changes,
+    Format,
+    Notice,
+    Target,
+    Transcript,
+)
+
+_WRITING: Final = frozenset({"/api/chat", "/api/generate"})
+_EMBEDDING: Final = frozenset({"/api/embed", "/api/embeddings"})
+
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def _asked(target: Target) -> Asked | None:
+    body = target.body
+    if target.path in _WRITING and body is not None:
+        streams = body.get("stream") is not False
+        return Asked("ollama", _model(body), streams, can_stream=True, framing="lines")
+    if target.path in _EMBEDDING and body is not None:
+        return Asked("ollama", _model(body))
+    # The rest keeps models on the machine, or asks about them; it makes nothing that is paid for.
+    return Asked("", costs="nothing") if target.path.startswith("/api/") else None
+
+
+def _model(body: Body) -> str | None:
+    model = body.get("model")
+    return model if isinstance(model, str) and model else None
+
+
+def _written(_asked: Asked, body: Body, changes: Changes) -> Body:
+    sent = dict(body)
+    if changes.model is not None:
+        sent["model"] = changes.model
+    most = changes.max_output_tokens
+    if most is not None:
+        options = body.get("options")
+        held = dict(options) if isinstance(options, Mapping) else {}
+        given = held.get("num_predict")
+        if not isinstance(given, int) or given < 0:  # its word for no limit
+            given = most
+        held["num_predict"] = min(given, most)
+        sent["options"] = held
+    if changes.stream:
+        sent["stream"] = True
+    return sent
+
+
+def _path(target: Target, _asked: Asked, _changes: Changes) -> str:
+    return f"{target.path}?{target.query}" if target.query else target.path
+
+
+def _transcript(_asked: Asked) -> Transcript:
+    return LinesTranscript()
+
+
+def _is_last(event: Body) -> bool:
+    return event.get("done") is True
+
+
+def _is_hidden(_target: Target, _event: Body) -> bool:
+    return False
+
+
+def _problem(notice: Notice) -> Body:
+    return {"error": notice.message, "code": notice.code, "budget": dict(notice.told)}
+
+
+def _broken(_asked: Asked, notice: Notice) -> bytes:
+    return _encode(_problem(notice)) + b"\n"
+
+
+def _attributes(_body: Body) -> Mapping[str, str]:
+    return {}
+
+
+class LinesTranscript:
+    """The objects of one answer, joined."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Any] = {}
+        self._message: dict[str, Any] | None = None
+        self._texts: dict[str, str] = {}
+
+    def take(self, event: Body) -> None:
+        """Hear one more object."""
+        self._last.update(event)
+        for name in ("response", "thinking"):
+            if isinstance(event.get(name), str):
+                self._texts[name] = self._texts.get(name, "") + event[name]
+        message = event.get("message")
+        if isinstance(message, Mapping):
+            self._said(message)
+
+    def _said(self, message: Body) -> None:
+        held = self._message
+        if held is None:
+            held = self._message = {"role": "assistant", "content": ""}
+        for name, value in message.items():
+            if name in ("content", "thinking") and isinstance(value, str):
+                held[name] = held.get(name, "") + value
+            elif name == "tool_calls" and isinstance(value, list):
+                held[name] = [*held.get(name, ()), *value]
+            else:
+                held[name] = value
+
+    def whole(self) -> Body:
+        """The answer as it would have come in one piece."""
+        said = {} if self._message is None else {"message": self._message}
+        return {**self._last, **self._texts, **said}
+
+    def cut_short(self, notice: Notice) -> Body:
+        """The same, with `length` as the reason to be done."""
+        return {**self.whole(), **_done(notice)}
+
+    def ending(self, notice: Notice) -> bytes:
+        """A last object with `length` as the reason to be done."""
+        nothing: dict[str, Any] = (
+            {"response": ""}
+            if self._message is None
+            else {"message": {"role": "assistant", "content": ""}}
+        )
+        kept = {name: self._last[name] for name in ("model", "created_at") if name in self._last}
+        return _encode({**kept, **nothing, **_done(notice)}) + b"\n"
+
+
+def _done(notice: Notice) -> dict[str, Any]:
+    return {
+        "done": True,
+        "done_reason": "length",
+        "eval_count": notice.output_tokens,
+        "budget": dict(notice.told),
+    }
+
+
+FORMAT: Final = Format(
+    "ollama", _asked, _written, _path, _transcript, _is_last, _is_hidden, _problem, _broken,
+    _attributes, "authorization",
+)  # fmt: skip
