@@ -10,7 +10,7 @@ import pytest
 from budget.domain.answers import Allocation
 from budget.domain.cursors import encode, unpack
 from budget.engine.budget import Budget
-from budget.engine.copying import manifest_file
+from budget.engine.manifests import manifest_file
 from budget.engine.settings import Settings
 from budget.prices.book import PriceBook
 from tests.cli.conftest import Say
@@ -140,6 +140,22 @@ def test_a_copy_that_was_changed_is_refused_and_the_books_stay(local: Say, copie
     assert ledger().read_bytes() == whole
 
 
+def test_books_of_postgresql_are_copied_and_restored(
+    local: Say, copied: Path, postgres_url: str, tmp_path: Path
+) -> None:
+    url = postgres_url.replace("postgres@", "postgres:secret@", 1)
+    said = local("restore", str(copied), "--to", url)
+    assert said.code == 0, said.err
+    assert said.out.startswith("The database is in force as of the copy: ")
+    assert local("--target", url, "verify").code == 0
+    again = local("--json", "--target", url, "backup", str(tmp_path / "again.db"))
+    assert (again.code, again.json["usage_records"]) == (0, 1)
+    said = local("--json", "--target", url, "restore", str(tmp_path / "again.db"))
+    assert (said.code, said.json["kept"] is None) == (0, False)
+    assert "secret" not in said.out + said.err
+    assert local("--target", f"sqlite:///{said.json['kept']}", "verify").code == 0
+
+
 @pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"x" * 5000])
 def test_what_is_no_copy_is_refused(local: Say, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "copy.db"
@@ -156,7 +172,8 @@ def test_what_is_no_copy_is_refused(local: Say, tmp_path: Path, content: bytes) 
         (("backup", "/"), 2),
         (("backup", "a\0b"), 2),
         (("--target", "http://127.0.0.1:1", "backup"), 2),
-        (("--target", "postgresql://u@h/d", "backup", "x"), 2),
+        (("--target", "postgresql://u@/d?host=/nowhere", "backup", "x"), 5),
+        (("--target", "postgresql://u@/d?nonsense=1", "backup", "x"), 2),
         (("--target", "sqlite:////tmp/no-such-ledger.db", "backup", "x"), 4),
         (("restore",), 2),
         (("restore", "/nowhere/copy.db"), 4),

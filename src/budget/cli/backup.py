@@ -14,7 +14,7 @@ from budget.cli.books import NoLedger
 from budget.cli.face import Face
 from budget.cli.tables import counted
 from budget.domain.errors import InvalidInput
-from budget.engine.places import check_target, database_file
+from budget.engine.places import ADDRESSES, check_target, database_file
 from budget.engine.settings import Settings
 
 
@@ -26,13 +26,13 @@ def backup(file: str | None = None, /, *, face: Annotated[Face, Parameter(parse=
     file:
         The file to write; unless given, budget-<time>.db in this folder. Nothing is overwritten.
     """
-    ledger = sqlite_ledger(face, "copied")
-    if not ledger.exists():
+    ledger = books_of(face, "copied")
+    if isinstance(ledger, Path) and not ledger.exists():
         raise NoLedger(ledger)
     copy = Path(file or f"budget-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.db").absolute()
     check_free(copy)
     from budget.engine.copying import backup as make_copy
-    from budget.engine.copying import manifest_file
+    from budget.engine.manifests import manifest_file
 
     with face.counting("Copying") as tell:
         manifest = make_copy(ledger, copy, progress=tell)
@@ -73,16 +73,15 @@ def check_free(copy: Path) -> None:
         raise InvalidInput("FILE", f"is not the name of a file: {error}.") from None
 
 
-def sqlite_ledger(face: Face, done: str) -> Path:
-    """The SQLite file that is meant; InvalidInput for a service or for PostgreSQL."""
+def books_of(face: Face, done: str) -> Path | str:
+    """The SQLite file that is meant, or the URL of the PostgreSQL database; no service."""
     target = Settings.read(target=face.target).target
     check_target(target)
-    ledger = database_file(target)
-    if ledger is None:
-        way = (
-            "pg_dump and pg_restore do this, and a restored dump begins a new epoch."
-            if target.startswith("postgres")
-            else "run this on the machine that has the database, with --target sqlite:///file.db."
+    if target.startswith(ADDRESSES):
+        raise InvalidInput(
+            "--target",
+            f"books are {done} where they are: name the database of the service, as "
+            "sqlite:///file.db or postgresql://….",
         )
-        raise InvalidInput("--target", f"only SQLite files are {done} here: {way}")
-    return ledger.absolute()
+    ledger = database_file(target)
+    return target if ledger is None else ledger.absolute()

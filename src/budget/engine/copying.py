@@ -5,26 +5,25 @@
 
 A copy is a SQLite file like the ledger's own, of one moment, and a manifest beside it. It takes its
 name when it is whole, checked and on the disk. A restored ledger begins a new epoch, so that no
-transaction number and no cursor stands for two things. Not here: PostgreSQL, whose own programs do
-both (a restored dump begins a new epoch as well, see `storage.postgres_database`).
+transaction number and no cursor stands for two things. A source or target that is text is the URL
+of a PostgreSQL database. Not here: how rows come out of one, and into it (`carrying`).
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from budget.domain import cursors
-from budget.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
+from budget.domain.errors import Conflict, Unavailable
+from budget.engine.manifests import Manifest, checked_manifest, manifest_file, read_manifest
 from budget.storage.errors import Unreachable
 from budget.storage.sqlite_file import Lock, connect_reader, connect_writer, tidy
-from budget.version import __version__
 
 Progress = Callable[[int, int], None]
 
@@ -35,25 +34,6 @@ _XIDS_PER_SECOND: Final = 256
 of one copy share no number, unless the first wrote more batches than that all the time between.
 """
 _MAX_EPOCH: Final = (1 << 10) - 1
-_CHUNK_BYTES: Final = 1 << 20
-
-
-class Manifest(NamedTuple):
-    """What a copy holds: the version and revision that wrote it, where its journal ends, counts."""
-
-    budget_version: str
-    revision: str
-    created_us: int
-    epoch: int
-    xid: int
-    last_entry: int
-    seal: str
-    entries: int
-    usage_records: int
-    allocations: int
-    budgets: int
-    size_bytes: int
-    sha256: str
 
 
 class Restored(NamedTuple):
@@ -66,12 +46,7 @@ class Restored(NamedTuple):
     open_allocations: int
 
 
-def manifest_file(copy: Path) -> Path:
-    """Where the manifest of a copy lies."""
-    return copy.with_name(f"{copy.name}.manifest.json")
-
-
-def backup(source: Path, copy: Path, *, progress: Progress | None = None) -> Manifest:
+def backup(source: Path | str, copy: Path, *, progress: Progress | None = None) -> Manifest:
     """Copy the ledger as it is at this moment, check the copy, and give it its name.
 
     The writer goes on meanwhile. Conflict if the copy does not add up; Unavailable if it cannot be
@@ -79,7 +54,7 @@ def backup(source: Path, copy: Path, *, progress: Progress | None = None) -> Man
     """
     part = _part_of(copy)
     try:
-        _copy_pages(source, part, progress)
+        _write_copy(source, part, progress)
         manifest = read_manifest(part)
         _check(part)
         _sync(part)
@@ -98,40 +73,13 @@ def backup(source: Path, copy: Path, *, progress: Progress | None = None) -> Man
         _remove(part)
 
 
-def read_manifest(file: Path) -> Manifest:
-    """What a ledger at rest holds; InvalidInput if it is none, Conflict if a newer one wrote it."""
-    from budget.storage import migrations
+def _write_copy(source: Path | str, part: Path, progress: Progress | None) -> None:
+    if isinstance(source, Path):
+        _copy_pages(source, part, progress)
+        return
+    from budget.engine.carrying import take_out
 
-    if not file.is_file():
-        raise NotFound("copy", str(file), f"There is no file {file}.")
-    try:
-        with closing(connect_reader(file)) as connection:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-            if migrations.VERSION_TABLE not in tables or "state" not in tables:
-                raise InvalidInput("FILE", f"{file} holds something else than a ledger.")
-            revision = connection.execute(migrations.REVISION).fetchall()
-            migrations.is_latest(revision)
-            figures = _figures(connection)
-    except sqlite3.Error as error:
-        raise InvalidInput("FILE", f"{file} is not a sound SQLite database: {error}.") from None
-    epoch, xid, last, seal, entries, used, allocations, budgets = figures
-    return Manifest(
-        __version__, str(revision[0][0]), time.time_ns() // 1000, epoch, xid, last, seal,
-        entries, used, allocations, budgets, file.stat().st_size, _sha256(file),
-    )  # fmt: skip
-
-
-def _figures(connection: sqlite3.Connection) -> tuple[Any, ...]:
-    epoch, xid = connection.execute("SELECT epoch, xid FROM state WHERE id = 1").fetchone()
-    last = connection.execute("SELECT coalesce(max(id), 0) FROM entries").fetchone()[0]
-    seal = connection.execute(
-        "SELECT number || ':' || block_hash FROM blocks ORDER BY number DESC LIMIT 1"
-    ).fetchone()
-    counts = connection.execute(
-        "SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM usage), "
-        "(SELECT count(*) FROM allocations), (SELECT count(*) FROM budgets)"
-    ).fetchone()
-    return epoch, xid, last, "" if seal is None else seal[0], *counts
+    take_out(source, part, progress)
 
 
 def restore(
@@ -143,20 +91,14 @@ def restore(
     the copy has not, unless `discard`, and where it is in use. Up to the last step, which is one
     rename, the old ledger is in force.
     """
-    manifest = _checked_manifest(copy)
+    manifest = checked_manifest(copy)
     lock = Lock(target)
     part = _part_of(target)
     try:
         lock.acquire(LOCK_SECONDS)
         old = _old_state(target)
         beyond = _entries_beyond(target, manifest)
-        if beyond and not discard:
-            raise Conflict(
-                f"{target} has {beyond:,} {'entry' if beyond == 1 else 'entries'} that the copy "
-                "has not; --yes puts the copy in "
-                "force all the same and keeps the present file beside it.",
-                code="later_entries",
-            )
+        _check_beyond(str(target), beyond, discard=discard)
         _copy_pages(copy, part, progress)
         epoch = _begin_epoch(part, old)
         _note_restore(part, manifest, beyond)
@@ -174,17 +116,64 @@ def restore(
         _remove(part)
 
 
-def _checked_manifest(copy: Path) -> Manifest:
-    manifest = read_manifest(copy)
-    noted = manifest_file(copy)
-    if noted.exists():
-        try:
-            told = json.loads(noted.read_bytes())["sha256"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise InvalidInput("FILE", f"{noted} is not a manifest; remove or mend it.") from None
-        if told != manifest.sha256:
-            raise InvalidInput("FILE", f"{copy} is not what its manifest tells: it was changed.")
-    return manifest
+def restore_to_server(
+    copy: Path, url: str, *, discard: bool, progress: Progress | None = None
+) -> Restored:
+    """Put a copy in force as the books of a PostgreSQL database; what was there is copied first.
+
+    Conflict as with `restore`. What was there lies beside the copy then. It is in force until the
+    one transaction that replaces it commits.
+    """
+    from budget.engine import carrying
+
+    manifest = checked_manifest(copy)
+    part = _part_of(copy)
+    try:
+        there = carrying.standing_of(url)
+        beyond = 0 if there.empty else carrying.entries_beyond(url, manifest.last_entry)
+        _check_beyond("The database", beyond, discard=discard)
+        kept = None if there.empty else _keep(url, copy)
+        _copy_pages(copy, part, None)
+        epoch = 1 + _begin_epoch(part, (max(there.epoch, _epoch_of(there.last_entry)),
+                                        there.catalogue_version))  # fmt: skip
+        _note_restore(part, manifest, beyond)
+        _check(part)
+        held = _open_allocations(part)
+        carrying.put_in(part, url, there, epoch=epoch, progress=progress)
+        return Restored(manifest, epoch, kept, beyond, held)
+    except (OSError, sqlite3.Error) as error:
+        raise Unavailable(f"The copy cannot be put in force: {error}.") from error
+    finally:
+        _remove(part)
+
+
+def _epoch_of(entry_id: int) -> int:
+    return cursors.unpack(entry_id).epoch
+
+
+def _keep(url: str, copy: Path) -> Path:
+    """Copy the books that are to be replaced, as they are, even if they don't add up."""
+    from budget.engine.carrying import take_out
+
+    kept = copy.with_name(f"{copy.name}.before-restore-{time.time_ns() // 1000}")
+    part = _part_of(kept)
+    try:
+        take_out(url, part)
+        _sync(part)
+        os.replace(part, kept)
+        _sync(kept.parent)
+    finally:
+        _remove(part)
+    return kept
+
+
+def _check_beyond(what: str, beyond: int, *, discard: bool) -> None:
+    if beyond and not discard:
+        raise Conflict(
+            f"{what} has {beyond:,} {'entry' if beyond == 1 else 'entries'} that the copy "
+            "has not; --yes puts the copy in force all the same and keeps what is there now.",
+            code="later_entries",
+        )
 
 
 def _old_state(target: Path) -> tuple[int, int]:
@@ -353,16 +342,3 @@ def _remove(part: Path) -> None:
     tidy(part)
     for end in ("", "-wal", "-shm", "-journal", ".lock"):
         part.with_name(f"{part.name}{end}").unlink(missing_ok=True)
-
-
-def _sha256(file: Path) -> str:
-    found = hashlib.sha256()
-    for chunk in _chunks(file):
-        found.update(chunk)
-    return found.hexdigest()
-
-
-def _chunks(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as opened:
-        while chunk := opened.read(_CHUNK_BYTES):
-            yield chunk
