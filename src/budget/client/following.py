@@ -12,9 +12,10 @@ from typing import Any, Final
 import msgspec
 
 from budget.client.judging import Answer, judged
+from budget.client.mistakes import unreached
 from budget.client.reading.journal import event
 from budget.client.request import Request, get
-from budget.client.sending import prepared
+from budget.client.sending import Address, prepared
 from budget.client.transport import AsyncTransport, Transport
 from budget.domain import cursors
 from budget.domain.answers import Event
@@ -37,7 +38,7 @@ _FIELDS: Final = frozenset(FollowAsk.__annotations__)
 class Reader:
     """What was read of the events of one service, over one connection after another."""
 
-    def __init__(self, url: str, ask: Mapping[str, Any]) -> None:
+    def __init__(self, address: Address, ask: Mapping[str, Any]) -> None:
         for name in ask:
             if name not in _FIELDS:
                 raise InvalidInput(name, "is not a field here.", sorted(_FIELDS))
@@ -50,7 +51,7 @@ class Reader:
             "budget_id": ask.get("budget_id"),
             "attributes": parse_attributes(ask.get("attributes")),
         }  # fmt: skip
-        self._url = url
+        self._address = address
         self._data = b""
         self._id = ""
         self._waits = 0
@@ -84,7 +85,7 @@ class Reader:
     def refused(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
         """An answer that is no stream: raised, unless asking again may help."""
         if status not in _BUSY:
-            judged(self.request, self._url, Answer(status, headers, content))
+            judged(self.request, self._address, Answer(status, headers, content))
 
     def read(self, line: str) -> Event | None:
         """A line of the stream; an event once it is whole and new."""
@@ -115,10 +116,12 @@ class Reader:
     def wait_seconds(self, failure: Exception | None) -> float:
         """How long until the next connection; Unavailable if there was none for too long."""
         if time.monotonic() - self._heard > (GIVE_UP_SECONDS if self.joined else CONNECT_SECONDS):
-            raise Unavailable(
-                f"No events came from {self._url} ({failure or 'it sends none'}). Is it running?",
-                code="unreachable",
-            ) from None
+            import httpx2
+
+            url, why = self._address.url, str(failure or "it sends none")
+            nobody = isinstance(failure, httpx2.ConnectError | httpx2.ConnectTimeout)
+            detail = f"No events came from {url} ({why}). Is it a service of Budget?"
+            raise Unavailable(unreached(url, why) if nobody else detail, code="unreachable")
         wait: float = min(FIRST_WAIT_SECONDS * 2**self._waits, LONGEST_WAIT_SECONDS)
         self._waits = min(self._waits + 1, 10)
         return wait
@@ -126,7 +129,7 @@ class Reader:
 
 def following(transport: Transport, ask: Mapping[str, Any]) -> Iterator[Event]:
     """The events, waiting for those to come; the first connection is made at once."""
-    events = _following(transport, Reader(transport.terms.address.url, ask))
+    events = _following(transport, Reader(transport.terms.address, ask))
     next(events)
     return events  # type: ignore[return-value]  # None is told once, and was
 
@@ -160,7 +163,7 @@ async def awaiting(transport: AsyncTransport, ask: Mapping[str, Any]) -> AsyncIt
     """The events, awaiting those to come; the first connection is made with the first step."""
     import httpx2
 
-    reader = Reader(transport.terms.address.url, ask)
+    reader = Reader(transport.terms.address, ask)
     while True:
         failure: Exception | None = None
         try:

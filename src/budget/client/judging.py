@@ -8,20 +8,25 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from budget.client.mistakes import foreign, nowhere, unauthorized
 from budget.client.problems import error_of
 from budget.client.reading.refusals import refusal
 from budget.client.request import Request
+from budget.client.sending import Address
 from budget.domain.errors import (
     BudgetError,
     BudgetRefused,
     InvalidInput,
+    NotFound,
     OutcomeUnknown,
+    Unauthorized,
     Unavailable,
 )
 
 T = TypeVar("T")
 
 NOT_BUDGET: Final = "not_budget"
+NO_ROUTE: Final = "no_route"
 _REFUSALS: Final = b'"refused_by"'
 _UNSURE: Final = f'"{OutcomeUnknown.code}"'.encode()
 
@@ -50,7 +55,7 @@ class Answer(NamedTuple):
         return _UNSURE in self.content
 
 
-def judged(request: Request[T], url: str, answer: Answer) -> T:
+def judged(request: Request[T], address: Address, answer: Answer) -> T:
     """The value of an answer, or the error that it tells of."""
     status = answer.status
     error: BudgetError | None = None
@@ -67,8 +72,10 @@ def judged(request: Request[T], url: str, answer: Answer) -> T:
                 error = BudgetRefused(refusal(told))
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError, InvalidInput):
         pass  # it is JSON of somebody else, or none
-    raise error or Unavailable(
-        f"{url} answered {status}, and not as Budget does. Is the address right, and does nothing "
-        "stand between?",
-        code=NOT_BUDGET,
-    )
+    if isinstance(error, Unauthorized):
+        error = Unauthorized(unauthorized(address))
+    elif error is not None and error.code == NO_ROUTE:
+        error = NotFound("route", request.path, nowhere(address.url))
+        error.code = NO_ROUTE
+    moved_to = answer.headers.get("location") if 300 <= status < 400 else None
+    raise error or Unavailable(foreign(address.url, status, moved_to), code=NOT_BUDGET)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from budget.client.judging import Answer
+from budget.client.mistakes import unanswered, unreached
 from budget.client.request import Request
 from budget.client.sending import DEFAULT_URL, Address, Sent, address
 from budget.domain.errors import InvalidInput, OutcomeUnknown, Unavailable
@@ -43,7 +44,8 @@ def terms(url: str | None, key: str | None, timeout_seconds: float, retries: int
         raise InvalidInput("retries", "must be 0 to 100.")
     at = url or os.environ.get("BUDGET_TARGET") or DEFAULT_URL
     known = key or os.environ.get("BUDGET_KEY") or None
-    return Terms(address(at, known), timeout_seconds, retries)
+    fields = ("url" if url else "BUDGET_TARGET", "key" if key else "BUDGET_KEY")
+    return Terms(address(at, known, fields), timeout_seconds, retries)
 
 
 class Unreached(Exception):
@@ -94,12 +96,9 @@ class Tries:
         if self._unsure:
             raise self._unknown(str(failure)) from None
         if isinstance(failure, Unreached):
-            raise Unavailable(
-                f"No service answers at {self.url} ({failure}). Start one with `budget serve`, or "
-                "name another.",
-                code="unreachable",
-            ) from None
-        raise Unavailable(f"No answer came from {self.url} ({failure}).", code="no_answer")
+            raise Unavailable(unreached(self.url, str(failure)), code="unreachable") from None
+        detail = unanswered(self.url, str(failure), self._seconds)
+        raise Unavailable(detail, code="no_answer") from None
 
     def again(self, answer: Answer) -> float | None:
         """Seconds until the next attempt; None: this is the answer. OutcomeUnknown."""

@@ -11,12 +11,13 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from budget.client.request import Request
+from budget.client.request import V1, Request
 from budget.domain.attributes import parse_scope
 from budget.domain.errors import InvalidInput
 
 DEFAULT_URL: Final = "http://127.0.0.1:8013"
 JSON: Final = "application/json"
+_DATABASES: Final = ("sqlite:", "postgresql:", "postgres:")
 
 _FREE: Final = ("metadata", "request")
 """Fields in which callers write what they like, floats too."""
@@ -54,12 +55,20 @@ class Sent(NamedTuple):
     key: str | None
 
 
-def address(url: str, key: str | None) -> Address:
-    """A service by what was written; InvalidInput for what is no address, or no key."""
+def address(url: str, key: str | None, fields: tuple[str, str] = ("url", "key")) -> Address:
+    """A service by what was written; InvalidInput for what is no address, or no key, which names
+    the field of each.
+    """
+    if url.startswith(_DATABASES):
+        raise InvalidInput(
+            fields[0], "is a database, not a service: open it with budget.connect(…)."
+        )
     if not _is_address(url):
-        raise InvalidInput("url", f"must be an address such as {DEFAULT_URL}.")
+        raise InvalidInput(fields[0], f"must be an address such as {DEFAULT_URL}.")
+    if url.rstrip("/").endswith(V1):
+        raise InvalidInput(fields[0], f"must not have {V1} at its end: each call adds it.")
     if key is not None and not (key.isascii() and key.isprintable() and key and " " not in key):
-        raise InvalidInput("key", "is no key; one looks like bud_… and is one word.")
+        raise InvalidInput(fields[1], "is no key; one looks like bud_… and is one word.")
     return Address(url.rstrip("/"), key)
 
 

@@ -15,10 +15,12 @@ from weakref import WeakKeyDictionary
 from budget.client.judging import Answer, judged
 from budget.client.request import Request
 from budget.client.retrying import Lost, Terms, Tries, Unreached
-from budget.client.sending import Sent, prepared
+from budget.client.sending import Address, Sent, prepared
 from budget.domain.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
 
 T = TypeVar("T")
@@ -72,7 +74,7 @@ class Transport:
                 continue
             wait = tries.again(answer)
             if wait is None:
-                return judged(request, self.terms.address.url, answer)
+                return judged(request, self.terms.address, answer)
             time.sleep(wait)
 
     def _exchange(self, http: "httpx2.Client", sent: Sent, tries: Tries) -> Answer:
@@ -130,7 +132,7 @@ class AsyncTransport:
                 continue
             wait = tries.again(answer)
             if wait is None:
-                return judged(request, self.terms.address.url, answer)
+                return judged(request, self.terms.address, answer)
             await asyncio.sleep(wait)
 
     async def _exchange(self, http: "httpx2.AsyncClient", sent: Sent, tries: Tries) -> Answer:
@@ -150,11 +152,26 @@ def _options(terms: Terms) -> dict[str, Any]:
     import httpx2
 
     return {
+        "verify": _trusted(terms.address),
         "base_url": terms.address.url,
         "headers": terms.address.headers,
         "trust_env": not terms.address.near,
         "limits": httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=20),
     }
+
+
+def _trusted(address: Address) -> "ssl.SSLContext | bool":
+    """Whose certificates are believed: of those in the file SSL_CERT_FILE, else the usual ones."""
+    file = os.environ.get("SSL_CERT_FILE")
+    if not file or not address.url.startswith("https:"):
+        return True
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=file)
+    except OSError as error:
+        why = error.strerror or "no certificate is in it"
+        raise InvalidInput("SSL_CERT_FILE", f"{file} cannot be read ({why}).") from None
 
 
 def _build(

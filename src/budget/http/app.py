@@ -182,7 +182,7 @@ class _Place:
             return Carried(headers, client)
         visitor = await self._service.door.admit(method, headers, client)
         if not visitor.key.allows(route.scope):
-            raise Forbidden(f"This key lacks the right `{route.scope}`.")
+            raise Forbidden(f"This key lacks the right `{route.scope}`; use one that has it.")
         return Carried(headers, client, visitor)
 
 

@@ -23,6 +23,8 @@ class AuditCalls:
         kind: str | None = None,
         budget_id: str | None = None,
         allocation_id: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
         attributes: Mapping[str, str] | None = None,
         audited: bool = True,
     ) -> Request[Page[Event]]:
@@ -30,7 +32,8 @@ class AuditCalls:
         del audited
         query = {
             "after": after, "limit": limit, "topic": topic, "kind": kind, "budget_id": budget_id,
-            "allocation_id": allocation_id, "attributes": parse_attributes(attributes),
+            "allocation_id": allocation_id, "since": since, "until": until,
+            "attributes": parse_attributes(attributes),
         }  # fmt: skip
         return get("/events", page(read.event), query)
 
