@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from budget.domain.answers import Event
+from budget.domain.answers_pages import Page
+from budget.domain.windows import MAX_US, to_rfc3339
 from budget.domain.wire.parts import amount_text
 
 if TYPE_CHECKING:
@@ -29,20 +31,34 @@ class Refused(NamedTuple):
     why: str
 
 
-def read(books: "Books", after: str | None = None) -> tuple[list[Refused], str | None]:
-    """Every refusal after a cursor, and the cursor to read on from."""
+def read(
+    books: "Books", after: str | None = None, *, since_us: int
+) -> tuple[list[Refused], str | None]:
+    """The refusals after a cursor, and since a time; and the cursor to read on from."""
     found: list[Refused] = []
-    while True:
-        page = books.events(kind="refused", after=after, limit=PAGE)
+    for page in _pages(books, after, since_us):
         found += map(_refused, page.items)
-        if page.next_cursor == after or len(page.items) < PAGE:
-            return found, page.next_cursor
         after = page.next_cursor
+    return found, after
 
 
 def between(books: "Books", since_us: int, until_us: int) -> Iterator[Refused]:
-    """The refusals of a time."""
-    return (one for one in read(books)[0] if since_us <= one.at_us < until_us)
+    """The refusals of a time, oldest first."""
+    for page in _pages(books, None, since_us, until_us):
+        yield from map(_refused, page.items)
+
+
+def _pages(
+    books: "Books", after: str | None, since_us: int, until_us: int = MAX_US
+) -> Iterator[Page[Event]]:
+    """Page after page; a short one may be followed by more, one that leads nowhere is the last."""
+    since, until = to_rfc3339(since_us), to_rfc3339(min(until_us, MAX_US - 1))
+    while True:
+        page = books.events(kind="refused", after=after, limit=PAGE, since=since, until=until)
+        yield page
+        if page.next_cursor == after:
+            return
+        after = page.next_cursor
 
 
 def _refused(event: Event) -> Refused:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from budget.domain.facade import Facade as Books
 
 HOUR_US: Final = 3_600_000_000
+DAY_US: Final = 24 * HOUR_US
 MAX_SECONDS: Final = 3600
 _LIMITS: Final = 8
 _STYLES: Final = {"warn": "yellow", "over": "bold red", "title": "bold"}
@@ -96,7 +97,7 @@ def _live(face: Face, books: "Books", every: float) -> None:
 def _read(
     books: "Books", kept: list[refusals.Refused], cursor: str | None
 ) -> tuple[Frame, list[refusals.Refused], str | None]:
-    """What there is to show now; the refusals kept so far and where to read on."""
+    """What there is to show now; the refusals of a day, and where to read on."""
     at_us = now_us()
     hour = Window(at_us - HOUR_US, at_us)
 
@@ -115,7 +116,7 @@ def _read(
     }
     by_user = books.usage_summary(group_by=["user"], period="daily")
     by_model = books.usage_summary(group_by=["model"], period="daily")
-    more, cursor = refusals.read(books, cursor)
+    more, cursor = refusals.read(books, cursor, since_us=at_us - DAY_US)
     kept = [*kept, *more][-1000:]
     frame = Frame(
         at_us=at_us,

@@ -42,14 +42,15 @@ from budget.storage.price_tables import (
 )
 
 __all__ = [
-    "AUDITED", "BIG", "MAX_AMOUNT", "WORDS", "alerts", "allocations", "api_keys", "blocks",
-    "budgets", "calibration_state", "calibrations", "channels", "closed_prices", "deliveries",
-    "entries", "heads", "keys", "login_links", "metadata", "policies", "price_overrides",
+    "AUDITED", "BIG", "MAX_AMOUNT", "REFUSED", "WORDS", "alerts", "allocations", "api_keys",
+    "blocks", "budgets", "calibration_state", "calibrations", "channels", "closed_prices",
+    "deliveries", "entries", "heads", "keys", "login_links", "metadata", "policies", "price_overrides",
     "price_snapshots", "price_sources", "price_state", "price_updates", "rollups", "series",
     "sessions", "settings", "state", "top_up_requests", "top_ups", "usage", "usage_tags",
     "windows",
 ]  # fmt: skip
 
+REFUSED = text("kind = 'refused'")
 AUDITED = text(
     "kind NOT IN ('placed', 'recorded', 'settled', 'released', 'extended', 'expired', "
     "'reported', 'refused', 'alert_raised', 'alert_resolved')"
@@ -300,6 +301,7 @@ entries = table(
     Index("ix_entries_backfilled", "id", sqlite_where=text("kind = 'backfilled'"),
           postgresql_where=text("kind = 'backfilled'")),
     Index("ix_entries_audited", "id", sqlite_where=AUDITED, postgresql_where=AUDITED),
+    Index("ix_entries_refused", "id", "at_us", sqlite_where=REFUSED, postgresql_where=REFUSED),
 )  # fmt: skip
 """The journal, which is also the stream of events: one immutable row for each accepted command.
 

@@ -4,16 +4,22 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.dialects import sqlite
 
 from budget.domain.cursors import decode, pack
-from budget.domain.events import KINDS, TOPIC_OF, TOPICS, TYPES
+from budget.domain.errors import InvalidInput
+from budget.domain.events import KINDS, TOPIC_OF, TOPICS, TYPES, Filter
+from budget.domain.windows import to_rfc3339
 from budget.engine.budget import Budget as Books
+from budget.engine.events import reading
 from budget.engine.events.feed import Feed, News
 from budget.engine.events.reading import newest
+from budget.engine.snapshots import snapshot
 from budget.prices.book import PriceBook
 from tests.engine.conftest import migrate
 from tests.support.databases import PostgresDatabases
@@ -125,6 +131,34 @@ def test_a_feed_hears_every_event_of_two_nodes_once_and_in_order(url: str) -> No
             while not heard or heard[-1] < last:
                 threading.Event().wait(0.01)
         assert heard == [one for one in all_ids(url) if one > began]
+
+
+def test_events_of_a_time_are_those_from_it_on_and_before_its_end(light: Books) -> None:
+    for _ in range(4):
+        light.allocate(requests=1)
+    told = [one for one in light.events().items if one.kind == "placed"]
+    first, second, third, _ = (to_rfc3339(one.at_us) for one in told)
+    page = light.events(kind="placed", since=second, until=third)
+    assert [one.cursor for one in page.items] == [
+        one.cursor for one in told if second <= to_rfc3339(one.at_us) < third
+    ]
+    assert told[0] not in light.events(since=second).items or first == second
+    assert light.events(until="2020-01-01T00:00:00Z").items == []
+
+
+def test_refusals_are_found_by_an_index_however_long_the_journal_is(light: Books) -> None:
+    wanted = Filter(frozenset({"refused"}))
+    statement = reading.statement_of(-1, 10, wanted, span=(1, 2))
+    told = str(statement.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+    with snapshot(light.books.database) as connection:
+        plan = connection.execute(text(f"EXPLAIN QUERY PLAN {told}")).all()
+    assert "USING INDEX ix_entries_refused" in str(plan)
+
+
+@pytest.mark.parametrize("field", ["since", "until"])
+def test_a_time_that_is_none_is_named(light: Books, field: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{field}: must be an RFC 3339"):
+        cast("Any", light).events(**{field: "yesterday"})
 
 
 def test_a_commit_wakes_the_feed_and_nobody_is_woken_once_it_is_closed(light: Books) -> None:

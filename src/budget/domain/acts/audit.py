@@ -24,14 +24,16 @@ class AuditActs(Protocol):
         kind: str | None = None,
         budget_id: str | None = None,
         allocation_id: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
         attributes: Mapping[str, str] | None = None,
         audited: bool = True,
     ) -> Act[Page[Event]]:
         """Entries of the journal in the order of their cursors, after one; none is ever skipped.
 
-        Only those of a topic, a kind, a budget, an allocation or a call with attributes, where such
-        are given. Where few are wanted, a page may have fewer than `limit` though more follow: the
-        end is reached when `next_cursor` stays as it is.
+        Only those of a topic, a kind, a budget, an allocation, of [since, until) or of a call with
+        attributes, where such are given. Where few are wanted, a page may have fewer than `limit`
+        though more follow: the end is reached when `next_cursor` stays as it is.
         """
 
     def audit(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from budget.domain.answers import Event
 from budget.domain.answers_pages import Page
+from budget.domain.windows import parse_rfc3339
 from budget.engine.events import reading
 from budget.engine.events.asks import parse_filter
 from budget.engine.fields import chosen_id
@@ -22,14 +23,16 @@ class EventJobs(Maker):
         kind: str | None = None,
         budget_id: str | None = None,
         allocation_id: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
         attributes: Mapping[str, str] | None = None,
         audited: bool = True,
     ) -> Job[Page[Event]]:
         """Entries of the journal in the order of their cursors, after one; none is ever skipped.
 
-        Only those of a topic, a kind, a budget, an allocation or a call with attributes, where such
-        are given. Where few are wanted, a page may have fewer than `limit` though more follow: the
-        end is reached when `next_cursor` stays as it is.
+        Only those of a topic, a kind, a budget, an allocation, of [since, until) or of a call with
+        attributes, where such are given. Where few are wanted, a page may have fewer than `limit`
+        though more follow: the end is reached when `next_cursor` stays as it is.
         """
         asked = {
             "topic": topic, "kind": kind, "budget_id": budget_id, "attributes": attributes,
@@ -37,9 +40,12 @@ class EventJobs(Maker):
         narrow = any(value is not None for value in asked.values()) or not audited
         wanted = parse_filter(asked, audited=audited) if narrow else None
         chosen_id({"allocation_id": allocation_id}, "allocation_id")
+        since_us = None if since is None else parse_rfc3339(since, "since")
+        until_us = None if until is None else parse_rfc3339(until, "until")
         return Job(
             read=lambda: reading.events(
                 self.books.database, after=after, limit=limit, wanted=wanted,
-                allocation_id=allocation_id, bound=self.caller.bound,
+                allocation_id=allocation_id, since_us=since_us, until_us=until_us,
+                bound=self.caller.bound,
             )
         )  # fmt: skip

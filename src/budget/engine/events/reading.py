@@ -5,7 +5,7 @@ Not here: following the journal as it grows (`feed`), who changed what (`audit_l
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
@@ -24,6 +24,7 @@ from budget.storage.database import Database
 LOOKED_AT = 2_000
 """How many entries one page looks at most, where only some of them are shown."""
 BEGINNING = -1
+_ALWAYS: Final = (None, None)
 
 
 class Happened(NamedTuple):
@@ -40,9 +41,13 @@ def events(
     limit: int = 100,
     wanted: Filter | None = None,
     allocation_id: str | None = None,
+    since_us: int | None = None,
+    until_us: int | None = None,
     bound: Bound | None = None,
 ) -> Page[Event]:
     """Entries of the journal after a cursor, in order; following `next_cursor` skips none, ever.
+
+    They are those of [since_us, until_us), by when they were decided.
 
     A page may have fewer than `limit`, or none, though there is more, where few are wanted: the
     end is reached when `next_cursor` stays as it is. It is None only when nothing has been read
@@ -51,7 +56,7 @@ def events(
     check_limit(limit)
     at = BEGINNING if after is None else cursors.decode(after)
     closer = bool(bound) or (wanted is not None and wanted.looks_closer)
-    statement = _after(at, LOOKED_AT if closer else limit, wanted)
+    statement = statement_of(at, LOOKED_AT if closer else limit, wanted, span=(since_us, until_us))
     if allocation_id is not None:
         statement = statement.where(schema.entries.c.allocation_id == allocation_id)
     with snapshot(database) as connection:
@@ -75,14 +80,16 @@ def events_between(
 ) -> list[Happened]:
     """Events of these kinds after one cursor and up to another below which all is settled."""
     with snapshot(database) as connection:
-        statement = _after(after, limit, Filter(kinds)).where(schema.entries.c.id <= upto)
+        statement = statement_of(after, limit, Filter(kinds), span=_ALWAYS).where(
+            schema.entries.c.id <= upto
+        )
         return _read(connection, statement, closer=closer)
 
 
 def events_after(database: Database, after: int, limit: int, *, closer: bool) -> list[Happened]:
     """All events after a cursor, as far as nothing can still come before them."""
     with snapshot(database) as connection:
-        return _read(connection, _after(after, limit, None), closer=closer)
+        return _read(connection, statement_of(after, limit, None, span=_ALWAYS), closer=closer)
 
 
 def newest(database: Database) -> int:
@@ -96,11 +103,21 @@ def newest(database: Database) -> int:
     return BEGINNING if top is None else int(top)
 
 
-def _after(after: int, limit: int, wanted: Filter | None) -> Select[Any]:
+def statement_of(
+    after: int, limit: int, wanted: Filter | None, *, span: tuple[int | None, int | None]
+) -> Select[Any]:
+    """What reads the entries after a cursor that may be wanted, of a span of time."""
     table = schema.entries
     statement = select(table).where(table.c.id > after).order_by(table.c.id).limit(limit)
-    if wanted is not None:
+    if wanted is not None and wanted.kinds == {"refused"}:
+        statement = statement.where(schema.REFUSED)  # as text, so that its index is used
+    elif wanted is not None:
         statement = statement.where(table.c.kind.in_(sorted(wanted.kinds)))
+    since_us, until_us = span
+    if since_us is not None:
+        statement = statement.where(table.c.at_us >= since_us)
+    if until_us is not None:
+        statement = statement.where(table.c.at_us < until_us)
     return statement
 
 

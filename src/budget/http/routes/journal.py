@@ -17,7 +17,7 @@ JOURNAL: Final[tuple[Route, ...]] = (
     Route("GET", f"{V1}/events", "read", handlers.events, answer=shapes.PageShape,
           query=Attributed({
               "after": text, "limit": count, "topic": word(*TOPICS), "kind": text,
-              "budget_id": text, "allocation_id": text,
+              "budget_id": text, "allocation_id": text, "since": text, "until": text,
           })),
     Route("GET", f"{V1}/events/stream", "read", stream,
           query=Attributed({
