@@ -44,10 +44,10 @@ from budget.storage.price_tables import (
 __all__ = [
     "AUDITED", "BIG", "MAX_AMOUNT", "REFUSED", "WORDS", "alerts", "allocations", "api_keys",
     "blocks", "budgets", "calibration_state", "calibrations", "channels", "closed_prices",
-    "deliveries", "entries", "heads", "keys", "login_links", "metadata", "policies", "price_overrides",
-    "price_snapshots", "price_sources", "price_state", "price_updates", "rollups", "series",
-    "sessions", "settings", "state", "top_up_requests", "top_ups", "usage", "usage_tags",
-    "windows",
+    "deliveries", "entries", "heads", "keys", "login_links", "metadata", "policies",
+    "price_overrides", "price_snapshots", "price_sources", "price_state", "price_updates",
+    "rollups", "series", "sessions", "settings", "state", "top_up_requests", "top_ups", "usage",
+    "usage_tags", "windows",
 ]  # fmt: skip
 
 REFUSED = text("kind = 'refused'")
