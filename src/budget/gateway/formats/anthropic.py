@@ -38,7 +38,7 @@ _DELTAS: Final[Mapping[str, str]] = {
     "signature_delta": "signature",
     "input_json_delta": "partial_json",
 }
-"""Where each kind of delta has its text, which is the name of the block's field too but for JSON."""
+"""Where each kind of delta has its text: the name of the block's field too, but for JSON."""
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _decode: Final = msgspec.json.Decoder().decode
