@@ -35,6 +35,8 @@ class Behaviour(NamedTuple):
     """Leave out the usage."""
     filtered: bool = False
     """Refuse to answer, as content filters do."""
+    unlimited: bool = False
+    """Keep to no limit that the request sets."""
 
 
 class Answer(NamedTuple):
@@ -81,7 +83,7 @@ def answer_to(
     """The answer, at most `limit` output tokens long. An input token is a word of the request."""
     input_tokens = max(1, sum(len(text.split()) for text in _texts(request)))
     made = how.words + how.reasoning
-    most = made if limit is None else min(made, limit)
+    most = made if limit is None or how.unlimited else min(made, limit)
     thoughts = min(how.reasoning, most)
     words = 0 if how.filtered else most - thoughts
     return Answer(

@@ -45,9 +45,9 @@ class Through:
     def limit(self, usd: str, **given: Any) -> str:
         """A hard daily limit on everything, in USD; the id of its policy."""
         policy: Any = {
-            "unit": "usd", "period": "daily", "limit": usd, "enforcement": "hard_limit", **given
+            "unit": "usd", "period": "daily", "limit": usd, "enforcement": "hard_limit"
         }  # fmt: skip
-        made = self.books.create_budget(name="Everything", policies=[policy])
+        made = self.books.create_budget(name="Everything", policies=[policy], **given)
         return made.policies[0].policy_id
 
     def records(self) -> list[UsageRecord]:
@@ -76,7 +76,12 @@ def through(
     """The service over a database, with prices as bundled. `env` adds to what it is told."""
     told = {
         "BUDGET_GATEWAY_OPENAI_BASE_URL": providers.openai_url,
+        "BUDGET_GATEWAY_ANTHROPIC_BASE_URL": providers.url,
+        "BUDGET_GATEWAY_GEMINI_BASE_URL": providers.url,
+        "BUDGET_GATEWAY_OLLAMA_BASE_URL": providers.url,
         "OPENAI_API_KEY": REAL_KEY,
+        "ANTHROPIC_API_KEY": REAL_KEY,
+        "GEMINI_API_KEY": REAL_KEY,
         **(env or {}),
     }
     upstreams = read_upstreams(told)

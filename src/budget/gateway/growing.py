@@ -20,7 +20,10 @@ ROOM_TO_SPARE: Final = 16
 class Growth:
     """The hold of one answer. `is_told`: the upstream was told how much it may write."""
 
-    __slots__ = ("_growing", "_holding", "_is_told", "_meter", "_room", "_since", "_tasks")
+    __slots__ = (
+        "_come", "_growing", "_holding", "_is_told", "_longest", "_meter", "_room", "_since",
+        "_tasks",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -39,9 +42,13 @@ class Growth:
         self._since = since
         self._is_told = is_told
         self._growing: asyncio.Task[Refusal | None] | None = None
+        self._come: int | None = None
+        self._longest = 0
 
     async def cover(self) -> Refusal | None:
-        """See that what has come is held for; the refusal if it is not, and cannot be."""
+        """See that what has come is held for, and as much again as came at once; the refusal if it
+        is not, and cannot be.
+        """
         granted = self._holding.granted_tokens
         if self._is_told:
             # A count that is surely high enough may be too high, and must not cut what is within.
@@ -51,13 +58,19 @@ class Growth:
             return None
         if self._growing is None:
             self._growing = self._tasks.start(self._more())
-        if not self._growing.done() and self._meter.at_most(granted) <= granted:
+        if not self._growing.done() and self._has_room():
             return None
         growing, self._growing = self._growing, None
         refusal = await growing
-        if refusal is None or self._meter.at_most(granted) <= granted:
-            return None
-        return refusal
+        return None if refusal is None or self._has_room() else refusal
+
+    def _has_room(self) -> bool:
+        """Whether the next piece is held for, if it is no longer than the longest so far."""
+        come = self._meter.surely()
+        if self._come is not None:
+            self._longest = max(self._longest, come - self._come)
+        self._come = come
+        return come + self._longest <= self._holding.granted_tokens
 
     def stop(self) -> None:
         """The answer has ended: nothing more need be held."""
