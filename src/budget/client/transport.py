@@ -9,10 +9,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from budget.client.judging import Answer, judged
+from budget.client.lines import (
+    CONNECT_SECONDS,
+    CONNECTIONS,
+    MAX_ANSWER_BYTES,
+    Lines,
+    is_near,
+    too_long,
+)
 from budget.client.request import Request
 from budget.client.retrying import Lost, Terms, Tries, Unreached
 from budget.client.sending import Address, Sent, prepared
@@ -25,28 +33,32 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CONNECT_SECONDS: Final = 2.0
-MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
-CONNECTIONS: Final = 100
-"""How many calls may be under way at once; more wait for their turn."""
-
 
 class Transport:
-    """Connections for threads, made with the first request; any thread may ask."""
+    """Connections for threads, made with the first request; any thread may ask.
+
+    A service on this machine is asked over `Lines`; streams of events come over `open` from all.
+    """
 
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self._lock = threading.Lock()
         self._http: httpx2.Client | None = None
+        self._lines: Lines | None = None
         self._process = os.getpid()
+        self._lines_process = self._process
+        self._near = is_near(terms.address)
         self._closed = False
 
     def close(self) -> None:
         """Close the connections."""
         with self._lock:
             http, self._http, self._closed = self._http, None, True
+            lines, self._lines = self._lines, None
         if http is not None:
             http.close()
+        if lines is not None:
+            lines.close()
 
     def open(self) -> "httpx2.Client":
         """The connections of this process: those of one that was forked off are not shared."""
@@ -61,14 +73,27 @@ class Transport:
                     self._process = os.getpid()
         return self._http
 
+    def _open_lines(self) -> Lines:
+        """The same for a service on this machine."""
+        lines = self._lines
+        if lines is None or self._lines_process != os.getpid():
+            with self._lock:
+                if self._closed:
+                    raise _closed()
+                if self._lines is None or self._lines_process != os.getpid():
+                    self._lines = Lines(self.terms.address)
+                    self._lines_process = os.getpid()
+                lines = self._lines
+        return lines
+
     def run(self, request: Request[T]) -> T:
         """Ask until there is an answer, or no time is left."""
         sent = prepared(request)
         tries = Tries(request, sent, self.terms)
-        http = self.open()
+        exchange = self._open_lines().exchange if self._near else self._exchange
         while True:
             try:
-                answer = self._exchange(http, sent, tries)
+                answer = exchange(sent, tries)
             except (Unreached, Lost) as failure:
                 time.sleep(tries.after(failure))
                 continue
@@ -77,7 +102,8 @@ class Transport:
                 return judged(request, self.terms.address, answer)
             time.sleep(wait)
 
-    def _exchange(self, http: "httpx2.Client", sent: Sent, tries: Tries) -> Answer:
+    def _exchange(self, sent: Sent, tries: Tries) -> Answer:
+        http = self.open()
         with _failures():
             response = http.send(_build(http, sent, tries.seconds), stream=True)
             try:
@@ -189,10 +215,7 @@ def _take(body: bytearray, chunk: bytes, tries: Tries) -> None:
     """More of an answer, unless it grows without end or takes too long."""
     body += chunk
     if len(body) > MAX_ANSWER_BYTES:
-        raise Unavailable(
-            f"{tries.url} answered more than {MAX_ANSWER_BYTES} bytes, which Budget does not.",
-            code="not_budget",
-        )
+        raise too_long(tries.url)
     if tries.over:
         raise Lost("the answer took too long")
 
