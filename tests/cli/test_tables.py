@@ -31,15 +31,15 @@ ROWS = [
 ]
 
 
-def test_a_pipe_gets_plain_text_with_the_points_under_each_other(
+def test_a_pipe_gets_plain_text_with_points_under_each_other_and_counts_at_the_right(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     show(Face(), COLUMNS, ROWS)
     assert capsys.readouterr().out.splitlines() == [
-        "Budget  Team         Spent  Resets",
-        "All              8.0334744  never",
-        "Code            12.50       never",
-        "T             1200          never",
+        "Budget  Team       Spent  Resets",
+        "All            8.0334744  never",
+        "Code          12.50       never",
+        "T                   1200  never",
     ]
 
 
@@ -129,11 +129,11 @@ def test_first_the_name_is_folded_then_columns_go_then_each_row_is_a_block(
     folded, left_out = narrowed(monkeypatch, capsys, 46)
     assert folded[2:] == ["A budget with a long      12.345  50.0  never", "name"]
     assert left_out == ""
-    # 16 for the name: without the last column 16 + 2 + 6 + 2 + 4.
+    # Without the last column 16 for the name: 16 + 2 + 6 + 2 + 4.
     fewer, left_out = narrowed(monkeypatch, capsys, 30)
     assert fewer[2:] == ["A budget with a   12.345  50.0", "long name"]
     assert left_out == "Too narrow for: Resets.\n"
-    block, left_out = narrowed(monkeypatch, capsys, 23)
+    block, left_out = narrowed(monkeypatch, capsys, 19)
     assert block == [
         "A budget with a long name",
         "  Spent   12.345",

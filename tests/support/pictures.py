@@ -9,6 +9,7 @@ import fcntl
 import os
 import pty
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -17,8 +18,9 @@ import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from budget.domain.asks_budgets import PolicyAsk
 from budget.domain.errors import BudgetRefused
 from budget.domain.windows import to_rfc3339
 from budget.engine.budget import Budget
@@ -38,6 +40,9 @@ COMMANDS: Final = {
     "wrong-amount": ["set-limit", "daily", "5$"],
     "wrong-budget": ["budgets", "show", "Serch team"],
 }
+_ERASED: Final = re.compile(
+    r"[^\n]*(\r\x1b\[2K|\n(\x1b\[\?25h)?\r?\x1b\[1A\x1b\[2K)"
+)  # a bar of progress that was there
 _DAY_US: Final = 86_400_000_000
 _MODELS: Final = (
     ("anthropic", "claude-sonnet-4-5-20250929"), ("openai", "gpt-5-mini"),
@@ -46,9 +51,7 @@ _MODELS: Final = (
 _USERS: Final = ("ann", "bob", "carla.von-weizsaecker@example.com", "deployment-bot")
 
 
-def limit(
-    amount: str | int, period: str, *, hard: bool = False, unit: str = "usd"
-) -> dict[str, Any]:
+def limit(amount: str | int, period: str, *, hard: bool = False, unit: str = "usd") -> PolicyAsk:
     """A limit of a budget."""
     enforcement = "hard_limit" if hard else "warn"
     return {"unit": unit, "period": period, "limit": amount, "enforcement": enforcement}
@@ -107,7 +110,7 @@ def written(arguments: list[str], columns: int, url: str) -> str:
     told = b"".join(_read(ours))
     running.wait()
     os.close(ours)
-    return told.decode().replace("\r\n", "\n")
+    return _ERASED.sub("", told.decode().replace("\r\n", "\n"))
 
 
 def _read(terminal: int) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """Tables: rows for people on a terminal, the same rows as plain aligned text in a pipe.
 
-Amounts are text by now; their decimal points stand under each other. Not here: what the rows mean.
+Amounts are text by now; their decimal points stand under each other, whole counts end at the right.
+Not here: what the rows mean.
 """
 
 import re
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 Kind = Literal["text", "amount"]
 
 BAR_CELLS: Final = 10
-NARROWEST: Final = 16
+NARROWEST: Final = 12
 """How far a column is folded before others are left out instead."""
 _GAP: Final = 2
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
@@ -183,9 +184,11 @@ def _laid_out(
 
 
 def _aligned(amounts: Sequence[str]) -> list[str]:
-    """The amounts, each as long as the others, with their points under each other."""
+    """Amounts of one length, their points under each other; whole counts end at the right."""
     behind = max(map(_behind, amounts), default=0)
-    ended = [amount + " " * (behind - _behind(amount)) for amount in amounts]
+    ended = [
+        amount + " " * (behind - _behind(amount)) if "." in amount else amount for amount in amounts
+    ]
     width = max(map(len, ended), default=0)
     return [amount.rjust(width) for amount in ended]
 

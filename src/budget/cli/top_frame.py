@@ -17,8 +17,11 @@ from budget.domain.budgets import BPS
 from budget.domain.wire.parts import amount
 
 _NARROW: Final = 100
+_SHORTEST: Final = 16
+_GAP: Final = 2
 _CENT: Final = 10_000_000
 _MINUTES_A_DAY: Final = 1440
+_HOURS_ALONE: Final = 600
 
 
 class Line(NamedTuple):
@@ -56,30 +59,62 @@ def lines(frame: Frame, width: int) -> list[Line]:
         ),
         Line(""),
         Line("Fullest limits", "title"),
-        *(_limit(view, rate, width) for view, rate in frame.fullest),
+        *_limits(frame.fullest, width),
     ]
     if not frame.fullest:
         found.append(Line("There is no limit. `budget set-limit daily 5.00` sets one."))
     for title, groups in (("users", frame.users), ("models", frame.models)):
         shown = [f"{one.values[0] or '(none)'} {_usd(one.figures)}" for one in groups]
         if shown:
-            found += [Line(""), Line(f"Top {title} today, USD", "title"), Line("  ".join(shown))]
+            found += [
+                Line(""),
+                Line(f"Top {title} today, USD", "title"),
+                Line(_whole(shown, width)),
+            ]
     found += [Line(""), Line("Last refusals", "title")]
     found += [_refusal(one) for one in reversed(frame.refused)] or [Line("None.")]
     return [Line(_cut(one.text, width), one.mood) for one in found]
 
 
-def _limit(view: BalanceView, rate: Figures, width: int) -> Line:
+def _limits(fullest: Sequence[tuple[BalanceView, Figures]], width: int) -> list[Line]:
+    """The fullest balances in columns; names have what the other columns leave."""
+    figures = [_figures(view, rate, held=width >= _NARROW) for view, rate in fullest]
+    wide = [max(map(len, column)) for column in zip(*figures, strict=True)]
+    room = max(_SHORTEST, width - sum(wide) - _GAP * len(wide))
+    names = [named(view) for view, _ in fullest]
+    longest = min(room, max(map(len, names), default=0))
+    return [
+        Line(
+            "  ".join((
+                f"{_cut(name, longest):<{longest}}",
+                *(cell.ljust(size) for cell, size in zip(cells, wide, strict=True)),
+            )).rstrip(),
+            mood(view),
+        )
+        for name, cells, (view, _) in zip(names, figures, fullest, strict=True)
+    ]  # fmt: skip
+
+
+def _figures(view: BalanceView, rate: Figures, *, held: bool) -> tuple[str, ...]:
+    """The cells of a balance but its name."""
     unit = view.policy.unit
     full = (used_bps(view) or 0) / BPS
-    name = max(16, width - (56 if width < _NARROW else 84))
-    figures = f"{_amount(view.spent + view.assumed, unit)}/{_amount(view.limit, unit)}"
-    held = f"  held {_amount(view.reserved, unit)}" if width >= _NARROW else ""
-    return Line(
-        f"{_cut(named(view), name):<{name}} {view.policy.period.text[:9]:<9} {bar(full)} "
-        f"{used_text(view):>5}%  {figures}{held}  {until_full(view, rate)}",
-        mood(view),
+    return (
+        view.policy.period.text[:9],
+        f"{bar(full)} {used_text(view):>5}%",
+        f"{_amount(view.spent + view.assumed, unit)}/{_amount(view.limit, unit)}",
+        f"held {_amount(view.reserved, unit)}" if held and view.reserved else "",
+        until_full(view, rate),
     )
+
+
+def _whole(words: Sequence[str], width: int) -> str:
+    """As many of the words as fit whole, at least one; an ellipsis for the rest."""
+    for count in range(len(words), 1, -1):
+        told = "  ".join(words[:count]) + ("" if count == len(words) else "  …")
+        if len(told) <= width:
+            return told
+    return words[0]
 
 
 def until_full(view: BalanceView, rate: Figures) -> str:
@@ -98,9 +133,11 @@ def until_full(view: BalanceView, rate: Figures) -> str:
     minutes = view.remaining * 60 // per_hour
     if minutes >= 2 * _MINUTES_A_DAY:
         return f"full in {minutes // _MINUTES_A_DAY} d"
-    return f"full in {minutes // 60} h {minutes % 60} min" if minutes >= 60 else (
-        f"full in {minutes} min"
-    )  # fmt: skip
+    if minutes >= _HOURS_ALONE:
+        return f"full in {minutes // 60} h"
+    if minutes >= 60:
+        return f"full in {minutes // 60} h {minutes % 60} min"
+    return f"full in {minutes} min"
 
 
 def _refusal(one: Refused) -> Line:
