@@ -13,7 +13,9 @@ from budget.domain.errors import KeyReused
 from budget.engine.budget import AsyncBudget
 from budget.engine.budget import Budget as Books
 from budget.engine.callers import Caller
+from budget.engine.estimates import is_brief
 from budget.engine.snapshots import snapshot
+from budget.prices import exact_tokens
 from budget.storage import schema
 from tests.engine.conftest import migrate
 from tests.engine.opened import MILLI, PRICES, allocated, refused
@@ -200,3 +202,33 @@ def test_a_call_that_says_too_much_or_what_cannot_be_read_holds_nothing(
     assert refused(books.allocate, **ask).field == field
     assert refused(books.check, **ask).field == field
     assert books.allocations().items == []
+
+
+@pytest.mark.parametrize(
+    ("ask", "brief"),
+    [
+        ({"provider": "anthropic", "model": "claude-sonnet-4-5", "request": CHAT}, True),
+        ({"provider": "anthropic", "model": "claude-sonnet-4-5", "request": "x" * 1_024}, True),
+        ({"provider": "anthropic", "model": "claude-sonnet-4-5", "request": "x" * 1_025}, False),
+        ({"provider": "anthropic", "model": "claude-sonnet-4-5", "request": [1] * 64}, False),
+        ({"model": "m", "request": CHAT}, False),  # it may be a name for any model
+        ({"model": 7, "provider": ["x"], "request": CHAT}, False),
+        ({"request": {"messages": []}}, False),
+    ],
+)
+def test_only_short_requests_to_models_whose_counts_are_ready_may_hold_up_an_event_loop(
+    ask: dict[str, Any], brief: bool
+) -> None:
+    assert is_brief(ask) is brief
+
+
+def test_a_request_of_endless_depth_is_not_looked_at_to_its_end() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert not is_brief({"model": "claude-sonnet-4-5", "request": deep})
+
+
+def test_openais_texts_are_brief_once_their_encoding_is_loaded() -> None:
+    exact_tokens.text_tokens("x", provider="openai", model="gpt-4o")
+    assert is_brief({"provider": "openai", "model": "gpt-4o", "request": CHAT})

@@ -4,7 +4,8 @@ A request is read and forgotten: nothing of its text is kept, nor told in an err
 bound (`domain.estimating`), exact counts (`prices.exact_tokens`), what was learnt (`factors`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from budget.domain import decide
@@ -22,6 +23,9 @@ from budget.engine.factors import UNTAUGHT, Factors
 from budget.engine.fields import count, only_fields, price_context, who
 from budget.prices import exact_tokens
 from budget.prices.book import PriceBook
+
+BRIEF_CHARS: Final = 1_024
+_PER_VALUE_CHARS: Final = 16
 
 _FIELDS: Final = frozenset(EstimateAsk.__annotations__)
 
@@ -76,6 +80,36 @@ def estimate(
         None if rates is None else cost_nanos(rates, Usage(found.tokens, 0, requests=0)),
         hold_nanos,
     )
+
+
+def is_brief(ask: Mapping[str, Any]) -> bool:
+    """Whether an event loop may estimate the request of an ask: that takes well under a
+    millisecond, because it is short and what counts it is loaded. A name that says nothing of the
+    model behind it may be that of any.
+    """
+    provider, model = ask.get("provider") or "", ask.get("model")
+    return (
+        isinstance(provider, str)
+        and isinstance(model, str)
+        and family_of(provider, model) != "unknown"
+        and exact_tokens.is_ready(provider, model)
+        and _chars_left(ask["request"], BRIEF_CHARS) >= 0
+    )
+
+
+def _chars_left(value: object, left: int) -> int:
+    """How many of so many characters a value leaves; it is not looked at beyond them."""
+    left -= len(value) if isinstance(value, str) else _PER_VALUE_CHARS
+    inside: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        inside = chain.from_iterable(value.items())
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        inside = value
+    for one in inside:
+        if left < 0:
+            break
+        left = _chars_left(one, left)
+    return left
 
 
 def with_model(ask: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -114,7 +114,7 @@ class Jobs(
         return self._placing(ask, dry=True)
 
     def _placing(self, ask: Mapping[str, Any], *, dry: bool = False) -> Job[Any]:
-        if ask.get("request") is None:
+        if ask.get("request") is None or estimates.is_brief(ask):
             return self._placed(ask, dry)
         return Job(prepare=lambda: self._placed(ask, dry))
 

@@ -17,6 +17,7 @@ from budget.domain.text_tokens import family_of, text_tokens_bound
 # Half a pair is no text, and cannot be sent as UTF-8: what goes out is the sign for what is broken.
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _ENCODINGS: Final = {"o200k": "o200k_base", "cl100k": "cl100k_base"}
+_loaded: Final[set[str]] = set()
 
 
 class _Toktok(Protocol):
@@ -26,6 +27,12 @@ class _Toktok(Protocol):
 def is_exact(provider: str, model: str) -> bool:
     """Whether texts for the model are counted exactly here."""
     return family_of(provider, model) in _ENCODINGS and find_spec("toktok") is not None
+
+
+def is_ready(provider: str, model: str) -> bool:
+    """Whether nothing is left to load for the model, which takes about a second."""
+    encoding = _ENCODINGS.get(family_of(provider, model))
+    return encoding is None or encoding in _loaded or find_spec("toktok") is None
 
 
 def text_tokens(text: str, *, provider: str, model: str) -> int:
@@ -62,4 +69,6 @@ def _counts(texts: Iterable[str], encoding: str) -> list[int]:
             code="extra_missing",
         ) from error
     sound = (_SURROGATES.sub("\ufffd", text) for text in texts)
-    return toktok.batch_count(sound, encoding, 1)
+    counts = toktok.batch_count(sound, encoding, 1)
+    _loaded.add(encoding)
+    return counts
