@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from io import TextIOBase, TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final, TextIO, cast
@@ -27,20 +28,38 @@ from budget.domain.errors import InvalidInput, Unavailable
 from budget.domain.money import format_usd
 from budget.domain.windows import parse_rfc3339, to_rfc3339
 
-Pairs = Annotated[tuple[str, ...], Parameter(metavar="KEY=VALUE")]
-From = Annotated[str | None, Parameter(name="--from")]
-To = Annotated[str | None, Parameter(name="--to")]
-Output = Annotated[str, Parameter(allow_leading_hyphen=True)]
 Pages = Iterator[list[UsageRecord]]
+Output = Annotated[str, Parameter(allow_leading_hyphen=True)]
 
 STDOUT: Final = "-"
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which usage is exported.
+
+    Parameters
+    ----------
+    since:
+        Only calls from this day or time on; all unless given.
+    until:
+        Only calls before this day or time; until now unless given.
+    attribute:
+        Only calls with this attribute, such as team=search; may be said several times.
+    """
+
+    since: Annotated[str | None, Parameter(name="--from")] = None
+    until: Annotated[str | None, Parameter(name="--to")] = None
+    attribute: Annotated[tuple[str, ...], Parameter(name="--attribute", metavar="KEY=VALUE")] = ()
+
+
+_ALL: Final = Chosen()
+
+
 def export_csv(
     *,
-    since: From = None,
-    until: To = None,
-    attribute: Pairs = (),
+    chosen: Chosen = _ALL,
     output: Output = STDOUT,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
@@ -48,25 +67,17 @@ def export_csv(
 
     Parameters
     ----------
-    since:
-        Only calls from this day or time on; all unless given.
-    until:
-        Only calls before this day or time; until now unless given.
-    attribute:
-        Only calls with this attribute, such as team=search; may be said several times.
     output:
         The file to write; - is standard output.
     """
     from budget.engine.exporting import CSV_COLUMNS, csv_row
 
-    return _export_rows(face, (since, until, attribute), output, CSV_COLUMNS, csv_row)
+    return _export_rows(face, chosen, output, CSV_COLUMNS, csv_row)
 
 
 def export_focus(
     *,
-    since: From = None,
-    until: To = None,
-    attribute: Pairs = (),
+    chosen: Chosen = _ALL,
     output: Output = STDOUT,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
@@ -74,25 +85,17 @@ def export_focus(
 
     Parameters
     ----------
-    since:
-        Only calls from this day or time on; all unless given.
-    until:
-        Only calls before this day or time; until now unless given.
-    attribute:
-        Only calls with this attribute, such as team=search; may be said several times.
     output:
         The file to write; - is standard output.
     """
     from budget.engine.exporting import FOCUS_COLUMNS, focus_row
 
-    return _export_rows(face, (since, until, attribute), output, FOCUS_COLUMNS, focus_row)
+    return _export_rows(face, chosen, output, FOCUS_COLUMNS, focus_row)
 
 
 def export_parquet(
     *,
-    since: From = None,
-    until: To = None,
-    attribute: Pairs = (),
+    chosen: Chosen = _ALL,
     output: Output = "usage.parquet",
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
@@ -100,12 +103,6 @@ def export_parquet(
 
     Parameters
     ----------
-    since:
-        Only calls from this day or time on; all unless given.
-    until:
-        Only calls before this day or time; until now unless given.
-    attribute:
-        Only calls with this attribute, such as team=search; may be said several times.
     output:
         The file to write.
     """
@@ -125,12 +122,12 @@ def export_parquet(
             put(page)
         finish()
 
-    return _export(face, (since, until, attribute), output, write)
+    return _export(face, chosen, output, write)
 
 
 def _export_rows(
     face: Face,
-    typed: tuple[str | None, str | None, tuple[str, ...]],
+    chosen: Chosen,
     output: str,
     columns: tuple[str, ...],
     row_of: Callable[[UsageRecord], Any],
@@ -149,18 +146,18 @@ def _export_rows(
         put(pages, text)
         text.detach()  # flushed; the file is closed by who opened it
 
-    return _export(face, typed, output, write)
+    return _export(face, chosen, output, write)
 
 
 def _export(
     face: Face,
-    typed: tuple[str | None, str | None, tuple[str, ...]],
+    chosen: Chosen,
     output: str,
     write: Callable[..., None],
 ) -> int:
     from budget.engine.exporting import all_records
 
-    ask = _asked(*typed)
+    ask = _asked(chosen)
     counts = {"records": 0, "cost_nanos": 0}
     with (
         open_budget(face) as books,
@@ -179,15 +176,15 @@ def _export(
     return exits.OK
 
 
-def _asked(since: str | None, until: str | None, attribute: tuple[str, ...]) -> dict[str, Any]:
+def _asked(chosen: Chosen) -> dict[str, Any]:
     """What the facade is asked: the end is fixed, so that an export ends however long it takes."""
-    until_text = to_rfc3339(now_us()) if until is None else instant(until)
-    until_us = parse_rfc3339(until_text, "--to")
-    ask: dict[str, Any] = {**span(since, None), "until": until_text}
-    if since is not None and parse_rfc3339(instant(since), "--from") >= until_us:
+    until = to_rfc3339(now_us()) if chosen.until is None else instant(chosen.until)
+    until_us = parse_rfc3339(until, "--to")
+    ask: dict[str, Any] = {**span(chosen.since, None), "until": until}
+    if chosen.since is not None and parse_rfc3339(instant(chosen.since), "--from") >= until_us:
         raise InvalidInput("--from", "must lie before --to.")
-    if attribute:
-        ask["attributes"] = parse_pairs(attribute, "--attribute")
+    if chosen.attribute:
+        ask["attributes"] = parse_pairs(chosen.attribute, "--attribute")
     return ask
 
 
