@@ -64,8 +64,9 @@ def import_usage(
     found = rehearse(lines())
     if strict and found.failed:
         first = found.bad[0]
+        failed = counted(found.failed, "row")
         raise InvalidInput(
-            "FILE", f"{found.failed:,} rows cannot be booked, the first: {first.place} {first.why}."
+            "FILE", f"{failed} cannot be booked, the first: {first.place}: {first.why}."
         )
     if dry_run:
         return _show(face, found, dry=True)

@@ -71,11 +71,7 @@ def reconcile(
     timezone:
         The time zone of times that name none, such as Europe/Berlin.
     """
-    if format not in FORMATS:
-        raise InvalidInput("--format", f"{format[:80]!r} is not one that can be read.", FORMATS)
-    mapping = {} if format == "focus" else parse_map(format, map)
-    if format == "focus" and map:
-        raise InvalidInput("--map", "goes with csv; the columns of the others are known.")
+    mapping = _mapping(format, map)
     tolerance_bps = _parse_tolerance(tolerance)
     lines, bad = _read(Path(file), format, mapping, parse_zone(timezone, "--timezone"))
     start_us, end_us = _span(lines, since, until)
@@ -96,12 +92,26 @@ def reconcile(
             "problems": [{"place": one.place, "why": one.why} for one in bad],
         })  # fmt: skip
     else:
-        show(face, _COLUMNS, [_row(row) for row in rows])
-        for one in bad:
-            face.print(f"Not read: {one.place}: {one.why}")
-        what = "agrees" if not wrong else f"{wrong:,} beyond {tolerance}"
-        face.print(f"{counted(len(rows), 'day and model', 'days and models')}: {what}.")
+        _tell(face, rows, bad, "agrees" if not wrong else f"{wrong:,} beyond {tolerance}")
     return exits.FAILED if wrong or bad else exits.OK
+
+
+def _mapping(format: str, map: tuple[str, ...]) -> dict[str, str]:
+    """Which columns are which fields; also checks the format."""
+    if format not in FORMATS:
+        raise InvalidInput("--format", f"{format[:80]!r} is not one that can be read.", FORMATS)
+    if format != "focus":
+        return parse_map(format, map)
+    if map:
+        raise InvalidInput("--map", "goes with csv; the columns of the others are known.")
+    return {}
+
+
+def _tell(face: Face, rows: "list[Compared]", bad: "list[Bad]", what: str) -> None:
+    show(face, _COLUMNS, [_row(row) for row in rows])
+    for one in bad:
+        face.print(f"Not read: {one.place}: {one.why}")
+    face.print(f"{counted(len(rows), 'day and model', 'days and models')}: {what}.")
 
 
 def _read(
