@@ -222,5 +222,10 @@ def test_a_backup_that_dies_leaves_no_copy_and_the_next_one_works(
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     assert not copy.exists()
+    left = [one for one in tmp_path.iterdir() if ".part-" in one.name]
+    for one in left:
+        os.utime(one, (0, 0))  # long ago
     assert local("verify").code == 0
     assert local("backup", str(copy)).code == 0
+    assert left
+    assert not any(one.exists() for one in left)

@@ -33,6 +33,8 @@ _XIDS_PER_SECOND: Final = 256
 """A restored ledger numbers its transactions from the time on, so many each second: two restores
 of one copy share no number, unless the first wrote more batches than that all the time between.
 """
+_LEFT_SECONDS: Final = 3600
+"""Nobody works any more on a part that was not touched for so long."""
 _MAX_EPOCH: Final = (1 << 10) - 1
 
 
@@ -319,7 +321,13 @@ def _check(part: Path) -> None:
 
 
 def _part_of(file: Path) -> Path:
-    return file.parent / f".{file.name}.part-{os.getpid()}"
+    """Where what is to be `file` is written; what died before it was done is cleared away."""
+    start = f".{file.name}.part-"
+    with contextlib.suppress(OSError):
+        for left in file.parent.iterdir():
+            if left.name.startswith(start) and time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+                left.unlink(missing_ok=True)
+    return file.parent / f"{start}{os.getpid()}"
 
 
 def _write_private(file: Path, content: bytes) -> None:

@@ -186,13 +186,25 @@ class Log:
         self._page_bytes = 0
         self._due_at_frame = fold_pages
 
+    def open(self) -> None:
+        """Open the file that is there, and know it again; for whose connection has made it."""
+        if self._file is None:
+            self._file = os.open(self.path, os.O_RDONLY)
+            found = os.fstat(self._file)
+            self._opened = found.st_dev, found.st_ino
+
+    @property
+    def was_taken(self) -> bool:
+        """Whether the file that was opened lies there no more: nobody else would see what is
+        written to it. A restore that died right before its end leaves it so.
+        """
+        return self._file is not None and identity(self.path) != self._opened
+
     def is_due(self) -> bool:
         """Whether it has grown by `fold_pages` since it began anew, or was last folded."""
         try:
-            if self._file is None:
-                self._file = os.open(self.path, os.O_RDONLY)
-                found = os.fstat(self._file)
-                self._opened = found.st_dev, found.st_ino
+            self.open()
+            assert self._file is not None
             header = os.pread(self._file, _HEADER_BYTES, 0)
             if len(header) < _HEADER_BYTES:
                 return False

@@ -119,6 +119,10 @@ class SqliteUnit:
                 self._log.fold(connection)
             connection.execute(sql.BEGIN)
             row = connection.execute(sql.STATE).fetchone()
+            self._log.open()
+        except OSError as error:
+            self.rollback()
+            raise Unreachable(f"the log of {self._path} cannot be read: {error}") from error
         except sqlite3.Error as error:
             reason = str(self._translated(error))
             self.rollback()
@@ -142,7 +146,7 @@ class SqliteUnit:
     def _connected(self) -> sqlite3.Connection:
         """The connection to the file that is there now; a new one if need be. Under the lock."""
         here = identity(self._path)
-        if self._reopen or here != self._identity:
+        if self._reopen or here != self._identity or self._log.was_taken:
             self._disconnect()
         if self._connection is None:
             if here is None:
