@@ -20,12 +20,14 @@ class Plan(NamedTuple):
     """What is asked to be held for a call, and how long its answer may be.
 
     `most_tokens` is what the caller allows all answers together; None: it sets no limit, and
-    what is held is only a beginning.
+    what is held is only a beginning. `may_shrink`: a smaller hold will do where there is no money
+    for this one.
     """
 
     ask: Mapping[str, Any]
     most_tokens: int | None
     answers: int
+    may_shrink: bool
 
 
 def plan_of(
@@ -46,14 +48,13 @@ def plan_of(
         "attributes": attributes,
         "request": body,
         "max_output_tokens": usual * answers if most is None else most,
-        "fit": most is None or words.fit,
     }
     tier = body.get("service_tier")
     if tier in TIERS:
         ask["price_context"] = {"service_tier": tier}
     if words.priority is not None:
         ask["priority"] = _priority(words.priority)
-    return Plan(ask, most, answers)
+    return Plan(ask, most, answers, asked.can_stream and (most is None or words.fit))
 
 
 def _priority(text: str) -> int:

@@ -1,10 +1,13 @@
 """Growing: a hold that keeps ahead of an answer, while that comes.
 
 A call whose caller sets no limit begins with what such calls usually write, and holds for more as
-its answer nears that. Not here: counting (`metering`), and who waits for whom (`waiting`).
+its answer nears that. If there is no room it waits for other holds to return, as long as what it
+has lasts: an upstream goes on writing meanwhile. Not here: counting (`metering`), and who waits for
+whom (`waiting`).
 """
 
 import asyncio
+import time
 from typing import Final
 
 from budget.domain.answers import Refusal
@@ -21,8 +24,8 @@ class Growth:
     """The hold of one answer. `is_told`: the upstream was told how much it may write."""
 
     __slots__ = (
-        "_come", "_growing", "_holding", "_is_told", "_longest", "_meter", "_room", "_since",
-        "_tasks",
+        "_began", "_come", "_growing", "_holding", "_is_told", "_longest", "_meter",
+        "_room", "_since", "_tasks", "_waiting",
     )  # fmt: skip
 
     def __init__(
@@ -41,28 +44,58 @@ class Growth:
         self._tasks = tasks
         self._since = since
         self._is_told = is_told
-        self._growing: asyncio.Task[Refusal | None] | None = None
+        self._began = 0.0
         self._come: int | None = None
         self._longest = 0
+        self._growing: asyncio.Task[Refusal | None] | None = None
+        self._waiting: asyncio.Task[Refusal | None] | None = None
 
     async def cover(self) -> Refusal | None:
         """See that what has come is held for, and as much again as came at once; the refusal if it
         is not, and cannot be.
         """
+        now = time.monotonic()
+        self._began = self._began or now
         granted = self._holding.granted_tokens
         if self._is_told:
-            # A count that is surely high enough may be too high, and must not cut what is within.
-            return None if self._meter.at_most(granted) <= granted else await self._beyond(granted)
+            if not self._meter.is_over(granted):
+                return None
+            self._is_told = False  # it keeps to no limit
         ahead = granted - max(ROOM_TO_SPARE, granted // 4)
-        if self._meter.at_most(ahead) <= ahead:
+        if self._meter.at_most(ahead) <= ahead and not self._is_near(granted, now):
             return None
         if self._growing is None:
             self._growing = self._tasks.start(self._more())
         if not self._growing.done() and self._has_room():
             return None
-        growing, self._growing = self._growing, None
-        refusal = await growing
-        return None if refusal is None or self._has_room() else refusal
+        refusal = await self._growing
+        if refusal is None:
+            self._growing = None
+            return None if self._has_room() else await self.cover()
+        return await self._waited(refusal)
+
+    async def _waited(self, refusal: Refusal) -> Refusal | None:
+        """Go on while there is room, and wait for more meanwhile."""
+        if self._waiting is None and may_pass(refusal):
+            self._waiting = self._tasks.start(self._wait(refusal))
+        if self._waiting is not None and self._waiting.done():
+            granted = self._waiting.result() is None
+            self._waiting = self._growing = None
+            if granted:
+                return None if self._has_room() else await self.cover()
+        return None if self._has_room() else refusal
+
+    def stop(self) -> None:
+        """The answer has ended: nothing more need be held."""
+        for task in (self._growing, self._waiting):
+            if task is not None:
+                task.cancel()
+
+    def _is_near(self, granted: int, now: float) -> bool:
+        """Whether what is held will be used up within the time that a refused call may wait."""
+        come = self._meter.at_most(granted)
+        lasts_seconds = (granted - come) * (now - self._began) / max(1, come)
+        return come > ROOM_TO_SPARE and lasts_seconds < self._room.patience_seconds
 
     def _has_room(self) -> bool:
         """Whether the next piece is held for, if it is no longer than the longest so far."""
@@ -72,26 +105,19 @@ class Growth:
         self._come = come
         return come + self._longest <= self._holding.granted_tokens
 
-    def stop(self) -> None:
-        """The answer has ended: nothing more need be held."""
-        if self._growing is not None:
-            self._growing.cancel()
-
-    async def _beyond(self, granted: int) -> Refusal | None:
-        """The upstream does not keep to its limit: hold for what it wrote, or cut it."""
-        over = self._meter.likely() - granted
-        return None if over <= 0 else await self._holding.extend(over + ROOM_TO_SPARE)
-
     async def _more(self) -> Refusal | None:
-        """Hold for more output, less where there is little, after a wait where holds may return."""
+        """Hold for more output, or less where there is little."""
         holding = self._holding
         refusal = await holding.extend(min(MOST_MORE, max(LEAST_MORE, holding.granted_tokens)))
-        if refusal is None:
-            return None
-        need = max(0, self._meter.surely() - holding.granted_tokens) + ROOM_TO_SPARE
-        refusal = await holding.extend(need)
-        if refusal is None or not may_pass(refusal):
-            return refusal
-        return await self._room.wait(
-            self._since, refusal, lambda: holding.extend(need), growing=True
-        )
+        return None if refusal is None else await holding.extend(self._need())
+
+    async def _wait(self, refusal: Refusal) -> Refusal | None:
+        async def again() -> Refusal | None:
+            return await self._holding.extend(self._need())
+
+        return await self._room.wait(self._since, refusal, again, growing=True)
+
+    def _need(self) -> int:
+        """The least that helps."""
+        over = self._meter.surely() - self._holding.granted_tokens
+        return max(0, over) + self._longest + ROOM_TO_SPARE

@@ -11,8 +11,9 @@ from budget.domain.text_tokens import FAMILIES, family_of, text_tokens_bound
 from budget.prices import exact_tokens
 
 _WHOLE_MILLI: Final = 1000
-_LOT_BYTES: Final = 256
-"""Fewer bytes than this are not counted yet, but taken as a token each."""
+_DOUBT_TOKENS: Final = 4
+_LOT_BYTES: Final = 512
+"""Texts are counted for good in lots of so many bytes, what is left over again and again."""
 
 
 class Meter:
@@ -40,31 +41,51 @@ class Meter:
 
         A byte is a token at most, so texts are looked at only when that sum goes over.
         """
-        if self._counted + self._waiting > over and self._waiting >= _LOT_BYTES:
-            self._count()
-        if self._counted + self._waiting <= over:
-            return self._counted + self._waiting
-        return self._counted + self._close(self._lot)
+        quickly = self._counted + self._waiting
+        return quickly if quickly <= over else self.surely()
+
+    def is_over(self, tokens: int) -> bool:
+        """Whether more than so many have come, even if the count is a little too high."""
+        if self.at_most(tokens) <= tokens:
+            return False
+        return self.likely() > tokens + self._doubt(tokens)
+
+    def within(self, tokens: int) -> int:
+        """As many as there likely are; not more than so many, unless it `is_over`."""
+        likely = self.likely()
+        return min(likely, tokens) if likely <= tokens + self._doubt(tokens) else likely
+
+    def _doubt(self, tokens: int) -> int:
+        """By how many a count of about so many may be too high."""
+        return _DOUBT_TOKENS + (tokens // 50 if self.is_exact else tokens // 4)
 
     def likely(self) -> int:
         """As many tokens as there are, exactly where the model's encoding is known."""
-        self._count()
-        if self.is_exact:
-            return self._counted
-        return self._counted * _WHOLE_MILLI // FAMILIES[self._family].scale_milli
+        count = self.surely()
+        return (
+            count if self.is_exact else count * _WHOLE_MILLI // FAMILIES[self._family].scale_milli
+        )
 
     def surely(self) -> int:
         """As many tokens as there are, or more."""
-        self._count()
-        return self._counted
+        if not self._lot:
+            return self._counted
+        text = "".join(self._lot)
+        self._lot = [text]
+        if self._waiting < _LOT_BYTES:
+            return self._counted + self._count(text)
+        # Encodings begin a token with the blank before a word: there a text may be parted.
+        end = text.rfind(" ")
+        end = end if end > 0 else len(text)
+        self._counted += self._count(text[:end])
+        self._lot, self._waiting = [], 0
+        if end < len(text):
+            self.hear([text[end:]])
+        return self._counted + self._count(text[end:])
 
-    def _count(self) -> None:
-        if self._lot:
-            self._counted += self._close(self._lot)
-            self._lot, self._waiting = [], 0
-
-    def _close(self, lot: list[str]) -> int:
-        text = "".join(lot)
+    def _count(self, text: str) -> int:
+        if not text:
+            return 0
         if self.is_exact:
             return exact_tokens.text_tokens(text, provider=self._provider, model=self._model)
         return text_tokens_bound(text, self._family)

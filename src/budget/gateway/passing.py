@@ -6,12 +6,14 @@ nobody knows (`beside`).
 
 import asyncio
 import time
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from budget.domain.answers import Allocation, Refusal
 from budget.engine.commands import Place
+from budget.engine.job import Job
 from budget.engine.jobs import Jobs
 from budget.gateway.asking import plan_of
 from budget.gateway.attempt import Attempt, Held
@@ -63,7 +65,11 @@ async def pass_on(shop: Shop, call: Call, sending: Sending) -> None:
 
 
 async def _held(shop: Shop, call: Call, upstream: Upstream, since: float) -> Held | Refusal:
-    """The hold for one try, after a wait where only other holds stand in its way."""
+    """The hold for one try.
+
+    Where only other holds stand in its way it waits for those; a smaller one will do where there is
+    no money for the whole.
+    """
     body, caller, model = call.target.body, call.incoming.caller, call.route.model
     assert body is not None
     usual = shop.outputs.grant((caller.actor, upstream.provider, model or ""))
@@ -71,12 +77,7 @@ async def _held(shop: Shop, call: Call, upstream: Upstream, since: float) -> Hel
     named = upstream.format.attributes(body)
     plan = plan_of(asked, body, call.words, named, upstream.provider, usual)
     jobs = Jobs(shop.budget.books, caller)
-    job = jobs.allocate(**plan.ask)
-    if job.prepare is not None:
-        quick = len(call.incoming.body) <= QUICKLY_READ_BYTES
-        job = job.prepare() if quick else await asyncio.to_thread(job.prepare)
-    place = job.command
-    assert isinstance(place, Place)
+    job = await _prepared(jobs, plan.ask, len(call.incoming.body))
 
     async def ask() -> Allocation | Refusal:
         return await shop.budget.run(job)
@@ -84,11 +85,29 @@ async def _held(shop: Shop, call: Call, upstream: Upstream, since: float) -> Hel
     answer = await ask()
     if isinstance(answer, Refusal) and may_pass(answer):
         answer = await shop.room.wait(since, answer, ask)
+    if isinstance(answer, Refusal) and plan.may_shrink:
+        job = await _prepared(jobs, {**plan.ask, "fit": True}, len(call.incoming.body))
+        answer = await ask()
+        if isinstance(answer, Refusal) and may_pass(answer):
+            answer = await shop.room.wait(since, answer, ask)
     if isinstance(answer, Refusal):
         return answer
+    place = job.command
+    assert isinstance(place, Place)
     renamed = model if call.route.renamed else None
-    holding = Holding(shop.budget, jobs, shop.tasks, answer)
-    return Held(asked, renamed, plan, place, holding, since)
+    return Held(asked, renamed, plan, place, Holding(shop.budget, jobs, shop.tasks, answer), since)
+
+
+async def _prepared(
+    jobs: Jobs, ask: Mapping[str, Any], body_bytes: int
+) -> Job[Allocation | Refusal]:
+    """The job of placing a hold, its request estimated; in a thread where that takes a while."""
+    job = jobs.allocate(**ask)
+    if job.prepare is None:
+        return job
+    if body_bytes <= QUICKLY_READ_BYTES:
+        return job.prepare()
+    return await asyncio.to_thread(job.prepare)
 
 
 async def _refuse(refusal: Refusal, upstream: Upstream, sending: Sending) -> None:

@@ -38,7 +38,7 @@ def used(told: Told, meter: Meter, end: End, *, input_tokens: int, granted_token
     """What a call has used of which this was told and that was counted."""
     if told.usage is not None and told.complete:
         return Used(told.usage, told, "provider", end)
-    output_tokens = meter.likely()
+    output_tokens = meter.within(granted_tokens)
     unseen = end in ("timed_out", "no_answer") and not output_tokens
     if unseen:
         output_tokens = granted_tokens  # it may have been written, and not have come
