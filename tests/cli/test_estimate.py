@@ -67,7 +67,7 @@ def test_what_only_looks_like_json_is_text_unless_the_file_says_that_it_is(
     ("words", "code", "part"),
     [
         (["estimate"], 2, "model: is required"),
-        (["estimate", "gpt-4o"], 2, "file: is required"),
+        (["estimate", "gpt-4o"], 2, "FILE: is required"),
         (["estimate", "gpt-4o", "nowhere.json"], 2, "cannot be read: No such file"),
         (["estimate", "gpt-4o", "bad.json"], 2, "bad.json is not JSON."),
         (["estimate", "gpt-4o", "nan.json"], 2, "nan.json is not JSON."),

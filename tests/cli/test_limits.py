@@ -155,6 +155,7 @@ def test_a_name_that_is_taken_by_a_budget_for_other_calls_is_refused(books: Say)
     [
         (["dayly", "5"], "PERIOD: is not a period. Allowed: minute, hourly, daily"),
         (["rolling:0h", "5"], "PERIOD: is not a period"),
+        (["5", "daily"], "PERIOD: comes first: `budget set-limit daily 5`."),
         (["daily", "-5"], "LIMIT: must not be negative."),
         (["daily", "five"], "LIMIT: must be a plain decimal"),
         (["daily", "1e3"], "LIMIT: must be a plain decimal"),

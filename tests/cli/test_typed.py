@@ -57,6 +57,19 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         typed.parse_seconds(text, "--ttl")
 
 
+@pytest.mark.parametrize("text", ["5$", "$5", "1,5", "1_000", "5 USD", "5eur", "5€"])
+def test_money_as_it_is_written_elsewhere_is_told_how_to_type_it(text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"LIMIT: .* type USD as digits alone, such as 12\.50"):
+        typed.parse_amount(text, "usd", "LIMIT")
+
+
+def test_a_day_that_is_typed_is_its_midnight_and_a_word_is_none() -> None:
+    assert typed.parse_instant("1970-01-02", "--from") == 86_400_000_000
+    with pytest.raises(InvalidInput) as caught:
+        typed.parse_instant("yesterday", "--from")
+    assert caught.value.detail.startswith("--from: must be a day, or a time with its offset")
+
+
 def test_amounts_are_exact() -> None:
     assert typed.parse_amount("0.000000001", "usd", "AMOUNT") == "0.000000001"
     assert typed.parse_amount(" 12.5 ", "usd", "AMOUNT") == "12.50"

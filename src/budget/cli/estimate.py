@@ -70,7 +70,7 @@ def estimate(
     if model is None:
         raise InvalidInput("model", "is required: `budget estimate MODEL FILE`.")
     if file is None:
-        raise InvalidInput("file", "is required: the file of the request, or - to read it here.")
+        raise InvalidInput("FILE", "is required: the file of the request, or - to read it here.")
     ask: dict[str, Any] = {"model": model, "request": _read(face, file)}
     if provider:
         ask["provider"] = provider
@@ -88,7 +88,7 @@ def estimate(
 def _read(face: Face, file: str) -> Any:
     """A request from a file or standard input: JSON where it is an object or a list, else text."""
     if file.startswith("-") and file != "-":
-        raise InvalidInput("file", f"{file[:80]!r} is neither a file nor an option here.")
+        raise InvalidInput("FILE", f"{file[:80]!r} is neither a file nor an option here.")
     try:
         if file == "-":
             content = sys.stdin.buffer.read(MOST_BYTES + 1)
@@ -96,13 +96,13 @@ def _read(face: Face, file: str) -> Any:
             with Path(file).open("rb") as opened:
                 content = opened.read(MOST_BYTES + 1)
     except OSError as error:
-        raise InvalidInput("file", f"{file[:200]} cannot be read: {error.strerror}.") from None
+        raise InvalidInput("FILE", f"{file[:200]} cannot be read: {error.strerror}.") from None
     if len(content) > MOST_BYTES:
-        raise InvalidInput("file", f"has more than {MOST_BYTES} bytes.")
+        raise InvalidInput("FILE", f"has more than {MOST_BYTES} bytes.")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidInput("file", f"is not UTF-8 at byte {error.start}.") from None
+        raise InvalidInput("FILE", f"is not UTF-8 at byte {error.start}.") from None
     if not text.lstrip().startswith(("{", "[")):
         return text
     try:
@@ -111,7 +111,7 @@ def _read(face: Face, file: str) -> Any:
         return request
     except (ValueError, RecursionError):
         if file.endswith(".json"):
-            raise InvalidInput("file", f"{file[:200]} is not JSON.") from None
+            raise InvalidInput("FILE", f"{file[:200]} is not JSON.") from None
         face.note("This is not JSON: it is counted as plain text.")
         return text
 

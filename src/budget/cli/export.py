@@ -22,11 +22,11 @@ from budget.cli.books import open_budget
 from budget.cli.dates import instant, span
 from budget.cli.face import Face
 from budget.cli.spans import now_us
-from budget.cli.typed import parse_pairs, typed_as
+from budget.cli.typed import parse_instant, parse_pairs, typed_as
 from budget.domain.answers import UsageRecord
 from budget.domain.errors import InvalidInput, Unavailable
 from budget.domain.money import format_usd
-from budget.domain.windows import parse_rfc3339, to_rfc3339
+from budget.domain.windows import to_rfc3339
 
 Pages = Iterator[list[UsageRecord]]
 Output = Annotated[str, Parameter(allow_leading_hyphen=True)]
@@ -179,9 +179,9 @@ def _export(
 def _asked(chosen: Chosen) -> dict[str, Any]:
     """What the facade is asked: the end is fixed, so that an export ends however long it takes."""
     until = to_rfc3339(now_us()) if chosen.until is None else instant(chosen.until)
-    until_us = parse_rfc3339(until, "--to")
+    until_us = parse_instant(until, "--to")
     ask: dict[str, Any] = {**span(chosen.since, None), "until": until}
-    if chosen.since is not None and parse_rfc3339(instant(chosen.since), "--from") >= until_us:
+    if chosen.since is not None and parse_instant(chosen.since, "--from") >= until_us:
         raise InvalidInput("--from", "must lie before --to.")
     if chosen.attribute:
         ask["attributes"] = parse_pairs(chosen.attribute, "--attribute")

@@ -106,6 +106,8 @@ def set_limit(
         )
     if hard and policy_type not in (None, "hard_limit"):
         raise InvalidInput("--hard", f"says the opposite of --policy-type {policy_type}.")
+    if limit.isalpha() and not period.isalpha():
+        raise InvalidInput("PERIOD", f"comes first: `budget set-limit {limit} {period}`.")
     of_unit = parse_unit(unit, "--unit")
     zone = timezone or Settings.read(target=face.target).timezone
     ask: Ask = {

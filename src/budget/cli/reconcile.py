@@ -11,13 +11,13 @@ from cyclopts import Parameter
 
 from budget.cli import exits
 from budget.cli.books import open_budget
-from budget.cli.dates import instant
 from budget.cli.face import Face
 from budget.cli.importing import parse_map
 from budget.cli.tables import Column, Row, counted, show
+from budget.cli.typed import parse_instant
 from budget.domain.errors import InvalidInput
 from budget.domain.money import format_usd
-from budget.domain.windows import MAX_US, parse_rfc3339, parse_zone, to_rfc3339
+from budget.domain.windows import MAX_US, parse_zone, to_rfc3339
 
 if TYPE_CHECKING:
     from budget.engine.importing.lines import Bad, Line
@@ -142,12 +142,12 @@ def _span(lines: "list[Line]", since: str | None, until: str | None) -> tuple[in
     if not lines and (since is None or until is None):
         raise InvalidInput("FILE", "has no row that can be read; say --from and --to.")
     if since is not None:
-        start_us = parse_rfc3339(instant(since), "--from")
+        start_us = parse_instant(since, "--from")
     else:
         first_us = min(line.at_us for line in lines)
         start_us = first_us - first_us % DAY_US
     if until is not None:
-        end_us = parse_rfc3339(instant(until), "--to")
+        end_us = parse_instant(until, "--to")
     else:
         last_us = max(line.at_us for line in lines)
         end_us = min(last_us - last_us % DAY_US + DAY_US, MAX_US - 1)

@@ -6,7 +6,7 @@ Not here: what the time is about (`usage`, `report`), and days as people type th
 import time
 from typing import Final
 
-from budget.cli.dates import instant
+from budget.cli.typed import parse_instant
 from budget.domain.errors import InvalidInput
 from budget.domain.windows import (
     DAILY,
@@ -14,7 +14,6 @@ from budget.domain.windows import (
     Calendar,
     Period,
     Window,
-    parse_rfc3339,
     to_rfc3339,
     window_at,
 )
@@ -46,14 +45,11 @@ def window_of(period: Period, zone: str, since: str | None, until: str | None) -
     window of the period that this end closes.
     """
     calendar = Calendar(period, zone)
-    if until is None:
-        end_us = window_at(calendar, now_us()).end_us
-    else:
-        end_us = parse_rfc3339(instant(until), "--to")
+    end_us = window_at(calendar, now_us()).end_us if until is None else parse_instant(until, "--to")
     if since is None:
         start_us = window_at(calendar, max(0, end_us - 1)).start_us
     else:
-        start_us = parse_rfc3339(instant(since), "--from")
+        start_us = parse_instant(since, "--from")
     if start_us >= end_us:
         raise InvalidInput("--from", "must lie before --to.")
     return Window(start_us, end_us)

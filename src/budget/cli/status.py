@@ -70,7 +70,8 @@ def status(
     elif balances:
         show(face, COLUMNS, [_row(balance, face) for balance in balances])
     else:
-        face.note("No balance to show. `budget set-limit daily 5.00` sets a limit.")
+        what = "balance to show" if wanted is None else f"{wanted} balance to show"
+        face.note(f"No {what}. `budget set-limit {wanted or 'daily'} 5.00` sets a limit.")
     return 0
 
 

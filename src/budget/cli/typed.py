@@ -13,9 +13,11 @@ from budget.domain.attributes import parse_key, parse_value
 from budget.domain.budgets import Unit, parse_limit
 from budget.domain.errors import BudgetError, InvalidInput
 from budget.domain.money import format_usd
+from budget.domain.windows import parse_rfc3339
 
 _DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_MONEY_ELSEWHERE: Final = re.compile(r"[$€£,_]|usd|eur", re.IGNORECASE)
 _NUMBERED: Final = re.compile(r"(\w+)\[\d+\]")
 
 
@@ -63,6 +65,10 @@ def parse_amount(text: str, unit: Unit, option: str) -> str | int:
     """An amount of a unit as the facade takes it: USD as text, a count as a number."""
     text = text.strip()
     if unit == "usd":
+        if _MONEY_ELSEWHERE.search(text):
+            raise InvalidInput(
+                option, f"{text[:40]!r} is not an amount: type USD as digits alone, such as 12.50."
+            )
         return format_usd(parse_limit(text, unit, option))
     if not text.isascii() or not text.isdecimal():
         raise InvalidInput(option, f"must be a whole number of {unit}, such as 100000.")
@@ -115,6 +121,12 @@ def parse_partition(words: tuple[str, ...], option: str = "--partition") -> dict
         else:
             named |= parse_pairs((word,), option)
     return named
+
+
+def parse_instant(text: str, option: str) -> int:
+    """The time, in microseconds, of a day or a time that was typed."""
+    with typed_as():
+        return parse_rfc3339(instant(text), option)
 
 
 def parse_until(text: str) -> str:
