@@ -57,7 +57,7 @@ class Meter:
 
     def _doubt(self, tokens: int) -> int:
         """By how many a count of about so many may be too high."""
-        return _DOUBT_TOKENS + (tokens // 50 if self.is_exact else tokens // 4)
+        return _DOUBT_TOKENS + (tokens // (50 if self.is_exact else 10))
 
     def likely(self) -> int:
         """As many tokens as there are, exactly where the model's encoding is known."""
