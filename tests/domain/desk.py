@@ -10,8 +10,9 @@ from typing import Any, Final
 from budget.domain import decide, facts
 from budget.domain.allocations import Amounts, Held, Holding, State, Terms
 from budget.domain.balances import Balance, Cell, Posting
-from budget.domain.budgets import Policy, TopUp, parse_policy
+from budget.domain.budgets import Policy, TopUp
 from budget.domain.decide import Decided, Refused
+from budget.domain.policy_terms import parse_policy
 
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND

@@ -13,7 +13,8 @@ from budget.domain.alerts import (
     subject_message,
     type_of,
 )
-from budget.domain.budgets import Policy, parse_policy
+from budget.domain.budgets import Policy
+from budget.domain.policy_terms import parse_policy
 
 USD = 10**9
 

@@ -7,23 +7,25 @@ from typing import Any
 import pytest
 
 from budget.domain.budgets import (
-    ENFORCEMENT_ALIASES,
     ENFORCEMENTS,
-    POLICY_FIELDS,
     UNITS,
     Budget,
     Policy,
     TopUp,
     budget_to_json,
+    partition_by,
+    policy_to_json,
+)
+from budget.domain.errors import InvalidInput
+from budget.domain.policy_terms import (
+    ENFORCEMENT_ALIASES,
+    POLICY_FIELDS,
     parse_enforcement,
     parse_headroom,
     parse_policy,
     parse_thresholds,
     parse_unpriced,
-    partition_by,
-    policy_to_json,
 )
-from budget.domain.errors import InvalidInput
 from budget.domain.pricing import Rates
 from budget.domain.windows import MAX_US, Calendar, Window, parse_period
 

@@ -20,7 +20,8 @@ from budget.domain.answers import (
 )
 from budget.domain.answers_audit import Sealed, Verification, Violation
 from budget.domain.attributes import parse_scope
-from budget.domain.budgets import POLICY_FIELDS, Budget, Policy, TopUp, parse_policy
+from budget.domain.budgets import Budget, Policy, TopUp
+from budget.domain.policy_terms import POLICY_FIELDS, parse_policy
 from budget.domain.pricing import flat_rates
 from budget.domain.usage import Usage
 from budget.domain.windows import MAX_US, Window

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budget.domain.attributes import parse_per, parse_scope, partition_of, scope_matches
-from budget.domain.budgets import Budget, Unpriced, parse_policy
+from budget.domain.budgets import Budget, Unpriced
+from budget.domain.policy_terms import parse_policy
 from budget.domain.pricing import Rates, flat_rates
 from budget.engine import catalogue as catalogue_module
 from budget.engine.catalogue import Catalogue

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from budget.cli.typed import parse_amount
 from budget.domain.asks_budgets import PolicyAsk
-from budget.domain.budgets import parse_enforcement, parse_unit
 from budget.domain.errors import InvalidInput
+from budget.domain.policy_terms import parse_enforcement, parse_unit
 from budget.domain.windows import parse_period
 
 DEFAULT_ENFORCEMENT: Final = "warn"

@@ -14,8 +14,8 @@ from budget.cli.naming import find_budget
 from budget.cli.typed import parse_amount, typed_as
 from budget.domain import wire
 from budget.domain.answers_limits import LimitSet
-from budget.domain.budgets import parse_enforcement, parse_unit
 from budget.domain.errors import InvalidInput
+from budget.domain.policy_terms import parse_enforcement, parse_unit
 from budget.domain.shapes import PolicyShape
 from budget.domain.shapes_limits import LimitSetShape
 from budget.domain.windows import parse_period, parse_zone

@@ -15,7 +15,7 @@ from budget.cli.lists import gather, note_rest, print_page
 from budget.cli.naming import find_budget
 from budget.cli.tables import Column, Row, show
 from budget.domain.answers_usage import Standing
-from budget.domain.budgets import parse_enforcement, parse_unit
+from budget.domain.policy_terms import parse_enforcement, parse_unit
 from budget.domain.windows import parse_period
 from budget.domain.wire.usage import standing
 

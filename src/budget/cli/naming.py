@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from budget.cli.lists import gather
 from budget.domain.answers_keys import ApiKey
-from budget.domain.budgets import Budget, Policy, parse_unit
+from budget.domain.budgets import Budget, Policy
 from budget.domain.errors import InvalidInput, NotFound
+from budget.domain.policy_terms import parse_unit
 from budget.domain.windows import parse_period
 from budget.domain.wire.parts import amount_text
 

@@ -17,9 +17,10 @@ from budget.cli.typed import parse_amount, parse_pairs, typed_as
 from budget.domain import wire
 from budget.domain.answers_trials import Counted, Simulation, TriedCall, TriedLimit
 from budget.domain.attributes import parse_key
-from budget.domain.budgets import BPS, parse_unit
+from budget.domain.budgets import BPS
 from budget.domain.errors import InvalidInput
 from budget.domain.money import format_usd
+from budget.domain.policy_terms import parse_unit
 from budget.domain.windows import parse_period, to_rfc3339
 from budget.domain.wire.trials import simulation
 

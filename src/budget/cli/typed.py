@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from budget.cli.dates import instant
 from budget.domain.attributes import parse_key, parse_value
-from budget.domain.budgets import Unit, parse_limit
+from budget.domain.budgets import Unit
 from budget.domain.errors import BudgetError, InvalidInput
 from budget.domain.money import format_usd
+from budget.domain.policy_terms import parse_limit
 from budget.domain.windows import parse_rfc3339
 
 _DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw]?)")

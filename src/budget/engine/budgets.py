@@ -13,14 +13,9 @@ import msgspec
 
 from budget.domain.asks_budgets import BudgetAsk
 from budget.domain.attributes import parse_per, parse_scope
-from budget.domain.budgets import (
-    Budget,
-    Policy,
-    budget_to_json,
-    parse_unpriced,
-    policy_to_json,
-)
+from budget.domain.budgets import Budget, Policy, budget_to_json, policy_to_json
 from budget.domain.errors import InvalidInput
+from budget.domain.policy_terms import parse_unpriced
 from budget.domain.rights import pinned
 from budget.engine import catalogue_rows
 from budget.engine.backfill import backfill

@@ -11,8 +11,9 @@ from typing import Any, Final, Unpack
 from budget.domain.answers_limits import LimitSet
 from budget.domain.asks_budgets import LimitAsk
 from budget.domain.attributes import parse_scope, scope_to_json
-from budget.domain.budgets import Budget, Policy, parse_policy
+from budget.domain.budgets import Budget, Policy
 from budget.domain.errors import InvalidInput, NotFound
+from budget.domain.policy_terms import parse_policy
 from budget.domain.rights import Bound, sees_budget
 from budget.engine import budgets, policies
 from budget.engine.batch import Batch

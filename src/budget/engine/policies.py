@@ -12,18 +12,14 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from budget.domain.asks_budgets import PolicyAsk
-from budget.domain.budgets import (
-    BPS,
-    MAX_POLICIES,
+from budget.domain.budgets import BPS, MAX_POLICIES, Policy, partition_by, policy_to_json
+from budget.domain.errors import Conflict, InvalidInput
+from budget.domain.policy_terms import (
     POLICY_FIELDS,
-    Policy,
     default_on_expiry,
     parse_policy,
     parse_thresholds,
-    partition_by,
-    policy_to_json,
 )
-from budget.domain.errors import Conflict, InvalidInput
 from budget.engine import catalogue_rows
 from budget.engine.backfill import backfill
 from budget.engine.batch import Batch

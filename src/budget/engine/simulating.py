@@ -22,9 +22,10 @@ from budget.domain.answers_trials import (
 from budget.domain.asks_trials import SimulateAsk
 from budget.domain.attributes import parse_per, parse_scope
 from budget.domain.balances import Balance, Posting
-from budget.domain.budgets import MAX_POLICIES, Budget, Policy, parse_policy
+from budget.domain.budgets import MAX_POLICIES, Budget, Policy
 from budget.domain.decide import Refused, place
 from budget.domain.errors import InvalidInput
+from budget.domain.policy_terms import parse_policy
 from budget.domain.rights import UNBOUND, Bound, sees_budget
 from budget.domain.windows import MAX_US
 from budget.engine import rows

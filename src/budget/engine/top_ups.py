@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from budget.domain.attributes import parse_key, parse_value, partition_of, put_once
-from budget.domain.budgets import Budget, Policy, TopUp, amount_to_json, parse_limit
+from budget.domain.budgets import Budget, Policy, TopUp, amount_to_json
 from budget.domain.errors import InvalidInput
+from budget.domain.policy_terms import parse_limit
 from budget.domain.windows import MAX_US, parse_rfc3339, to_rfc3339
 from budget.engine import catalogue_rows
 from budget.engine.batch import Batch

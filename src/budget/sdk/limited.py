@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, ParamSpec, Self, TypeVar
 
 from budget.domain.attributes import STANDARD, parse_key
-from budget.domain.budgets import Budget, Unit, parse_limit
+from budget.domain.budgets import Budget, Unit
 from budget.domain.errors import Conflict, InvalidInput, OutcomeUnknown
+from budget.domain.policy_terms import parse_limit
 from budget.domain.windows import parse_period
 from budget.sdk.attributes import attributes
 from budget.sdk.booking import LOG, in_thread

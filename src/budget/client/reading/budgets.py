@@ -19,7 +19,8 @@ from budget.client.reading.parts import (
 from budget.domain.answers_limits import LimitSet
 from budget.domain.answers_pages import Page
 from budget.domain.attributes import parse_scope
-from budget.domain.budgets import Budget, Policy, TopUp, Unpriced, parse_headroom
+from budget.domain.budgets import Budget, Policy, TopUp, Unpriced
+from budget.domain.policy_terms import parse_headroom
 from budget.domain.pricing import flat_rates
 from budget.domain.windows import Calendar, parse_period
 

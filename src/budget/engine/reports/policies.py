@@ -11,8 +11,9 @@ from sqlalchemy import Connection, RowMapping, Select, and_, case, not_, select
 from budget.domain.answers import BalanceView
 from budget.domain.answers_pages import Page
 from budget.domain.attributes import compared
-from budget.domain.budgets import Budget, Policy, TopUp, parse_enforcement, parse_unit
+from budget.domain.budgets import Budget, Policy, TopUp
 from budget.domain.errors import InvalidInput, NotFound
+from budget.domain.policy_terms import parse_enforcement, parse_unit
 from budget.domain.rights import UNBOUND, Bound, sees_budget, sees_partition
 from budget.domain.windows import parse_period
 from budget.engine import rows

@@ -11,8 +11,9 @@ from typing import Any, Final, get_args, get_origin, get_type_hints, is_typeddic
 from budget.domain import alerts, events, quiet, windows
 from budget.domain.answers_channels import KINDS as CHANNEL_KINDS
 from budget.domain.attributes import CAMEL_CASE, STANDARD
-from budget.domain.budgets import ENFORCEMENT_ALIASES, ENFORCEMENTS, MAX_POLICIES, UNITS
+from budget.domain.budgets import ENFORCEMENTS, MAX_POLICIES, UNITS
 from budget.domain.money import MAX_TOKENS
+from budget.domain.policy_terms import ENFORCEMENT_ALIASES
 from budget.domain.rights import NOT_BOUND_BY
 from budget.domain.usage import UNITS as USAGE_UNITS
 from budget.engine.alerts.settings import MAX_FACTOR, MIN_FACTOR

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from budget.domain.asks import BulkRecordAsk
-from budget.domain.budgets import POLICY_FIELDS
+from budget.domain.policy_terms import POLICY_FIELDS
 from budget.domain.quiet import FIELDS as QUIET_FIELDS
 from budget.domain.usage import UNITS, Usage
 from budget.engine.channels.asks import WANTED
