@@ -57,6 +57,20 @@ def test_doctor_and_db_check_find_all_well_or_say_what_is_broken(local: Say) -> 
     assert (nobody.code, "FAIL  service" in nobody.out) == (1, True)
 
 
+def test_the_clock_of_a_service_is_confirmed_and_a_file_has_none_to_confirm(
+    remote: Say, local: Say
+) -> None:
+    heard = remote("doctor", "--confirm-clock")
+    assert "clock          confirmed; it had not jumped" in heard.out
+    assert remote("audit", "--kind", "clock_confirmed", "--json").json["items"]
+    assert local("set-limit", "daily", "5").code == 0
+    alone = local("doctor", "--confirm-clock")
+    assert (alone.code, "clock          nothing to confirm" in alone.out) == (0, True)
+    assert local("audit", "--kind", "clock_confirmed", "--json").json["items"] == []
+    nobody = local("doctor", "--confirm-clock", "--target", "http://127.0.0.1:9")
+    assert (nobody.code, "It is not confirmed." in nobody.out) == (1, True)
+
+
 def test_a_login_needs_a_service(local: Say) -> None:
     heard = local("login")
     assert (heard.code, "needs a service" in heard.err) == (5, True)

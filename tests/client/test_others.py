@@ -97,6 +97,9 @@ def test_the_journal_is_told_alike(priced: Ways) -> None:
     priced.read(each(lambda one: audit_record(one, encode(one.cursor))), "audit")
     sealed = timeless(wire.verification, "sealed")
     assert priced.read(sealed, "verify").clean
+    confirmed = priced.client.confirm_clock()
+    assert not confirmed.was_paused
+    assert priced.budget.audit(kind="clock_confirmed").items[0].at_us == confirmed.at_us
 
 
 def test_keys_are_made_and_read_alike(priced: Ways) -> None:

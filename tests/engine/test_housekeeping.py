@@ -5,8 +5,10 @@ import sqlite3
 import pytest
 
 from budget.domain.answers import Allocation, Refusal
+from budget.domain.errors import Forbidden
 from budget.domain.pricing import Rates
 from budget.engine.budget import Budget
+from budget.engine.callers import Caller
 from budget.engine.housekeeping import ClockGuard
 from budget.prices.book import PriceBook
 
@@ -60,6 +62,46 @@ def test_a_jump_of_the_clock_pauses_expiry_until_it_is_confirmed(
     assert not guard.expiry_runs(START_US + 10_000_000 + 5 * 60_000_000 + 1)
     guard.confirm()
     assert guard.expiry_runs(START_US + 10_000_000 + 5 * 60_000_000 + 1)
+
+
+def test_confirming_the_clock_lets_holds_expire_at_once_and_is_in_the_journal(
+    sqlite_url: str,
+) -> None:
+    clock = Clock()
+    with Budget.open(sqlite_url, clock=clock, prices=PRICES, sweep=False) as budget:
+        budget.allocate(usd="1")
+        clock.now_us += 3_600_000_000  # an hour, while the process's own clock stood still
+        budget.allocate(usd="1")
+        guard = budget.books.ledger.clock_guard
+        assert guard.paused is True
+        assert budget.confirm_clock() == (clock.now_us, True)
+        assert guard.expiry_runs(clock.now_us)
+        assert not budget.confirm_clock().was_paused
+        entries = [one for one in budget.events().items if one.kind == "clock_confirmed"]
+        assert [one.detail for one in entries] == ['{"was_paused":true}', '{"was_paused":false}']
+        assert budget.verify().clean
+
+
+def test_a_jump_that_no_batch_has_seen_yet_is_confirmed_too(sqlite_url: str) -> None:
+    clock = Clock()
+    with Budget.open(sqlite_url, clock=clock, prices=PRICES, sweep=False) as budget:
+        budget.allocate(usd="1")
+        clock.now_us += 3_600_000_000
+        assert budget.confirm_clock().was_paused
+        budget.allocate(usd="1")
+        assert not budget.books.ledger.clock_guard.paused
+
+
+def test_the_clock_is_confirmed_by_who_has_every_right_alone(sqlite_url: str) -> None:
+    with Budget.open(sqlite_url, clock=Clock(), prices=PRICES, sweep=False) as budget:
+        for caller in (
+            Caller("key_a"),
+            Caller("key_b", manage=True),
+            Caller("key_c", manage=True, bound={"team": "search"}, admin=True),
+        ):
+            with pytest.raises(Forbidden):
+                budget.acting_as(caller).confirm_clock()
+        assert not budget.events().items
 
 
 def test_expiry_resumes_after_five_steady_minutes(monkeypatch: pytest.MonkeyPatch) -> None:

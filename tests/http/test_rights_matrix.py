@@ -44,6 +44,7 @@ OF_ALL: Final = {
     "POST /api/v1/prices/updates/{update:path}/accept",
     "POST /api/v1/prices/updates/{update:path}/reject", "POST /api/v1/prices/update",
     "POST /api/v1/prices/rerate", "GET /api/v1/verify", "POST /api/v1/verify",
+    "POST /api/v1/clock/confirm",
     "GET /api/v1/audit", "GET /api/v1/settings", "PUT /api/v1/settings",
     "GET /api/v1/alerts/settings", "PUT /api/v1/alerts/settings", "GET /metrics",
 }  # fmt: skip

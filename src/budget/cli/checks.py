@@ -176,9 +176,7 @@ def service(place: Place) -> Iterator[Finding]:
     settings = ", ".join(f"{key} {value}" for key, value in (base.get("settings") or {}).items())
     yield durable(base.get("durable"), settings)
     if (told.get("writer") or {}).get("expiry_paused"):
-        advice = (
-            "Look whether the clock is right now; five steady minutes later holds expire again."
-        )
+        advice = "If the clock is right now, `budget doctor --confirm-clock` ends that at once."
         words = "it jumped ahead, so no hold expires for five minutes"
         yield Finding("clock", "warn", words, advice)
     file = None if place.target.startswith("http") else database_file(place.target)

@@ -25,9 +25,15 @@ _STYLES: Final = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 _NAME_CELLS: Final = 13
 
 
-def doctor(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
-    """Check the installation and say what to do: ends with 1 if something is broken."""
-    return _tell(face, _everything(face))
+def doctor(*, confirm_clock: bool = False, face: Annotated[Face, Parameter(parse=False)]) -> int:
+    """Check the installation and say what to do: ends with 1 if something is broken.
+
+    Parameters
+    ----------
+    confirm_clock:
+        First trust the service's clock as it is now, so that its holds expire again after a jump.
+    """
+    return _tell(face, _everything(face, confirm_clock))
 
 
 def check_database(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
@@ -38,7 +44,7 @@ def check_database(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
     return _tell(face, _of_database(face, find_place(Settings.read(target=face.target))))
 
 
-def _everything(face: Face) -> Iterator[Finding]:
+def _everything(face: Face, confirm_clock: bool) -> Iterator[Finding]:
     """Each finding as it comes. What another one needs is looked at first."""
     try:
         settings = Settings.read(target=face.target)
@@ -48,6 +54,8 @@ def _everything(face: Face) -> Iterator[Finding]:
         return
     yield from checks.configuration(settings)
     yield Finding("target", "ok", _where(place))
+    if confirm_clock:
+        yield _confirmed(face, place)
     broken = False
     for finding in _of_database(face, place, pages=False):
         broken = broken or finding.state == "fail"
@@ -59,6 +67,22 @@ def _everything(face: Face) -> Iterator[Finding]:
             yield from _of_books(books, settings, place)
     except BudgetError as error:
         yield Finding("access", "fail", error.detail)
+
+
+def _confirmed(face: Face, place: Place) -> Finding:
+    """Confirm the clock of the service; books that none has open are left alone."""
+    name = "clock"
+    if place.url is None:
+        words = "nothing to confirm: expiry pauses in a running service alone, and none is asked"
+        return Finding(name, "ok", words, "Name the service with --target http://…, if one runs.")
+    try:
+        with open_budget(face) as books:
+            told = books.confirm_clock()
+    except BudgetError as error:
+        return Finding(name, "fail", error.detail, "It is not confirmed.")
+    if told.was_paused:
+        return Finding(name, "ok", "confirmed: holds expire again")
+    return Finding(name, "ok", "confirmed; it had not jumped, so holds expired all along")
 
 
 def _of_books(books: "Facade", settings: Settings, place: Place) -> Iterator[Finding]:

@@ -32,6 +32,13 @@ class Violation(NamedTuple):
     detail: str
 
 
+class ClockConfirmed(NamedTuple):
+    """That somebody confirmed the clock of a process: when, and whether expiry had paused."""
+
+    at_us: int
+    was_paused: bool
+
+
 @dataclass(slots=True)
 class Sealed:
     """What was found sealed: blocks, entries in them, and the hash of the last block."""

@@ -28,7 +28,7 @@ TOPICS: Final[Mapping[str, frozenset[str]]] = {
         "key_created", "key_changed", "key_rotated", "key_revoked", "login_link_made",
         "session_started", "session_ended", "settings_changed", "channel_created",
         "channel_changed", "channel_archived", "channel_secret_rotated", "channel_tested",
-        "delivery_replayed", "restored",
+        "delivery_replayed", "restored", "clock_confirmed",
     }),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Shapes of the audit log in JSON."""
+"""Shapes of the audit log, and of a clock confirmed, in JSON."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -9,6 +9,13 @@ class ChangeShape(TypedDict):
 
     old: Any
     new: Any
+
+
+class ClockConfirmedShape(TypedDict):
+    """That the clock was confirmed; `was_paused` says whether holds had ceased to expire."""
+
+    at: str
+    was_paused: bool
 
 
 class AuditRecordShape(TypedDict):

@@ -55,9 +55,10 @@ class ClockGuard:
                 self._paused_at = monotonic
         self._last_us = now_us
         self._last_monotonic = monotonic
-        if self._paused_at is not None and monotonic - self._paused_at >= STEADY_SECONDS:
-            self._paused_at = None
-        return self._paused_at is None
+        paused_at = self._paused_at  # read once: who confirms is another thread
+        if paused_at is not None and monotonic - paused_at >= STEADY_SECONDS:
+            self._paused_at = paused_at = None
+        return paused_at is None
 
     @property
     def paused(self) -> bool:

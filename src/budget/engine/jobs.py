@@ -18,7 +18,7 @@ from budget.domain.answers import (
     Receipt,
     Refusal,
 )
-from budget.domain.answers_audit import Verification
+from budget.domain.answers_audit import ClockConfirmed, Verification
 from budget.domain.answers_estimates import Estimate, FamilyFactor, Learning
 from budget.domain.answers_rating import Coverage, Rerating, WhatIf
 from budget.domain.asks import (
@@ -40,6 +40,7 @@ from budget.engine import (
     budgets,
     bulk,
     calibrating,
+    confirming,
     costing,
     coverage,
     estimates,
@@ -325,6 +326,14 @@ class Jobs(
         """
         require_unbound(self.caller)
         return Job(read=lambda: sealing.seal(self.books, now=True))
+
+    def confirm_clock(self) -> Job[ClockConfirmed]:
+        """Trust the clock of this process as it is now: holds expire again, had that paused."""
+        guard = self.books.ledger.clock_guard
+        return Job(
+            change=confirming.confirming(guard, self.caller),
+            finish=lambda told: confirming.confirmed(guard, told),
+        )
 
     # --- History priced again --------------------------------------------------------------------
 

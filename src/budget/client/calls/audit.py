@@ -1,12 +1,12 @@
-"""Calls about the journal: events, the audit log, and the proof of the books."""
+"""Calls about the journal: events, the audit log, the proof of the books, and the clock."""
 
 from collections.abc import Callable, Mapping
 
 from budget.client.reading import journal as read
 from budget.client.reading.parts import page
-from budget.client.request import DatabaseOnly, Request, get
+from budget.client.request import DatabaseOnly, Request, get, once
 from budget.domain.answers import Event
-from budget.domain.answers_audit import AuditRecord, Verification
+from budget.domain.answers_audit import AuditRecord, ClockConfirmed, Verification
 from budget.domain.answers_pages import Page
 from budget.domain.attributes import parse_attributes
 
@@ -58,3 +58,6 @@ class AuditCalls:
     def seal(self) -> Request[int]:
         """A service does so by itself."""
         raise DatabaseOnly("seal", "a service seals by itself, within a minute.")
+
+    def confirm_clock(self) -> Request[ClockConfirmed]:
+        return once("/clock/confirm", read.clock_confirmed)

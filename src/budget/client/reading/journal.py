@@ -6,7 +6,14 @@ from typing import Any
 
 from budget.client.reading.parts import nanos, us
 from budget.domain.answers import Event
-from budget.domain.answers_audit import FIRST_SEAL, AuditRecord, Sealed, Verification, Violation
+from budget.domain.answers_audit import (
+    FIRST_SEAL,
+    AuditRecord,
+    ClockConfirmed,
+    Sealed,
+    Verification,
+    Violation,
+)
 from budget.domain.cursors import decode
 from budget.domain.wire.journal import FIGURES
 
@@ -73,3 +80,8 @@ def verification(shape: Mapping[str, Any]) -> Verification:
         ),
         shape["count"],
     )  # fmt: skip
+
+
+def clock_confirmed(shape: Mapping[str, Any]) -> ClockConfirmed:
+    """That the clock was confirmed."""
+    return ClockConfirmed(us(shape["at"]), shape["was_paused"])

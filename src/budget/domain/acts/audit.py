@@ -1,4 +1,4 @@
-"""Acts about the journal: events, the audit log, and the proof of the books.
+"""Acts about the journal: events, the audit log, the proof of the books, and the clock.
 
 Not here: how they are done (`engine.jobs`), and how a service is asked (`client.calls`).
 """
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from budget.domain.acts.act import Act, Progress
 from budget.domain.answers import Event
-from budget.domain.answers_audit import AuditRecord, Verification
+from budget.domain.answers_audit import AuditRecord, ClockConfirmed, Verification
 from budget.domain.answers_pages import Page
 
 
@@ -55,4 +55,11 @@ class AuditActs(Protocol):
         """Seal every entry of the journal that is not sealed yet; how many blocks that made.
 
         A service does so itself, within a minute.
+        """
+
+    def confirm_clock(self) -> Act[ClockConfirmed]:
+        """Trust the clock of this process as it is now: holds expire again, had that paused.
+
+        Expiry pauses when the clock jumps ahead by over five minutes, until it has been steady for
+        as long. Each process watches the clock by itself; a service is asked to confirm its own.
         """

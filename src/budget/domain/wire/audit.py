@@ -1,10 +1,10 @@
-"""The audit log in JSON."""
+"""The audit log, and a clock confirmed, in JSON."""
 
 import json
 from typing import Any
 
-from budget.domain.answers_audit import AuditRecord
-from budget.domain.shapes_audit import AuditRecordShape
+from budget.domain.answers_audit import AuditRecord, ClockConfirmed
+from budget.domain.shapes_audit import AuditRecordShape, ClockConfirmedShape
 from budget.domain.windows import to_rfc3339
 
 
@@ -26,6 +26,11 @@ def audit_record(answer: AuditRecord, cursor: str) -> AuditRecordShape:
         "changes": changes,
         "detail": {name: one for name, one in detail.items() if name not in changes},
     }
+
+
+def clock_confirmed(answer: ClockConfirmed) -> ClockConfirmedShape:
+    """That the clock was confirmed."""
+    return {"at": to_rfc3339(answer.at_us), "was_paused": answer.was_paused}
 
 
 def _is_change(value: object) -> bool:

@@ -191,6 +191,7 @@ STORY: Final[tuple[Example, ...]] = (
     Example("get_audit", query={"kind": "budget_created"}),
     Example("get_verify"),
     Example("post_verify"),
+    Example("post_clock_confirm"),
     Example("delete_policy", ids={"policy_id": "@post_policies.policy_id"}),
     Example("delete_budget", ids={"budget_id": "@post_budgets.budget_id"}),
     Example("get_metrics"),

@@ -1,9 +1,11 @@
-"""Routes of the journal: its entries as events, and the proof of the books."""
+"""Routes of the journal: its entries as events, the proof of the books, and the clock."""
 
 from typing import Final
 
 from budget.domain import shapes, wire
 from budget.domain.events import TOPICS
+from budget.domain.shapes_audit import ClockConfirmedShape
+from budget.domain.wire.audit import clock_confirmed
 from budget.engine.jobs import Jobs
 from budget.http import handlers
 from budget.http.calls import act
@@ -26,4 +28,6 @@ JOURNAL: Final[tuple[Route, ...]] = (
     Route("GET", f"{V1}/verify", "audit", verify,
           answer=shapes.VerificationShape, query={"anchor": text}),
     Route("POST", f"{V1}/verify", "audit", verify, answer=shapes.VerificationShape),
+    Route("POST", f"{V1}/clock/confirm", "admin", act(Jobs.confirm_clock, clock_confirmed),
+          answer=ClockConfirmedShape),
 )  # fmt: skip
