@@ -106,8 +106,10 @@ def test_what_goes_with_every_command_may_stand_before_or_behind_it(local: Say) 
         (["status", "--peroid", "daily"], "--peroid"),
         (["status", "daily"], "'daily' is more than `budget status` takes."),
         (["set-limit", "daily", "5", "6", "7"], "'6 7' is more than `budget set-limit` takes."),
-        (["set-limit"], "PERIOD"),
-        (["set-limit", "daily"], "LIMIT"),
+        (["set-limit"], "PERIOD is required."),
+        (["set-limit", "daily"], "LIMIT is required."),
+        (["set-limit", "daily", "5", "--name"], "--name needs a value."),
+        (["top", "--every", "x"], '--every: "x" is not a number of plain digits.'),
         (["status", "--format", "yaml"], "yaml"),
         (["status", "--target"], "--target requires an argument"),
         (["replay", "x.csv", "--concurrency", "many"], "many"),
@@ -123,6 +125,11 @@ def test_a_slip_of_the_tongue_is_one_sentence_and_exit_2(
     assert said in heard.err
     assert "--help`" in heard.err
     assert heard.err.count("\n") == 1
+
+
+def test_help_is_an_option_and_a_word(say: Say) -> None:
+    assert say("help").out == say("--help").out
+    assert say("help", "status").out == say("status", "--help").out
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,21 @@ here: what they do.
 """
 
 import os
+import re
 import sys
 from collections.abc import Collection, Sequence
 from itertools import takewhile
 from typing import Annotated, Any, Final
 
-from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
+from cyclopts import (
+    App,
+    CoercionError,
+    CycloptsError,
+    Group,
+    MissingArgumentError,
+    Parameter,
+    UnusedCliTokensError,
+)
 
 from budget import __version__
 from budget.cli.face import Face
@@ -121,6 +130,8 @@ _WORDS: Final = {
 """The words that name commands: the first ones, and those that may follow each."""
 
 
+_UNCONVERTED: Final = re.compile(r"unable to convert (.+) into (int|float)\.")
+_MISSING: Final = re.compile(r'^Command ".*?" parameter (\S+) requires an argument\.')
 _OPTIONS: Final = {
     "starts_at": "--from", "since": "--from", "until": "--to", "at": "--at",
     "reason": "--reason",
@@ -248,6 +259,8 @@ def run(tokens: Sequence[str]) -> int:
 
     if _said(tokens, "--no-color"):
         os.environ["NO_COLOR"] = "1"  # for the help, which is printed before options are read
+    if tokens and tokens[0] == "help":
+        tokens = [*tokens[1:], "--help"]
     try:
         answer: Any = make_app().meta(tokens, result_action="return_value")
         sys.stdout.flush()
@@ -277,7 +290,12 @@ def _sentence(error: CycloptsError) -> str:
     if isinstance(error, UnusedCliTokensError):
         words = " ".join(error.unused_tokens or ())
         return f"{words!r} is more than `{_how(error)}` takes."
-    return _one_line(str(error))
+    told = _one_line(str(error))
+    if isinstance(error, CoercionError):
+        return _UNCONVERTED.sub(r"\1 is not a number of plain digits.", told)
+    if isinstance(error, MissingArgumentError):
+        return _MISSING.sub(rf"\1 {'needs a value' if error.keyword else 'is required'}.", told)
+    return told
 
 
 def _how(error: CycloptsError) -> str:

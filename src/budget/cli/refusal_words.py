@@ -69,7 +69,7 @@ def _raise(line: RefusalLine) -> str:
 
 
 def _row(line: RefusalLine | HiddenLine, face: Face) -> Row:
-    resets = moment(face, line.resets_us, "never")
+    resets = moment(face, line.resets_us, "no reset helps")
     if isinstance(line, HiddenLine):
         return Row(("(another limit)", "", "", line.unit, *[""] * 6, resets), "over")
     view = line.balance
