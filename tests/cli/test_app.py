@@ -109,10 +109,12 @@ def test_what_goes_with_every_command_may_stand_before_or_behind_it(local: Say) 
         (["set-limit"], "PERIOD is required."),
         (["set-limit", "daily"], "LIMIT is required."),
         (["set-limit", "daily", "5", "--name"], "--name needs a value."),
-        (["top", "--every", "x"], '--every: "x" is not a number of plain digits.'),
+        (["top", "--every", "x"], '--every: "x" is not a number.'),
         (["status", "--format", "yaml"], "yaml"),
         (["status", "--target"], "--target requires an argument"),
-        (["replay", "x.csv", "--concurrency", "many"], "many"),
+        (["replay", "x.csv", "--concurrency", "many"], '"many" is not a whole number.'),
+        (["allocate", "create", "--tokens", "10.5"], '"10.5" is not a whole number.'),
+        (["allocate", "create", "--tokens", "0x10"], '"0x10" is not a whole number.'),
     ],
 )
 def test_a_slip_of_the_tongue_is_one_sentence_and_exit_2(

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 from cyclopts import (
     App,
+    ArgumentCollection,
     CoercionError,
     CycloptsError,
     Group,
@@ -131,6 +132,7 @@ _WORDS: Final = {
 
 
 _UNCONVERTED: Final = re.compile(r"unable to convert (.+) into (int|float)\.")
+_WHOLE: Final = re.compile(r"[+-]?[0-9]+")
 _MISSING: Final = re.compile(r'^Command ".*?" parameter (\S+) requires an argument\.')
 _OPTIONS: Final = {
     "starts_at": "--from", "since": "--from", "until": "--to", "at": "--at",
@@ -149,6 +151,7 @@ def make_app() -> App:
         help_formatter=PrettyHelp() if sys.stdout.isatty() else PlainHelp(),
         group_parameters=Group("Options", sort_key=1),
         default_parameter=Parameter(negative="", show_default=_shown),
+        config=_only_whole,
         exit_on_error=False,
         print_error=False,
         suppress_keyboard_interrupt=False,
@@ -239,6 +242,18 @@ def _log() -> None:
     logging.getLogger("budget").setLevel(logging.DEBUG)
 
 
+def _only_whole(_: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """No count is rounded: where a whole number is wanted, 1.5 and 0x10 are none."""
+    for argument in arguments:
+        if argument.hint not in (int, int | None):
+            continue
+        for token in argument.tokens:
+            if token.value and not _WHOLE.fullmatch(token.value):
+                raise CoercionError(
+                    token=token, argument=argument, target_type=int, command_chain=commands
+                )
+
+
 def _shown(default: object) -> str | None:
     """A default worth showing in the help: not of a flag, nor an empty one."""
     return None if default in (None, False, "", ()) else str(default)
@@ -292,7 +307,8 @@ def _sentence(error: CycloptsError) -> str:
         return f"{words!r} is more than `{_how(error)}` takes."
     told = _one_line(str(error))
     if isinstance(error, CoercionError):
-        return _UNCONVERTED.sub(r"\1 is not a number of plain digits.", told)
+        kind = "whole number" if error.target_type is int else "number"
+        return _UNCONVERTED.sub(rf"\1 is not a {kind}.", told)
     if isinstance(error, MissingArgumentError):
         return _MISSING.sub(rf"\1 {'needs a value' if error.keyword else 'is required'}.", told)
     return told
