@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from budget.domain.errors import InvalidInput
+from budget.domain.windows import to_rfc3339
 from tests.client.ways import Ways
 
 TEAMS = ("search", "ads", "a,b & c=d", "ädvice")
@@ -54,9 +55,20 @@ def test_several_values_go_on_over_pages(spent: Ways) -> None:
     assert len({one.usage_id for one in (*first.items, *second.items)}) == 2
 
 
+def test_events_are_found_by_their_time(spent: Ways) -> None:
+    placed = [one for one in spent.budget.events().items if one.kind == "placed"]
+    from_second = {"kind": "placed", "since": to_rfc3339(placed[1].at_us)}
+    told = spent.read(ids("cursor"), "events", **from_second)
+    assert [one.cursor for one in told.items] == [one.cursor for one in placed[1:]]
+    before = spent.read(ids("cursor"), "events", until=to_rfc3339(placed[0].at_us), kind="placed")
+    assert before.items == []
+
+
 @pytest.mark.parametrize(
     ("name", "asked"),
     [
+        ("events", {"since": "yesterday"}),
+        ("events", {"until": "2026-01-01"}),
         ("usage_records", {"attributes": {"team": []}}),
         ("usage_records", {"attributes": {"team": 5}}),
         ("usage_records", {"attributes": {"team": ["search", None]}}),
@@ -70,9 +82,7 @@ def test_several_values_go_on_over_pages(spent: Ways) -> None:
         ("status", {"fields": "x"}),
     ],
 )
-def test_what_is_no_attribute_is_refused_alike(
-    spent: Ways, name: str, asked: dict[str, Any]
-) -> None:
+def test_what_is_no_filter_is_refused_alike(spent: Ways, name: str, asked: dict[str, Any]) -> None:
     told = []
     for books in (spent.budget, spent.client):
         with pytest.raises(InvalidInput) as caught:

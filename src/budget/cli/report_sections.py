@@ -220,7 +220,9 @@ def _alerts(found: Gathered, top: int) -> Section:
         when = _moment(one.at_us, found.zone, hours=True)
         rows.append(Row((when, one.severity, told["message"], told["status"]), row_mood))
     more = len(found.alerts) - len(rows)
-    note = "No alert was raised." if not rows else f"{more:,} more." if more > 0 else ""
+    note = f"{more:,} more: `budget alerts list` has them." if more > 0 else ""
+    if not rows:
+        note = "No alert was raised."
     columns = (Column("When"), Column("Severity", rank=1), Column("What", folds=True),
                Column("Status", rank=2))  # fmt: skip
     return Section("Alerts", columns, rows, note)
