@@ -3,6 +3,7 @@
 Not here: changing a limit for good (`budget_making`, `limits`).
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
@@ -56,6 +57,29 @@ _MOODS: Final = {"pending": "warn"}
 Words = Annotated[tuple[str, ...], Parameter(metavar="KEY=VALUE")]
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which of a budget's limits is meant.
+
+    Parameters
+    ----------
+    period:
+        Which of the budget's limits: that of this period.
+    unit:
+        Which of the budget's limits: that of this unit.
+    policy_id:
+        Which of the budget's limits, by its id.
+    """
+
+    period: str | None = None
+    unit: str | None = None
+    policy_id: str | None = None
+
+
+_ANY: Final = Which()
+
+
 def top_up(
     budget: str,
     amount: str,
@@ -64,9 +88,7 @@ def top_up(
     reason: str | None = None,
     until: str | None = None,
     partition: Words = (),
-    period: str | None = None,
-    unit: str | None = None,
-    policy_id: str | None = None,
+    which: Which = _ANY,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
     """Raise a limit for now, or until a date; the books tell who did, and why.
@@ -83,17 +105,11 @@ def top_up(
         For every period that begins before this day or time; for the present one unless given.
     partition:
         For whom alone, where the budget is split, such as user=ann; user= is calls without one.
-    period:
-        Which of the budget's limits: that of this period.
-    unit:
-        Which of the budget's limits: that of this unit.
-    policy_id:
-        Which of the budget's limits, by its id.
     """
     why = _reason(reason)
     with open_budget(face) as books, typed_as(**_TYPED):
         of = find_budget(books, budget)
-        policy = _limit_of(books, of, period, unit, policy_id)
+        policy = _limit_of(books, of, which)
         made = books.top_up(
             policy.policy_id,
             amount=parse_amount(amount, policy.unit, "AMOUNT"),
@@ -121,9 +137,7 @@ def request(
     reason: str | None = None,
     until: str | None = None,
     partition: Words = (),
-    period: str | None = None,
-    unit: str | None = None,
-    policy_id: str | None = None,
+    which: Which = _ANY,
     expires: str | None = None,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
@@ -141,12 +155,6 @@ def request(
         For every period that begins before this day or time; for that of the grant unless given.
     partition:
         For whom alone, where the budget is split, such as user=ann; user= is calls without one.
-    period:
-        Which of the budget's limits: that of this period.
-    unit:
-        Which of the budget's limits: that of this unit.
-    policy_id:
-        Which of the budget's limits, by its id.
     expires:
         How long it waits for a decision, such as 2d; a week unless given.
     """
@@ -159,7 +167,7 @@ def request(
         asked["expires_in_seconds"] = parse_seconds(expires, "--expires")
     with open_budget(face) as books, typed_as(**_TYPED):
         of = find_budget(books, budget)
-        policy = _limit_of(books, of, period, unit, policy_id)
+        policy = _limit_of(books, of, which)
         asked["policy_id"] = policy.policy_id
         asked["amount"] = parse_amount(amount, policy.unit, "AMOUNT")
         made = books.make_request(of.budget_id, **asked)
@@ -177,14 +185,14 @@ def request(
     return 0
 
 
-def _limit_of(
-    books: "Books", budget: Budget, period: str | None, unit: str | None, policy_id: str | None
-) -> Policy:
+def _limit_of(books: "Books", budget: Budget, which: Which) -> Policy:
     """The limit named; where none is, the only one that refuses, else the only one."""
     hard = [policy for policy in budget.live_policies if policy.hard]
-    if period is unit is policy_id is None and len(hard) == 1:
+    if which == _ANY and len(hard) == 1:
         return hard[0]
-    return find_policy(books, budget.budget_id, period=period, unit=unit, policy_id=policy_id)
+    return find_policy(
+        books, budget.budget_id, period=which.period, unit=which.unit, policy_id=which.policy_id
+    )
 
 
 def requests(
