@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.books import three_levels
 from benchmarks.figures import Figure
-from benchmarks.service import _post, rss_mb, service
+from benchmarks.service import post, rss_mb, service
 
 CLIENTS = 1_000
 EVENTS = 1_000
@@ -174,7 +174,7 @@ def events() -> Iterator[Figure]:
 def _beside_the_ledger() -> Iterator[Figure]:
     """Commands a second over HTTP, with ten clients that hear of each and without, in turns."""
     with service() as (address, key, _pid):
-        three_levels(lambda **ask: _post(address, key, "/api/v1/budgets", ask))
+        three_levels(lambda **ask: post(address, key, "/api/v1/budgets", ask))
         host = address.removeprefix("http://")
         _load(address, key)
         ratios = []

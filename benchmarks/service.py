@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from benchmarks.figures import Figure
 SECONDS = 5.0
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -29,11 +29,14 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def service() -> Iterator[tuple[str, str, int]]:
-    """A service on a fresh SQLite file: its address, its admin key, its process id."""
+def service(told: Mapping[str, str] | None = None) -> Iterator[tuple[str, str, int]]:
+    """A service on a fresh SQLite file: its address, its admin key, its process id.
+
+    `told` adds to its environment.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        port = _free_port()
-        environment = {**os.environ, "BUDGET_CONFIG_DIR": f"{folder}/config", "HOME": folder}
+        port = free_port()
+        environment = {**os.environ, "BUDGET_CONFIG_DIR": f"{folder}/config", "HOME": folder, **(told or {})}
         target = f"sqlite:///{folder}/bench.db"
         process = subprocess.Popen(
             [sys.executable, "-m", "budget", "--target", target, "serve",
@@ -62,7 +65,7 @@ def _wait_until_ready(address: str) -> None:
     raise TimeoutError(f"the service at {address} did not get ready")
 
 
-def _post(address: str, key: str, path: str, body: Any) -> Any:
+def post(address: str, key: str, path: str, body: Any) -> Any:
     request = urllib.request.Request(
         address + path,
         json.dumps(body).encode(),
@@ -85,7 +88,7 @@ def over_http() -> Iterator[Figure]:
     with service() as (address, key, pid):
         time.sleep(1)
         yield Figure("RSS of the idle service", rss_mb(pid), "MB", 150, at_least=False)
-        three_levels(lambda **ask: _post(address, key, "/api/v1/budgets", ask))
+        three_levels(lambda **ask: post(address, key, "/api/v1/budgets", ask))
         runs = []
         for _ in range(3):
             out = subprocess.run(

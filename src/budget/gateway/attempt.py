@@ -188,7 +188,8 @@ class Attempt:
             return
         body = _object(raw)
         if body is not None:
-            self._hear(body)
+            self._stream.take(body)
+            self._meter.hear(texts_of(body))
         receipt = await self._settle("done")
         headers = (*answer.headers, *self._labels(receipt))
         await self._sending.reply(Reply(answer.status, raw, headers))
@@ -253,7 +254,8 @@ class Attempt:
         return self._format.is_last(event)
 
     def _hear(self, event: Body) -> None:
-        self._stream.take(event)
+        if self._format.tells(event):
+            self._stream.take(event)
         self._meter.hear(texts_of(event))
 
     def _is_hidden(self, frame: Frame) -> bool:

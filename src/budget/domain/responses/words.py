@@ -12,11 +12,18 @@ _WORDS: Final = (
     "text", "content", "refusal", "reasoning", "reasoning_content", "thinking", "partial_json",
     "arguments", "output_text",
 )  # fmt: skip
+_PLAIN: Final = frozenset({"content", "role"})
 _INSIDE: Final = ("tool_calls", "function", "function_call", "parts", "content", "summary")
 
 
 def texts_of(chunk: Mapping[str, Any]) -> list[str]:
     """The texts that an answer, or one chunk of it, brings."""
+    choices = chunk.get("choices")
+    if type(choices) is list and len(choices) == 1 and type(choices[0]) is dict:
+        delta = choices[0].get("delta")
+        if type(delta) is dict and delta.keys() <= _PLAIN:  # nearly every chunk of a chat
+            text = delta.get("content")
+            return [text] if text and isinstance(text, str) else []
     delta = chunk.get("delta")
     if isinstance(delta, str):  # an event of OpenAI's responses
         return [delta]

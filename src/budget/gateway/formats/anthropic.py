@@ -22,6 +22,7 @@ from budget.gateway.formats.format import (
 _MESSAGES: Final = "/v1/messages"
 _FREE: Final = "/v1/messages/count_tokens"
 _LAST: Final = frozenset({"message_delta", "message_stop"})
+_TELLING: Final = frozenset({"message_start", "message", "error", *_LAST})
 _TYPES: Final[Mapping[int, str]] = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -74,6 +75,10 @@ def _path(target: Target, _asked: Asked, _changes: Changes) -> str:
 
 def _transcript(_asked: Asked) -> Transcript:
     return MessageTranscript()
+
+
+def _tells(event: Body) -> bool:
+    return event.get("type") in _TELLING
 
 
 def _is_last(event: Body) -> bool:
@@ -200,6 +205,6 @@ class MessageTranscript:
 
 
 FORMAT: Final = Format(
-    "anthropic", _asked, _written, _path, _transcript, _is_last, _is_hidden, _problem, _broken,
-    _attributes, "x-api-key",
+    "anthropic", _asked, _written, _path, _transcript, _tells, _is_last, _is_hidden, _problem,
+    _broken, _attributes, "x-api-key",
 )  # fmt: skip

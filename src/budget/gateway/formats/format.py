@@ -85,8 +85,9 @@ class Format(NamedTuple):
     """A wire format.
 
     `asked` tells what a request asks; None for a route that it does not know. `written` is the body
-    with the changes in it; `path` where it goes then, with its query. `is_last` tells an event
-    after which nothing of worth comes; `is_hidden` one that the caller has not asked for. `broken`
+    with the changes in it; `path` where it goes then, with its query. `tells` says whether an event
+    may have more to say than a piece of text. `is_last` tells an event after which nothing of worth
+    comes; `is_hidden` one that the caller has not asked for. `broken`
     tells of an error in the middle of a stream. `attributes` are those that a body names.
     """
 
@@ -95,6 +96,7 @@ class Format(NamedTuple):
     written: Callable[[Asked, Body, Changes], Body]
     path: Callable[[Target, Asked, Changes], str]
     transcript: Callable[[Asked], Transcript]
+    tells: Callable[[Body], bool]
     is_last: Callable[[Body], bool]
     is_hidden: Callable[[Target, Body], bool]
     problem: Callable[[Notice], Body]

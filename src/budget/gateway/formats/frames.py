@@ -67,15 +67,20 @@ class ServerSentEvents:
 
 def _end_of_event(buffer: bytes, at: int) -> int:
     """Where the event that begins here ends; 0 if its end has not come."""
-    found = [
-        place + len(mark)
-        for mark in (b"\n\n", b"\r\n\r\n", b"\r\r")
-        if (place := buffer.find(mark, at)) >= 0
-    ]
-    return min(found, default=0)
+    end = buffer.find(b"\n\n", at)
+    end = end + 2 if end >= 0 else 0
+    if buffer.find(b"\r", at, end or len(buffer)) < 0:  # nearly always
+        return end
+    for mark in (b"\r\n\r\n", b"\r\r"):
+        place = buffer.find(mark, at, end or len(buffer))
+        if place >= 0:
+            end = place + len(mark)
+    return end
 
 
 def _event(raw: bytes) -> Frame:
+    if raw.startswith(b"data: {") and raw.count(b"\n") == 2:  # nearly always
+        return Frame(raw, _object(raw[6:]))
     parts = [line[5:].strip() for line in raw.splitlines() if line.startswith(b"data:")]
     if not parts:
         return Frame(raw)

@@ -92,6 +92,10 @@ def _transcript(asked: Asked) -> Transcript:
     return ContentTranscript(asked)
 
 
+def _tells(event: Body) -> bool:
+    return "usageMetadata" in event or _is_last(event)
+
+
 def _is_last(event: Body) -> bool:
     candidates = event.get("candidates")
     if isinstance(candidates, list) and candidates:
@@ -217,6 +221,6 @@ def _join(parts: list[dict[str, Any]], more: Body) -> None:
 
 
 FORMAT: Final = Format(
-    "gemini", _asked, _written, _path, _transcript, _is_last, _is_hidden, _problem, _broken,
+    "gemini", _asked, _written, _path, _transcript, _tells, _is_last, _is_hidden, _problem, _broken,
     _attributes, "x-goog-api-key",
 )  # fmt: skip

@@ -67,6 +67,10 @@ def _transcript(_asked: Asked) -> Transcript:
     return LinesTranscript()
 
 
+def _tells(event: Body) -> bool:
+    return event.get("done") is not False
+
+
 def _is_last(event: Body) -> bool:
     return event.get("done") is True
 
@@ -147,6 +151,6 @@ def _done(notice: Notice) -> dict[str, Any]:
 
 
 FORMAT: Final = Format(
-    "ollama", _asked, _written, _path, _transcript, _is_last, _is_hidden, _problem, _broken,
+    "ollama", _asked, _written, _path, _transcript, _tells, _is_last, _is_hidden, _problem, _broken,
     _attributes, "authorization",
 )  # fmt: skip

@@ -92,6 +92,15 @@ def _transcript(asked: Asked) -> Transcript:
     return openai_chat.ChatTranscript()
 
 
+def _tells(event: Body) -> bool:
+    return (
+        "response" in event
+        or event.get("usage") is not None
+        or "x_groq" in event
+        or openai_chat.is_last(event)
+    )
+
+
 def _is_last(event: Body) -> bool:
     return event.get("type") in openai_responses.ENDS or openai_chat.is_last(event)
 
@@ -153,6 +162,6 @@ def _attributes(body: Body) -> Mapping[str, str]:
 
 
 FORMAT: Final = Format(
-    "openai", _asked, _written, _path, _transcript, _is_last, _is_hidden, _problem,
+    "openai", _asked, _written, _path, _transcript, _tells, _is_last, _is_hidden, _problem,
     _broken, _attributes, "authorization",
 )  # fmt: skip
