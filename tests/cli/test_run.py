@@ -105,3 +105,39 @@ def test_bad_values_are_refused_in_one_sentence(local: Say, words: list[str], na
     assert said.code == 2, said
     assert named in said.err
     assert said.err.count("\n") == 1
+
+
+ESCAPING = """
+import os
+from budget.client import Client
+from budget.domain.errors import BudgetError
+with Client(os.environ["BUDGET_TARGET"], os.environ["BUDGET_KEY"]) as books:
+    for name, act in (
+        ("new", lambda: books.allocate(usd="1", envelope=True)),
+        ("more", lambda: books.extend(os.environ["BUDGET_PARENT_ID"], usd="9")),
+        ("beside", lambda: books.record_usage(model="m", input_tokens=1, cost="9")),
+        ("see", lambda: books.keys()),
+        ("rights", lambda: books.create_key(name="k", scopes=["spend"])),
+    ):
+        try:
+            print(name, act())
+        except BudgetError as error:
+            print(name, type(error).__name__)
+    print("within", books.allocate(usd="0.5").parent_id == os.environ["BUDGET_PARENT_ID"])
+"""
+
+
+def test_the_key_of_a_program_draws_on_its_envelope_alone(remote: Say, tmp_path: Path) -> None:
+    file = tmp_path / "told"
+    script = f"{sys.executable} -c '{ESCAPING}' > {file}"
+    assert remote("run", "--usd", "1", "--", "sh", "-c", script).code == 0
+    told = file.read_text().splitlines()
+    assert told[:5] == [f"{one} Forbidden" for one in ("new", "more", "beside", "see", "rights")]
+    assert told[5:] == ["within True"]
+    keys = remote("keys", "list", "--revoked", "--json").json["items"]
+    assert [one["scopes"] for one in keys if one["name"] == "budget run"] == [["draw"]]
+
+
+def test_the_tag_of_the_envelope_is_not_for_callers_to_say(local: Say) -> None:
+    said = local("run", "--usd", "1", "--attribute", "tag.envelope=x", "--", "true")
+    assert (said.code, "--attribute: tag.envelope" in said.err) == (2, True)

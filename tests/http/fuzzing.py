@@ -75,6 +75,7 @@ RULES: Final = (
     r"^scope\..* must have 1 to 256 characters",
     # a time or a cursor
     "^since: must be an RFC 3339",
+    "is required beside the right",
     # of the operator's settings and books
     "email needs BUDGET_SMTP_URL", "is not configured", "is not a source", "cannot be read",
 )  # fmt: skip

@@ -18,7 +18,17 @@ from budget.cli.face import Face
 from budget.cli.run_process import Process
 from budget.cli.typed import parse_amount, parse_pairs, parse_seconds
 from budget.domain.answers import Allocation, Refusal
-from budget.domain.errors import BudgetError, Conflict, Forbidden, InvalidInput, Unavailable
+from budget.domain.errors import (
+    BudgetError,
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Unavailable,
+)
+from budget.domain.rights import ENVELOPE
+from budget.domain.windows import to_rfc3339
+from budget.engine.ids import new_id
 
 if TYPE_CHECKING:
     from budget.domain.facade import Facade as Books
@@ -26,6 +36,15 @@ if TYPE_CHECKING:
 LOOK_SECONDS: Final = 0.25
 MAX_GRACE_SECONDS: Final = 3600
 MAX_TTL_SECONDS: Final = 86_400
+KEY_SECONDS: Final = 2 * 86_400
+"""So long the key of a program works when nobody renews it: longer than its envelope may."""
+
+
+class Own(NamedTuple):
+    """What a program is told in its environment, and the id of the key that was made for it."""
+
+    variables: dict[str, str]
+    key_id: str | None = None
 
 
 class Envelope(NamedTuple):
@@ -77,16 +96,22 @@ def run(
     if not 1 <= ttl_seconds <= MAX_TTL_SECONDS:
         raise InvalidInput("--ttl", "must be from 1s to 24h.")
     attributes = parse_pairs(attribute, "--attribute")
+    if ENVELOPE in attributes:
+        raise InvalidInput("--attribute", f"{ENVELOPE} is what `budget run` itself says.")
+    # The envelope has its own id as a tag: a key bound to that reaches it and what it holds alone.
+    allocation_id = new_id("run")
+    attributes[ENVELOPE] = allocation_id
     with open_budget(face) as books:
         held = books.allocate(
-            **asked, envelope=True, attributes=attributes, ttl_seconds=ttl_seconds
-        )
+            **asked, allocation_id=allocation_id, envelope=True, attributes=attributes,
+            ttl_seconds=ttl_seconds,
+        )  # fmt: skip
         if isinstance(held, Refusal):
             face.note(f"budget: {held.detail}")
             return exits.REFUSED
         envelope = Envelope(held.allocation_id, ttl_seconds)
         try:
-            with _own_key(face, books, attributes, ttl_seconds) as own:
+            with _own_key(face, books, attributes) as own:
                 return _run(face, books, envelope, words, own, grace_seconds)
         finally:
             _end(face, books, envelope)
@@ -97,13 +122,13 @@ def _run(
     books: "Books",
     envelope: Envelope,
     words: tuple[str, ...],
-    own: dict[str, str],
+    own: "Own",
     grace_seconds: float,
 ) -> int:
     """Run the program, to its end or that of the envelope; nothing that it started is left."""
-    given = {**os.environ, **own, "BUDGET_PARENT_ID": envelope.allocation_id}
+    given = {**os.environ, **own.variables, "BUDGET_PARENT_ID": envelope.allocation_id}
     with Process(words, given, grace_seconds) as process:
-        spent = _watch(books, envelope, process)
+        spent = _watch(books, envelope, process, own.key_id)
         if spent:
             face.note("budget: The envelope is spent: the program is told to end.")
             process.stop()
@@ -118,10 +143,10 @@ def _end(face: Face, books: "Books", envelope: Envelope) -> None:
     run_bill.tell(face, bill)
 
 
-def _watch(books: "Books", envelope: Envelope, process: Process) -> bool:
+def _watch(books: "Books", envelope: Envelope, process: Process, key_id: str | None) -> bool:
     """Wait for the end of the program (False), or of its envelope (True)."""
     after = books.events(kind="refused", limit=1000).next_cursor
-    renewed = time.monotonic()
+    renewed = key_renewed = time.monotonic()
     while not process.ended(LOOK_SECONDS):
         try:
             was_refused, after = _was_refused(books, envelope.allocation_id, after)
@@ -130,6 +155,9 @@ def _watch(books: "Books", envelope: Envelope, process: Process) -> bool:
             if time.monotonic() - renewed > envelope.ttl_seconds / 3:
                 books.extend(envelope.allocation_id, ttl_seconds=envelope.ttl_seconds)
                 renewed = time.monotonic()
+            if key_id is not None and time.monotonic() - key_renewed > KEY_SECONDS / 3:
+                _renew_key(books, key_id)
+                key_renewed = time.monotonic()
         except Unavailable:
             continue  # the service restarts: the program finds that out by itself
         except Conflict:
@@ -157,33 +185,42 @@ def _is_empty(held: Allocation) -> bool:
     return any(left == 0 for left in held.remaining if left is not None)
 
 
+def _renew_key(books: "Books", key_id: str) -> None:
+    """Let the key work on for as long as at first."""
+    with contextlib.suppress(Conflict, Forbidden, NotFound):  # somebody else decided about it
+        ends_us = books.key(key_id).expires_us
+        if ends_us is not None:
+            later_us = ends_us + KEY_SECONDS // 3 * 1_000_000
+            books.change_key(key_id, expires_at=to_rfc3339(later_us))
+
+
 @contextlib.contextmanager
-def _own_key(
-    face: Face, books: "Books", attributes: dict[str, str], ttl_seconds: int
-) -> Iterator[dict[str, str]]:
+def _own_key(face: Face, books: "Books", attributes: dict[str, str]) -> Iterator[Own]:
     """What the program must know to reach the same books: of a service with a key of its own,
-    which may spend and no more, and is revoked in the end.
+    which may draw on the envelope and no more, and is revoked in the end.
     """
     from budget.engine.places import find_place
     from budget.engine.settings import Settings
 
     place = find_place(Settings.read(target=face.target))
-    # The base URLs of the gateway belong here too, once there is one.
+    # The base URLs of the gateway belong here too, once discovery tells that there is one.
     if place.url is None:
-        yield {"BUDGET_TARGET": place.target}
+        yield Own({"BUDGET_TARGET": place.target})
         return
     own = {"BUDGET_TARGET": place.url}
     try:
         made = books.create_key(
-            name="budget run", scopes=["spend"], bound=attributes,
-            ttl_seconds=max(ttl_seconds, 86_400),
-        )  # fmt: skip
+            name="budget run", scopes=["draw"], bound=attributes, ttl_seconds=KEY_SECONDS
+        )
     except Forbidden:
-        face.note("budget: Your key may not make keys; the program gets yours.")
-        yield own | ({"BUDGET_KEY": place.key} if place.key else {})
+        face.note(
+            "budget: Your key may not make keys; the program gets yours, and nothing keeps it "
+            "within the envelope."
+        )
+        yield Own(own | ({"BUDGET_KEY": place.key} if place.key else {}))
         return
     try:
-        yield own | {"BUDGET_KEY": made.text or ""}
+        yield Own(own | {"BUDGET_KEY": made.text or ""}, made.key_id)
     finally:
         with contextlib.suppress(BudgetError):
             books.revoke_key(made.key_id)

@@ -18,6 +18,9 @@ Bound = Mapping[str, str]
 
 UNBOUND: Final[Bound] = {}
 
+ENVELOPE: Final = "tag.envelope"
+"""The tag by which a key that may only draw names its envelope, which has it too."""
+
 NOT_BOUND_BY: Final = frozenset(
     {"key", "session", "task", "task_type", "tier", "provider", "model"}
 )

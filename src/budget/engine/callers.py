@@ -13,7 +13,7 @@ class Caller(NamedTuple):
     """Who acts: the id of an API key (or `local`), and whether it may do what `manage` keys may.
 
     `admin`: whether it has every right. One that is `bound` spends with these attributes and sees
-    nothing of others (`domain.rights`).
+    nothing of others (`domain.rights`). One that may only draw spends from this `envelope` alone.
     """
 
     actor: str
@@ -21,6 +21,7 @@ class Caller(NamedTuple):
     max_priority: int = 10
     bound: Bound = UNBOUND
     admin: bool = False
+    envelope: str | None = None
 
 
 LOCAL: Final = Caller("local", admin=True)

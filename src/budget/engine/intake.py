@@ -70,7 +70,7 @@ def placing(
     context = price_context(ask)
     priority = priority_of(ask.get("priority"), caller)
     envelope = parse_flag(ask, "envelope")
-    parent_id = chosen_id(ask, "parent_id")
+    parent_id = _parent_of(ask, caller, envelope=envelope)
     attributes = _as_caller(attributes, caller, within=parent_id is not None)
     tokens = count(ask, "tokens")
     allocated = count(ask, "tokens_allocated")
@@ -116,6 +116,17 @@ def placing(
         bound_tokens=bound_tokens,
         bound_family=bound_family,
     )
+
+
+def _parent_of(ask: Mapping[str, Any], caller: Caller, *, envelope: bool) -> str | None:
+    """The envelope that a call draws on: of a caller that may only draw, its own."""
+    parent_id = chosen_id(ask, "parent_id")
+    if caller.envelope is None:
+        return parent_id
+    if envelope or parent_id not in (None, caller.envelope):
+        field = "envelope" if envelope else "parent_id"
+        raise Forbidden(f"{field}: this key draws on {caller.envelope!r} alone; leave it out.")
+    return caller.envelope
 
 
 def _as_caller(attributes: Attributes, caller: Caller, *, within: bool = False) -> Attributes:
@@ -205,6 +216,10 @@ def recording(
 def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us: int) -> Report:
     """The command of `record_usage`."""
     only_fields(ask, _REPORT_FIELDS)
+    if caller.envelope is not None:
+        raise Forbidden(
+            f"This key draws on {caller.envelope!r} alone: place the call first, then record it."
+        )
     attributes, provider, model = who(ask, prices, now_us)
     attributes = _as_caller(attributes, caller)
     context = price_context(ask)
@@ -260,6 +275,8 @@ def releasing(
 def extending(allocation_id: str, ask: Mapping[str, Any], caller: Caller) -> Extend:
     """The command of `extend`."""
     only_fields(ask, _EXTEND_FIELDS)
+    if allocation_id == caller.envelope:
+        raise Forbidden("This key draws on the envelope and cannot extend it.")
     usd = None if ask.get("usd") is None else parse_usd(ask["usd"], "usd")
     tokens, more = count(ask, "tokens"), count(ask, "max_output_tokens")
     if more is not None and (usd is not None or tokens is not None):

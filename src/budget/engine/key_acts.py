@@ -17,7 +17,7 @@ from budget.domain.answers_keys import ApiKey, Status
 from budget.domain.asks_keys import ChangeKeyAsk, NewKeyAsk, RotateKeyAsk
 from budget.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from budget.domain.money import parse_count
-from budget.domain.rights import Bound, covers, forced, parse_bound
+from budget.domain.rights import ENVELOPE, Bound, covers, forced, parse_bound
 from budget.domain.windows import MAX_US, to_rfc3339
 from budget.engine.batch import Batch
 from budget.engine.callers import LOCAL, Caller
@@ -31,7 +31,7 @@ from budget.engine.fields import (
     parse_line,
     request_hash,
 )
-from budget.engine.keys import ADMIN, HIGHEST_PRIORITY, SCOPES, NewKey, is_live, make_key
+from budget.engine.keys import ADMIN, DRAW, HIGHEST_PRIORITY, SCOPES, NewKey, is_live, make_key
 from budget.engine.pages import is_storable
 from budget.engine.rows import to_json
 from budget.storage.key_tables import api_keys
@@ -63,6 +63,7 @@ def creating(ask: Mapping[str, Any], caller: Caller) -> Callable[[Batch], ApiKey
             raise InvalidInput(name, "is required.")
     terms = _parse_terms(ask, caller)
     bound = forced(parse_bound(ask.get("bound")), caller.bound, "bound")
+    _check_envelope(terms["scopes"], bound)
     ttl_us = _parse_ttl_us(ask)
     request = _request("create_key", ask, caller)
     key = make_key()
@@ -99,6 +100,7 @@ def changing(key_id: str, ask: Mapping[str, Any], caller: Caller) -> Callable[[B
         if "expires_us" in terms or "scopes" in terms:
             _check_end(batch, caller, terms.get("expires_us", old.expires_us))
         new: ApiKey = replace(old, **terms)
+        _check_envelope(new.scopes, old.bound)
         changes = differences(_told(old), _told(new))
         if not changes:
             return old, key_id
@@ -229,6 +231,14 @@ def _parse_scopes(given: object) -> tuple[str, ...]:
         if scope not in SCOPES:
             raise InvalidInput(f"scopes[{at}]", "is not a right.", SCOPES)
     return tuple(scope for scope in SCOPES if scope in given)
+
+
+def _check_envelope(scopes: Sequence[str], bound: Bound) -> None:
+    """A key that may draw names what it draws on."""
+    if DRAW in scopes and ENVELOPE not in bound:
+        raise InvalidInput(
+            f"bound.{ENVELOPE}", f"is required beside the right `{DRAW}`: the id of the envelope."
+        )
 
 
 def _parse_priority(given: object, caller: Caller) -> int:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from budget.domain.allocations import NORMAL_PRIORITY
 from budget.domain.errors import NotFound, OutcomeUnknown, Unauthorized
-from budget.domain.rights import UNBOUND, Bound
+from budget.domain.rights import ENVELOPE, UNBOUND, Bound
 from budget.engine.callers import LOCAL, Caller
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ KEY_PATTERN: Final = re.compile(r"bud_([0-9a-z]{8})_([0-9A-Za-z]{43})([0-9A-Za-z
 ADMIN: Final = "admin"
 ANY: Final = "any"
 """What every valid key may do."""
-SCOPES: Final = ("read", "spend", "manage", "audit", ADMIN)
+DRAW: Final = "draw"
+"""To spend from one envelope alone: that whose id the key is bound to as `tag.envelope`."""
+SCOPES: Final = ("read", DRAW, "spend", "manage", "audit", ADMIN)
 """What a key may have the right to; `admin` is the right to everything."""
 HIGHEST_PRIORITY: Final = 10
 
@@ -76,7 +78,8 @@ class Key(NamedTuple):
 
     def allows(self, scope: str) -> bool:
         """Whether calls that need this scope may be made with it."""
-        return scope in self.scopes or scope == ANY or ADMIN in self.scopes
+        draws = scope == "spend" and DRAW in self.scopes
+        return scope in self.scopes or scope == ANY or ADMIN in self.scopes or draws
 
 
 class KeyRow(NamedTuple):
@@ -142,9 +145,16 @@ def believe(presented: Presented, row: KeyRow | None, now_us: int) -> Key:
     if row is None or not matches or not row.is_live(now_us):
         raise unauthorized()
     scopes = frozenset(row.scopes.split())
+    return Key(caller_with(presented.key_id, scopes, row.max_priority, row.bound), scopes)
+
+
+def caller_with(actor: str, scopes: frozenset[str], max_priority: int, bound: Bound) -> Caller:
+    """The caller that has these rights. A key that may draw, and not spend, has one envelope."""
     admin = ADMIN in scopes
     manages = admin or "manage" in scopes
-    return Key(Caller(presented.key_id, manages, row.max_priority, row.bound, admin), scopes)
+    draws = DRAW in scopes and "spend" not in scopes and not manages
+    envelope = bound.get(ENVELOPE, "") if draws else None
+    return Caller(actor, manages, max_priority, bound, admin, envelope)
 
 
 def unauthorized() -> Unauthorized:

@@ -24,7 +24,7 @@ from budget.domain.windows import to_rfc3339
 from budget.engine.batch import Batch
 from budget.engine.callers import Caller
 from budget.engine.ids import new_id
-from budget.engine.keys import ADMIN, Key
+from budget.engine.keys import ADMIN, Key, caller_with
 from budget.engine.pages import is_storable, read_page
 from budget.engine.rows import to_json
 from budget.engine.snapshots import snapshot
@@ -52,9 +52,7 @@ def token_hash(token: str) -> str:
 def key_of(session: Session) -> Key:
     """What a session may do, as a key says it."""
     scopes = frozenset(session.scopes)
-    manages = ADMIN in scopes or "manage" in scopes
-    caller = Caller(session.actor, manages, session.max_priority, session.bound, ADMIN in scopes)
-    return Key(caller, scopes)
+    return Key(caller_with(session.actor, scopes, session.max_priority, session.bound), scopes)
 
 
 # --- Logging in and out --------------------------------------------------------------------------
