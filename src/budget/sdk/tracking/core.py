@@ -26,6 +26,7 @@ from budget.domain.errors import InvalidInput, Unavailable
 from budget.domain.estimating import bound_of
 from budget.domain.output_limits import answers_of, output_tokens_limit
 from budget.domain.responses import Stream, Told
+from budget.domain.responses.words import texts_of
 from budget.domain.text_tokens import family_of, texts_tokens_bound
 from budget.domain.usage import Usage
 from budget.sdk.booking import LOG, Act, attend, book, in_thread, leave
@@ -34,7 +35,6 @@ from budget.sdk.connecting import default_books
 from budget.sdk.placing import ask_here, place, place_async, releasing, reporting, settling
 from budget.sdk.responses import TIERS, usage_ask
 from budget.sdk.tracking.fates import fate_of, usage_in
-from budget.domain.responses.words import texts_of
 
 OnUnavailable = Literal["refuse", "allow"]
 Why = Literal["no_usage", "aborted", "no_answer"]
