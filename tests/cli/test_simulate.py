@@ -40,6 +40,7 @@ def test_the_limits_in_force_are_tried_where_none_is_named(used: Say) -> None:
     ("words", "named"),
     [
         (["--limit", "5"], "--limit"),
+        (["--unit", "tokens"], "--limit"),
         (["--limit", "-5/daily"], "--limit"),
         (["--limit", "5/sometimes"], "--limit"),
         (["--limit", "nan/daily"], "--limit"),

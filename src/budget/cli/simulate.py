@@ -44,7 +44,7 @@ _GROUPS: Final = (Column("Who", folds=True), *_HINDERED)
 def simulate(
     *,
     limit: Annotated[tuple[str, ...], Parameter(metavar="AMOUNT/PERIOD")] = (),
-    unit: str = "usd",
+    unit: str | None = None,
     scope: Annotated[tuple[str, ...], Parameter(metavar="KEY=VALUE")] = (),
     per: tuple[str, ...] = (),
     hard: bool = False,
@@ -61,7 +61,7 @@ def simulate(
         A limit to try, such as 50/daily; may be given several times. Without any, the limits in
         force are tried.
     unit:
-        What it limits: usd, tokens, input_tokens, output_tokens or requests.
+        What it limits: usd unless given, tokens, input_tokens, output_tokens or requests.
     scope:
         Only for calls with this attribute, such as team=search; may be given several times.
     per:
@@ -79,13 +79,13 @@ def simulate(
     ask: dict[str, Any] = dict(span(since, until))
     if limit:
         ask |= {
-            "policies": [_parse_limit(text, unit, hard=hard) for text in limit],
+            "policies": [_parse_limit(text, unit or "usd", hard=hard) for text in limit],
             "scope": parse_pairs(scope, "--scope"),
             "per": [parse_key(key, "--per") for key in per],
         }
         if budget is not None:
             raise InvalidInput("--budget", "names limits that are in force; leave out --limit.")
-    elif scope or per or hard:
+    elif scope or per or hard or unit is not None:
         raise InvalidInput("--limit", "is needed: which limit to try, such as 50/daily.")
     told = _run(face, ask, budget)
     if face.json:
