@@ -101,7 +101,9 @@ def parse_expires_seconds(value: object, field: str) -> int | None:
         return None
     seconds = parse_count(value, field, maximum=MAX_EXPIRES_SECONDS)
     if seconds < MIN_EXPIRES_SECONDS:
-        raise InvalidInput(field, f"must be {MIN_EXPIRES_SECONDS} to {MAX_EXPIRES_SECONDS}.")
+        raise InvalidInput(
+            field, f"must be {MIN_EXPIRES_SECONDS} to {MAX_EXPIRES_SECONDS} seconds."
+        )
     return seconds
 
 
