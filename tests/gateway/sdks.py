@@ -177,7 +177,7 @@ def _candidates(chunks: list[Any]) -> Heard:
 
 def _ollama(url: str, key: str, how: str, streamed: bool, limit: int | None) -> Heard:
     headers = {"authorization": f"Bearer {key}", "x-fake": how}
-    client = ollama.Client(host=f"{url}/ollama", headers=headers)
+    client: Any = ollama.Client(host=f"{url}/ollama", headers=headers)
     with client._client:
         answer: Any = client.chat(
             model="llama3.2", messages=MESSAGES, stream=streamed,
@@ -190,7 +190,7 @@ def _ollama(url: str, key: str, how: str, streamed: bool, limit: int | None) -> 
 def _ollama_async(url: str, key: str, how: str, streamed: bool, limit: int | None) -> Heard:
     async def ask() -> Heard:
         headers = {"authorization": f"Bearer {key}", "x-fake": how}
-        client = ollama.AsyncClient(host=f"{url}/ollama", headers=headers)
+        client: Any = ollama.AsyncClient(host=f"{url}/ollama", headers=headers)
         async with client._client:
             answer: Any = await client.chat(
                 model="llama3.2", messages=MESSAGES, stream=streamed,
