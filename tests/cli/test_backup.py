@@ -15,6 +15,7 @@ from budget.engine.settings import Settings
 from budget.prices.book import PriceBook
 from tests.cli.conftest import Say
 from tests.cli.spent import limit, opened, spend
+from tests.support.command import Served
 
 
 def ledger() -> Path:
@@ -138,6 +139,17 @@ def test_a_copy_that_was_changed_is_refused_and_the_books_stay(local: Say, copie
     assert said.code == 1
     assert "do not add up" in said.err
     assert ledger().read_bytes() == whole
+
+
+def test_the_books_of_a_service_that_runs_are_not_replaced(
+    say: Say, service: Served, tmp_path: Path
+) -> None:
+    copy = str(tmp_path / "copy.db")
+    assert say("--target", service.target, "backup", copy).code == 0
+    said = say("restore", copy, "--to", service.target, "--yes")
+    assert said.code == 1
+    assert f"The service at {service.url} has " in said.err
+    assert said.err.rstrip().endswith(" open; stop it first.")
 
 
 def test_books_of_postgresql_are_copied_and_restored(

@@ -1143,6 +1143,9 @@ class Ledger:
             elif (
                 cell_us < head.window(now_here)[0] and end + 72 * HOUR <= now_us
             ):  # a choice: not now_here
+                if ask.get("history"):
+                    flags.add("history")
+                    continue
                 cell_us = head.window(now_here)[0]
                 flags.add("prior_period")
             head.touch(now_us)

@@ -163,6 +163,7 @@ class EngineSide:
                         **_given(
                             usage_id=f"u{command.serial}" if step.chosen else None,
                             occurred_at=_ago(command, step.ago_us),
+                            history=True if step.history else None,
                         ),
                         **_marks(command, step.keyed),
                     )
@@ -524,7 +525,7 @@ class ModelSide:
                 ask |= {**step.ask, **({"requests": 7} if command.other else {})}
                 return self._answer(ledger.extend(now_us, held, ask))
             case steps.Report():
-                ask |= {**step.ask, "usage": step.usage}
+                ask |= {**step.ask, "usage": step.usage, "history": step.history}
                 if step.ago_us is not None:
                     ask["occurred_us"] = command.at_us - step.ago_us
                 if step.chosen:

@@ -92,13 +92,14 @@ class Extend:
 
 @dataclass(frozen=True)
 class Report:
-    """Usage that nobody reserved, `ago_us` before now (negative: ahead)."""
+    """Usage that nobody reserved, `ago_us` before now (negative: ahead); perhaps as history."""
 
     ask: Mapping[str, Any]
     usage: Usage
     ago_us: int | None = None
     keyed: bool = True
     chosen: bool = False
+    history: bool = False
 
 
 @dataclass(frozen=True)
@@ -388,6 +389,7 @@ reports = st.builds(
     usages(),
     st.sampled_from(AGO_US + AHEAD_US),
     often,
+    st.booleans(),
     st.booleans(),
 )
 corrects = st.builds(
