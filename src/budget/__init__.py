@@ -10,6 +10,7 @@ from budget.version import __version__
 if TYPE_CHECKING:
     from budget.domain.answers import Refusal
     from budget.domain.errors import BudgetRefused
+    from budget.domain.facade import AsyncFacade, Facade
     from budget.engine.budget import AsyncBudget, Budget
     from budget.sdk.attributes import CarryingPool, attributes, carried
     from budget.sdk.connecting import configure, connect, connect_async
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncBudget",
+    "AsyncFacade",
     "Budget",
     "BudgetRefused",
     "CarryingPool",
+    "Facade",
     "Refusal",
     "__version__",
     "attributes",
@@ -38,9 +41,11 @@ __all__ = [
 
 _PLACES = {
     "AsyncBudget": "engine.budget",
+    "AsyncFacade": "domain.facade",
     "Budget": "engine.budget",
     "BudgetRefused": "domain.errors",
     "CarryingPool": "sdk.attributes",
+    "Facade": "domain.facade",
     "Refusal": "domain.answers",
     "attributes": "sdk.attributes",
     "carried": "sdk.attributes",
