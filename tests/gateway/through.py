@@ -1,6 +1,7 @@
 """A service with a gateway that leads to fake providers, and what tests ask of it."""
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,6 +58,12 @@ class Through:
     def open_holds(self) -> int:
         """How many holds are open."""
         return len(self.books.allocations(status="open", limit=1000).items)
+
+    def await_settled(self, seconds: float = 60.0) -> None:
+        """Wait until no hold is open; whoever asked how many there are is told if that fails."""
+        until = time.monotonic() + seconds
+        while self.open_holds() and time.monotonic() < until:
+            time.sleep(0.02)
 
     def post(self, path: str, body: Any, *, status: int = 200, **headers: str) -> httpx2.Response:
         """POST to the gateway with the key; headers are written with _ for -."""

@@ -143,7 +143,9 @@ class Attempt:
         headers = self._incoming.sent_headers(self._format.key_header, self._upstream.api_key)
         path = self._format.path(self._target, asked, changes)
         url = self._upstream.base_url + path
-        return await self._shop.sender.send(self._incoming.method, url, headers, raw)
+        return await self._shop.sender.send(
+            self._incoming.method, url, headers, raw, self._upstream.silence_seconds
+        )
 
     def _changes(self) -> Changes:
         streams = self._limited and self._held.asked.can_stream

@@ -46,7 +46,9 @@ async def pass_on(
     url = upstream.base_url + path + (f"?{target.query}" if target.query else "")
     headers = incoming.sent_headers(upstream.format.key_header, upstream.api_key)
     try:
-        answer = await shop.sender.send(incoming.method, url, headers, incoming.body or None)
+        answer = await shop.sender.send(
+            incoming.method, url, headers, incoming.body or None, upstream.silence_seconds
+        )
     except Failed as error:
         status = 504 if error.timed_out else 502
         notice = Notice(status, "upstream_unreachable", f"{upstream.name}: {error.detail}.")

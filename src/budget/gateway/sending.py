@@ -6,6 +6,7 @@ whether it is paid for. Not here: where to (`upstreams`), and what answers mean 
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
 from typing import Final, Literal
 
 import aiohttp
@@ -63,19 +64,24 @@ class Answer:
 class Sender:
     """Kept connections to upstreams; open on one event loop until `close`."""
 
-    def __init__(self, silence_seconds: float = SILENCE_SECONDS) -> None:
-        self._silence_seconds = silence_seconds
+    def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> Answer:
         """Send a request; its answer once the headers are there. Failed where there is none."""
         session = self._session or self._open()
         try:
             response = await session.request(
-                method, url, headers=headers, data=body, allow_redirects=False
-            )
+                method, url, headers=headers, data=body, allow_redirects=False,
+                timeout=_timeout(silence_seconds),
+            )  # fmt: skip
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Failed(
                 "connecting", f"the upstream cannot be reached ({type(error).__name__})"
@@ -91,9 +97,6 @@ class Sender:
     def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=CONNECT_SECONDS, sock_read=self._silence_seconds
-            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
@@ -108,3 +111,10 @@ class Sender:
         if session is not None:
             await session.close()
             await asyncio.sleep(0)
+
+
+@lru_cache
+def _timeout(silence_seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=None, sock_connect=CONNECT_SECONDS, sock_read=silence_seconds
+    )

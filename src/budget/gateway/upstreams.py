@@ -23,6 +23,11 @@ FORMATS: Final[Mapping[str, Format]] = {
 
 _PREFIX: Final = "BUDGET_GATEWAY_"
 _FIELDS: Final = ("BASE_URL", "API_KEY", "FORMAT", "PROVIDER", "FALLBACK")
+_RETRIES: Final = "BUDGET_GATEWAY_RETRIES"
+_MOST_RETRIES: Final = 5
+_SILENCE: Final = "BUDGET_GATEWAY_SILENCE_SECONDS"
+_SILENCE_SECONDS: Final = 600
+_MOST_SILENCE_SECONDS: Final = 3600
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _TAKEN: Final = frozenset({"api", "docs", "health", "login", "logout", "metrics", "ready", "ws"})
 
@@ -71,7 +76,8 @@ class Upstream:
     """Where calls go: `base_url` without a slash at its end. `provider` is whose prices count.
 
     `api_key` is sent where the caller brings none of its own. `fallback` names the upstreams that
-    are tried next when this one is overloaded or down.
+    are tried next when this one is overloaded or down, after `retries` more tries at this one.
+    `silence_seconds` is how long it may say nothing.
     """
 
     name: str
@@ -80,6 +86,8 @@ class Upstream:
     provider: str
     api_key: str | None = field(default=None, repr=False)
     fallback: tuple[str, ...] = ()
+    retries: int = 1
+    silence_seconds: int = _SILENCE_SECONDS
 
 
 def read_upstreams(env: Mapping[str, str]) -> dict[str, Upstream]:
@@ -121,7 +129,16 @@ def _upstream(name: str, env: Mapping[str, str]) -> Upstream:
         said["PROVIDER"] or (known.provider if known else name),
         said["API_KEY"] or _key_of(known, env),
         tuple(part for part in fallback if part),
+        _count(env, _RETRIES, 1, 0, _MOST_RETRIES),
+        _count(env, _SILENCE, _SILENCE_SECONDS, 1, _MOST_SILENCE_SECONDS),
     )
+
+
+def _count(env: Mapping[str, str], variable: str, usual: int, least: int, most: int) -> int:
+    text = env.get(variable) or str(usual)
+    if text.isascii() and text.isdigit() and len(text) < 6 and least <= int(text) <= most:
+        return int(text)
+    raise InvalidInput(variable, f"{text[:80]!r} is no whole number from {least} to {most}.")
 
 
 def _key_of(known: _Known | None, env: Mapping[str, str]) -> str | None:
