@@ -16,6 +16,7 @@ from budget.domain.pricing import output_rate_dearest
 from budget.domain.responses import Stream
 from budget.domain.responses.words import texts_of
 from budget.engine.commands import Place
+from budget.gateway.addressing import address_of
 from budget.gateway.asking import Plan
 from budget.gateway.formats.format import Asked, Body, Changes, Notice, Target, Transcript
 from budget.gateway.formats.frames import FRAMES, Frame
@@ -31,6 +32,7 @@ from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream
 from budget.gateway.using import End, Used, used
 from budget.gateway.waiting import keys_of
+from budget.gateway.writing import sent_body
 
 DRAIN_SECONDS: Final = 5.0
 """How long an answer is read on for its figures when its caller has gone."""
@@ -79,6 +81,7 @@ class Attempt:
         self._held = held
         self._holding = held.holding
         self._sending = sending
+        self._is_sent = False
         allocation = held.holding.allocation
         self._keys = keys_of(allocation.legs)
         self._limited = allocation.parent_id is not None or any(
@@ -106,6 +109,9 @@ class Attempt:
             return True
         except asyncio.CancelledError:
             self._shop.tasks.start(self._settle("left"))
+            raise
+        except Exception:  # none is foreseen; the hold must not stay
+            await self._abandoned()
             raise
         finally:
             self._growth.stop()
@@ -139,10 +145,11 @@ class Attempt:
     async def _sent(self, changes: Changes) -> Answer:
         body, asked = self._target.body or {}, self._held.asked
         written = self._format.written(asked, body, changes)
-        raw = self._incoming.body if written == body else _encode(written)
+        raw = sent_body(self._incoming.body, body, written)
         headers = self._incoming.sent_headers(self._format.key_header, self._upstream.api_key)
         path = self._format.path(self._target, asked, changes)
-        url = self._upstream.base_url + path
+        url = address_of(self._upstream.base_url, path)
+        self._is_sent = True
         return await self._shop.sender.send(
             self._incoming.method, url, headers, raw, self._upstream.silence_seconds
         )
@@ -285,7 +292,7 @@ class Attempt:
         """The upstream answers with an error, which providers do not bill."""
         raw = b""
         with contextlib.suppress(Failed):
-            raw = await _read(answer)
+            raw = self._upstream.hidden(await _read(answer))
         body = _object(raw)
         if body is not None:
             self._stream.take(body)
@@ -308,6 +315,13 @@ class Attempt:
             return False
         await self._problem(error)
         return True
+
+    async def _abandoned(self) -> None:
+        """Nobody knows what to do with it: give back or book what there is to."""
+        if self._is_sent:
+            await self._settle("broken")
+        else:
+            await self._holding.release("the request could not be sent")
 
     async def _broken(self, error: Failed, relayed: bool) -> None:
         """The answer broke off in the middle."""

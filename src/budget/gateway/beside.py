@@ -12,6 +12,7 @@ import msgspec
 from budget.domain.errors import BudgetError
 from budget.domain.responses import Stream
 from budget.engine.jobs import Jobs
+from budget.gateway.addressing import address_of, below_version
 from budget.gateway.formats.format import Asked, Notice, Target
 from budget.gateway.holding import log
 from budget.gateway.incoming import Incoming, Words
@@ -42,8 +43,8 @@ async def pass_on(
     if not known and _is_limited(shop, attributes):
         await _reply(sending, upstream, _unmetered(target))
         return
-    path = target.path.removeprefix("/v1") if upstream.format.name == "openai" else target.path
-    url = upstream.base_url + path + (f"?{target.query}" if target.query else "")
+    path = below_version(target.path) if upstream.format.name == "openai" else target.path
+    url = address_of(upstream.base_url, path + (f"?{target.query}" if target.query else ""))
     headers = incoming.sent_headers(upstream.format.key_header, upstream.api_key)
     try:
         answer = await shop.sender.send(

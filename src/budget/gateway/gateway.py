@@ -15,6 +15,7 @@ import msgspec
 from budget.domain.errors import BudgetError, InvalidInput
 from budget.engine.budget import AsyncBudget
 from budget.gateway import beside, passing
+from budget.gateway.addressing import check_path
 from budget.gateway.formats.format import Asked, Target
 from budget.gateway.holding import Tasks
 from budget.gateway.incoming import Incoming, words_of
@@ -72,6 +73,8 @@ class Gateway:
     async def answer(self, mount: Mount, incoming: Incoming, sending: Sending) -> None:
         """Answer a request. BudgetError for what is wrong with it, before anything is sent."""
         upstream = mount.upstream
+        check_path(mount.path, incoming.query)
+        _check_coding(incoming.headers)
         body = await _parsed(incoming.body)
         target = Target(incoming.method, mount.path, incoming.sent_query(), body)
         asked = upstream.format.asked(target)
@@ -100,6 +103,13 @@ class Gateway:
         """Settle what is under way, and let go of the connections."""
         await self._shop.tasks.finish(CLOSE_SECONDS)
         await self._shop.sender.close()
+
+
+def _check_coding(headers: Mapping[bytes, bytes]) -> None:
+    """A body is as it is: what is squeezed would be passed on unread."""
+    coding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if coding not in (b"", b"identity"):
+        raise InvalidInput("Content-Encoding", "must not be given: send the body as it is.")
 
 
 async def _parsed(body: bytes) -> Mapping[str, Any] | None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 import aiohttp
+from yarl import URL
 
 CONNECT_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 600.0
@@ -79,7 +80,7 @@ class Sender:
         session = self._session or self._open()
         try:
             response = await session.request(
-                method, url, headers=headers, data=body, allow_redirects=False,
+                method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False,
                 timeout=_timeout(silence_seconds),
             )  # fmt: skip
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:

@@ -89,6 +89,10 @@ class Upstream:
     retries: int = 1
     silence_seconds: int = _SILENCE_SECONDS
 
+    def hidden(self, answer: bytes) -> bytes:
+        """What it answers without our key in it: some tell in an error what they were sent."""
+        return answer.replace(self.api_key.encode(), b"***") if self.api_key else answer
+
 
 def read_upstreams(env: Mapping[str, str]) -> dict[str, Upstream]:
     """The upstreams by name: those that are known, and those that the environment adds.
