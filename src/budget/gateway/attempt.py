@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from budget.domain.answers import Receipt, Refusal
-from budget.domain.pricing import output_rate_dearest
 from budget.domain.responses import Stream
 from budget.domain.responses.words import texts_of
 from budget.engine.commands import Place
@@ -27,6 +26,7 @@ from budget.gateway.labels import Header, labels_of
 from budget.gateway.metering import Meter
 from budget.gateway.refusing import refusal_notice
 from budget.gateway.replying import Reply, Sending
+from budget.gateway.retrying import FAILING, Failure, May, after_error, after_nothing
 from budget.gateway.sending import Answer, Failed
 from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream
@@ -37,9 +37,6 @@ from budget.gateway.writing import sent_body
 DRAIN_SECONDS: Final = 5.0
 """How long an answer is read on for its figures when its caller has gone."""
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
-SAFE_LIMIT: Final = 4096
-"""Every model that writes takes a limit of so many tokens."""
-RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 
 _JSON: Final[Header] = (b"content-type", b"application/json")
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -50,7 +47,8 @@ class Held(NamedTuple):
     """A call that may go: what it asks and was planned for it, and the hold.
 
     `renamed` is the model's name to write into the request, if another than it came with. `since`
-    is when the call began.
+    is when the call began. `told_tokens` is the most that all answers may have together, where the
+    caller sets no limit and one is needed; all of it is held.
     """
 
     asked: Asked
@@ -59,6 +57,7 @@ class Held(NamedTuple):
     place: Place
     holding: Holding
     since: float
+    told_tokens: int | None = None
 
 
 class Attempt:
@@ -91,22 +90,22 @@ class Attempt:
         self._meter = Meter(upstream.provider, held.asked.model or "")
         self._growth = Growth(
             held.holding, self._meter, shop.room, shop.tasks, held.since,
-            is_told=held.plan.most_tokens is not None,
+            is_told=held.plan.most_tokens is not None or held.told_tokens is not None,
         )  # fmt: skip
 
-    async def run(self, *, may_fail: bool) -> bool:
-        """Answer the caller; False, with nothing sent and the hold returned, if another upstream
-        should be tried, which is asked for by `may_fail`.
+    async def run(self, may: May) -> Failure | None:
+        """Answer the caller; the failure, with nothing sent and the hold ended, if it should be
+        followed by another try that it may be followed by.
         """
         room = self._shop.room
         room.entered(id(self), self._held.since, self._keys)
         try:
             async with asyncio.timeout(None) as limit:
                 self._sending.when_gone(lambda: _hurry(limit))
-                return await self._answered(may_fail)
+                return await self._answered(may)
         except TimeoutError:
             await self._settle("left")
-            return True
+            return None
         except asyncio.CancelledError:
             self._shop.tasks.start(self._settle("left"))
             raise
@@ -117,21 +116,29 @@ class Attempt:
             self._growth.stop()
             room.left(id(self), self._keys)
 
-    async def _answered(self, may_fail: bool) -> bool:
+    async def _answered(self, may: May) -> Failure | None:
+        breakers, name = self._shop.breakers, self._upstream.name
         try:
             answer = await self._sent(self._changes())
         except Failed as error:
-            return await self._failed(error, may_fail)
+            breakers.failed(name)
+            return await self._failed(error, self._left(may))
+        (breakers.failed if answer.status in FAILING else breakers.worked)(name)
         try:
             if answer.status >= 400:
-                return await self._error(answer, may_fail)
+                return await self._error(answer, self._left(may))
             if self._is_streamed(answer):
                 await self._streamed(answer)
             else:
                 await self._in_one_piece(answer)
         finally:
             answer.close()
-        return True
+        return None
+
+    def _left(self, may: May) -> May:
+        """What may follow now that the try has failed: nothing at an upstream that is left out."""
+        left_out = self._shop.breakers.left_out_seconds(self._upstream.name) > 0
+        return may._replace(again=False) if left_out else may
 
     def _is_streamed(self, answer: Answer) -> bool:
         asked = self._held.asked
@@ -165,27 +172,8 @@ class Attempt:
             return None
         if plan.most_tokens is not None:
             return None if granted >= plan.most_tokens else max(1, granted // plan.answers)
-        most = self._affordable()
-        return None if most is None else max(1, most // plan.answers)
-
-    def _affordable(self) -> int | None:
-        """What the limits have room for, where that is less than any model could write."""
-        rates = self._held.place.rates
-        found = []
-        for leg in self._holding.allocation.legs:
-            unit = leg.policy.unit
-            if leg.policy.enforcement != "hard_limit":
-                continue
-            if unit in ("tokens", "output_tokens"):
-                found.append(leg.remaining)
-            elif unit == "usd" and rates is not None:
-                rate = output_rate_dearest(rates, self._held.place.input_tokens or 0)
-                if rate:
-                    found.append(leg.remaining * 1000 // rate)
-        if not found:
-            return None
-        most = self._holding.granted_tokens + min(found)
-        return most if most <= SAFE_LIMIT else None
+        told = self._held.told_tokens
+        return None if told is None else max(1, told // plan.answers)
 
     # --- The answer ------------------------------------------------------------------------------
 
@@ -288,7 +276,7 @@ class Attempt:
 
     # --- What goes wrong -------------------------------------------------------------------------
 
-    async def _error(self, answer: Answer, may_fail: bool) -> bool:
+    async def _error(self, answer: Answer, may: May) -> Failure | None:
         """The upstream answers with an error, which providers do not bill."""
         raw = b""
         with contextlib.suppress(Failed):
@@ -300,21 +288,23 @@ class Attempt:
             await self._settle("done")
         else:
             await self._holding.release(f"the upstream answered {answer.status}")
-        if may_fail and answer.status in RETRIED:
-            return False
+        failure = after_error(answer, may)
+        if failure is not None:
+            return failure
         await self._sending.reply(Reply(answer.status, raw, (*answer.headers, *self._labels(None))))
-        return True
+        return None
 
-    async def _failed(self, error: Failed, may_fail: bool) -> bool:
+    async def _failed(self, error: Failed, may: May) -> Failure | None:
         """No answer came."""
         if error.phase == "connecting":
             await self._holding.release(error.detail)
         else:
             await self._settle("timed_out" if error.timed_out else "no_answer")
-        if may_fail:
-            return False
+        failure = after_nothing(error, may)
+        if failure is not None:
+            return failure
         await self._problem(error)
-        return True
+        return None
 
     async def _abandoned(self) -> None:
         """Nobody knows what to do with it: give back or book what there is to."""
@@ -351,10 +341,20 @@ class Attempt:
         return await self._holding.settle(found.ask(self._upstream.provider, model))
 
     def _learn(self, found: Used) -> None:
-        if found.source == "provider" and found.end == "done":
-            actor, model = self._incoming.caller.actor, self._held.asked.model or ""
-            each = found.usage.output_tokens // self._held.plan.answers
-            self._shop.outputs.learn((actor, self._upstream.provider, model), each)
+        """Remember what was written; more, if a limit of ours ended it; not if its caller's did."""
+        if found.end not in ("done", "cut") or (found.source != "provider" and found.end == "done"):
+            return
+        held, outputs, wrote = self._held, self._shop.outputs, found.usage.output_tokens
+        limit = held.plan.most_tokens or held.told_tokens
+        model, provider = held.asked.model or "", self._upstream.provider
+        if limit is not None and wrote > limit:
+            outputs.went_beyond(provider, model)
+        if limit is not None and wrote >= limit:
+            if held.plan.most_tokens is not None:
+                return
+            wrote *= 2
+        name = (self._incoming.caller.actor, provider, model)
+        outputs.learn(name, wrote // held.plan.answers)
 
     def _labels(self, receipt: Receipt | None) -> list[Header]:
         return labels_of(self._holding.allocation, receipt)

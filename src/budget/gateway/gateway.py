@@ -16,6 +16,7 @@ from budget.domain.errors import BudgetError, InvalidInput
 from budget.engine.budget import AsyncBudget
 from budget.gateway import beside, passing
 from budget.gateway.addressing import check_path
+from budget.gateway.breaking import Breakers
 from budget.gateway.formats.format import Asked, Target
 from budget.gateway.holding import Tasks
 from budget.gateway.incoming import Incoming, words_of
@@ -49,7 +50,7 @@ class Gateway:
 
     def __init__(self, budget: AsyncBudget, upstreams: Mapping[str, Upstream]) -> None:
         self.upstreams = upstreams
-        self._shop = Shop(budget, Sender(), Room(), Tasks(), Outputs())
+        self._shop = Shop(budget, Sender(), Room(), Tasks(), Outputs(), Breakers())
 
     @classmethod
     def read(cls, budget: AsyncBudget, env: Mapping[str, str]) -> "Gateway":
@@ -98,6 +99,10 @@ class Gateway:
                 upstream, model, renamed = led, rest, True
         others = tuple(self.upstreams[name] for name in upstream.fallback)
         return Route((upstream, *others), model, renamed)
+
+    def left_out(self) -> tuple[str, ...]:
+        """The upstreams that are not called just now, because they failed again and again."""
+        return self._shop.breakers.left_out()
 
     async def close(self) -> None:
         """Settle what is under way, and let go of the connections."""

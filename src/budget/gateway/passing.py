@@ -5,29 +5,24 @@ nobody knows (`beside`).
 """
 
 import asyncio
+import math
 import time
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
-from budget.domain.answers import Allocation, Refusal
-from budget.engine.commands import Place
-from budget.engine.job import Job
+from budget.domain.answers import Refusal
 from budget.engine.jobs import Jobs
+from budget.gateway.admitting import admit
 from budget.gateway.asking import plan_of
 from budget.gateway.attempt import Attempt, Held
-from budget.gateway.formats.format import Asked, Target
-from budget.gateway.holding import Holding
+from budget.gateway.formats.format import Asked, Notice, Target
 from budget.gateway.incoming import Incoming, Words
 from budget.gateway.refusing import refusal_headers, refusal_notice
 from budget.gateway.replying import Reply, Sending
+from budget.gateway.retrying import May
 from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream
-from budget.gateway.waiting import may_pass
-
-QUICKLY_READ_BYTES: Final = 8 * 1024
-"""Longer requests are estimated in a thread."""
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -53,61 +48,61 @@ class Call(NamedTuple):
 async def pass_on(shop: Shop, call: Call, sending: Sending) -> None:
     """Answer a call, however that ends. InvalidInput for what is wrong with it."""
     since = time.monotonic()
-    upstreams = call.route.upstreams
+    upstreams, breakers = call.route.upstreams, shop.breakers
     for number, upstream in enumerate(upstreams, 1):
-        held = await _held(shop, call, upstream, since)
-        if isinstance(held, Refusal):
-            await _refuse(held, upstream, sending)
-            return
-        attempt = Attempt(shop, call.incoming, call.target, upstream, held, sending)
-        if await attempt.run(may_fail=number < len(upstreams)):
-            return
+        retries = upstream.retries
+        while breakers.may(upstream.name):
+            held = await _held(shop, call, upstream, since, sending)
+            if isinstance(held, Refusal):
+                await _refuse(held, upstream, sending)
+                return
+            others = any(not breakers.left_out_seconds(one.name) for one in upstreams[number:])
+            attempt = Attempt(shop, call.incoming, call.target, upstream, held, sending)
+            failure = await attempt.run(May(again=retries > 0, elsewhere=others))
+            if failure is None or sending.is_gone:
+                return
+            if not failure.again or not retries:
+                break
+            retries -= 1
+            await asyncio.sleep(failure.wait_seconds)
+    await _left_out(shop, upstreams, sending)
 
 
-async def _held(shop: Shop, call: Call, upstream: Upstream, since: float) -> Held | Refusal:
-    """The hold for one try.
+async def _left_out(shop: Shop, upstreams: tuple[Upstream, ...], sending: Sending) -> None:
+    """Say that nobody can be called just now, and when somebody can."""
+    seconds = min(shop.breakers.left_out_seconds(one.name) for one in upstreams)
+    names = ", ".join(one.name for one in upstreams)
+    notice = Notice(
+        503,
+        "upstream_left_out",
+        f"{names}: failed again and again, and is left alone for a while; nothing was sent.",
+    )
+    body = _encode(upstreams[0].format.problem(notice))
+    retry = str(max(1, math.ceil(seconds))).encode()
+    headers = ((b"content-type", b"application/json"), (b"retry-after", retry))
+    await sending.reply(Reply(notice.status, body, headers))
 
-    Where only other holds stand in its way it waits for those; a smaller one will do where there is
-    no money for the whole.
-    """
+
+async def _held(
+    shop: Shop, call: Call, upstream: Upstream, since: float, sending: Sending
+) -> Held | Refusal:
+    """The hold for one try."""
     body, caller, model = call.target.body, call.incoming.caller, call.route.model
     assert body is not None
-    usual = shop.outputs.grant((caller.actor, upstream.provider, model or ""))
+    name = (caller.actor, upstream.provider, model or "")
+    most = shop.budget.books.prices.capabilities(upstream.provider, model or "").max_output_tokens
+    usual = shop.outputs.usual(name, most)
     asked = call.asked._replace(model=model)
     named = upstream.format.attributes(body)
-    plan = plan_of(asked, body, call.words, named, upstream.provider, usual)
+    plan = plan_of(asked, body, call.words, named, upstream.provider, usual.tokens)
     jobs = Jobs(shop.budget.books, caller)
-    job = await _prepared(jobs, plan.ask, len(call.incoming.body))
-
-    async def ask() -> Allocation | Refusal:
-        return await shop.budget.run(job)
-
-    answer = await ask()
-    if isinstance(answer, Refusal) and may_pass(answer):
-        answer = await shop.room.wait(since, answer, ask)
-    if isinstance(answer, Refusal) and plan.may_shrink:
-        job = await _prepared(jobs, {**plan.ask, "fit": True}, len(call.incoming.body))
-        answer = await ask()
-        if isinstance(answer, Refusal) and may_pass(answer):
-            answer = await shop.room.wait(since, answer, ask)
-    if isinstance(answer, Refusal):
-        return answer
-    place = job.command
-    assert isinstance(place, Place)
+    body_bytes = len(call.incoming.body)
+    admitted = await admit(shop, jobs, plan, usual, since, body_bytes, sending)
+    if isinstance(admitted, Refusal):
+        return admitted
     renamed = model if call.route.renamed else None
-    return Held(asked, renamed, plan, place, Holding(shop.budget, jobs, shop.tasks, answer), since)
-
-
-async def _prepared(
-    jobs: Jobs, ask: Mapping[str, Any], body_bytes: int
-) -> Job[Allocation | Refusal]:
-    """The job of placing a hold, its request estimated; in a thread where that takes a while."""
-    job = jobs.allocate(**ask)
-    if job.prepare is None:
-        return job
-    if body_bytes <= QUICKLY_READ_BYTES:
-        return job.prepare()
-    return await asyncio.to_thread(job.prepare)
+    place, holding, told = admitted
+    return Held(asked, renamed, plan, place, holding, since, told)
 
 
 async def _refuse(refusal: Refusal, upstream: Upstream, sending: Sending) -> None:

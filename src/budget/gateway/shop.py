@@ -1,8 +1,10 @@
 """Shop: what all calls through a gateway share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from budget.engine.budget import AsyncBudget
+from budget.gateway.breaking import Breakers
+from budget.gateway.capping import Unspent
 from budget.gateway.holding import Tasks
 from budget.gateway.learning import Outputs
 from budget.gateway.sending import Sender
@@ -11,10 +13,14 @@ from budget.gateway.waiting import Room
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """The books, the connections to upstreams, who waits, what goes on, and what was learnt."""
+    """The books, the connections to upstreams, who waits, what goes on, what was learnt, and
+    which upstreams fail.
+    """
 
     budget: AsyncBudget
     sender: Sender
     room: Room
     tasks: Tasks
     outputs: Outputs
+    breakers: Breakers
+    unspent: Unspent = field(default_factory=Unspent)
