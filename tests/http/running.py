@@ -131,7 +131,7 @@ def running(
         url=door.public_url or url_of("127.0.0.1", port), door=door,
         observer=observer, proxied=proxied, docs=docs, limits=limits, upstreams=upstreams,
     )  # fmt: skip
-    server = make_server(app, tls=door.tls, http=http)
+    server = make_server(app, tls=door.tls, http=http, last_seconds=(0, 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     url = url_of("127.0.0.1", port)

@@ -212,11 +212,13 @@ def make_server(
     *,
     tls: bool = False,
     http: "type[Protocol] | None" = None,
+    last_seconds: tuple[float, float] = (LAST_CALLERS_SECONDS, LAST_CALLS_SECONDS),
 ) -> "Server":
     """The server for an application; `should_exit` stops it, in whichever thread it runs.
 
     `on_start` is called once it answers, and signals are heard. `tls`: with a proxy before it that
-    speaks TLS. `http` is a connection, in place of the usual one.
+    speaks TLS. `http` is a connection, in place of the usual one. `last_seconds` are waited before
+    it stops, for callers and then for their requests that are under way.
     """
     import asyncio
     import gc
@@ -245,12 +247,12 @@ def make_server(
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             """Let nobody in, read what was on its way, tell callers to connect anew; stop."""
-            await asyncio.sleep(LAST_CALLERS_SECONDS)
+            await asyncio.sleep(last_seconds[0])
             for listening in (*self.servers, *(sockets or ())):
                 listening.close()
             state = self.server_state
             state.default_headers = [*state.default_headers, (b"connection", b"close")]
-            await asyncio.sleep(LAST_CALLS_SECONDS)
+            await asyncio.sleep(last_seconds[1])
             app.live.close()  # streams of events would be waited for
             await super().shutdown(sockets)
             await app.close()
