@@ -97,6 +97,7 @@ def _serve_on(
     from budget.engine.keys import ensure_admin_key
     from budget.engine.price_book.refresh import PriceRefresh
     from budget.engine.sealing import sealer
+    from budget.gateway.mock import with_mock
     from budget.gateway.upstreams import read_upstreams
     from budget.http import logs
     from budget.http.observing import Observer
@@ -106,12 +107,13 @@ def _serve_on(
     # The writer's thread waits for the interpreter's lock whenever it comes back from the database;
     # at the default of 5 ms, under load, twice as long as at this.
     sys.setswitchinterval(SWITCH_SECONDS)
-    upstreams = read_upstreams(os.environ)
+    known = read_upstreams(os.environ)
     port = listener.getsockname()[1]
     url = url_of(settings.host, port)
     instance = secrets.token_hex(8)
     tracer = exporting_tracer() if settings.traces else None
     with ExitStack() as opened:  # what is opened last is closed first
+        upstreams = opened.enter_context(with_mock(known, os.environ))
         books = opened.enter_context(
             closing(
                 Books.open(
