@@ -13,7 +13,7 @@ from typing import Final
 from budget.domain.answers import Refusal
 from budget.gateway.holding import Holding, Tasks
 from budget.gateway.metering import Meter
-from budget.gateway.waiting import Room, may_pass
+from budget.gateway.waiting import Room, keys_of_refusal, may_pass
 
 LEAST_MORE: Final = 64
 MOST_MORE: Final = 4096
@@ -115,7 +115,8 @@ class Growth:
         async def again() -> Refusal | None:
             return await self._holding.extend(self._need())
 
-        return await self._room.wait(self._since, refusal, again, growing=True)
+        keys = keys_of_refusal(refusal)
+        return await self._room.wait(self._since, keys, again, refusal, growing=True)
 
     def _need(self) -> int:
         """The least that helps."""

@@ -6,11 +6,14 @@ Kept in this process, from what calls settled. Not here: what input has (`engine
 from collections import OrderedDict, deque
 from typing import Final
 
+from budget.gateway.capping import Usual
+
 FIRST_GRANT: Final = 512
 """Held until enough is known."""
 LEAST_GRANT: Final = 64
 MOST_GRANT: Final = 32_768
 FEWEST: Final = 10
+MANY: Final = 50
 KEPT: Final = 200
 MOST_KNOWN: Final = 10_000
 
@@ -19,10 +22,11 @@ Name = tuple[str, str, str]
 
 
 class Outputs:
-    """What calls wrote lately, by who called which model."""
+    """What calls wrote lately, by who called which model; and which models keep to no limit."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[Name, deque[int]] = OrderedDict()
+        self._unruly: set[tuple[str, str]] = set()
 
     def learn(self, name: Name, output_tokens: int) -> None:
         """One more call has ended by itself."""
@@ -42,3 +46,18 @@ class Outputs:
         ordered = sorted(seen)
         usual = ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)]
         return max(LEAST_GRANT, min(MOST_GRANT, usual + usual // 10))
+
+    def usual(self, name: Name, most: int | None) -> Usual:
+        """The same with what else is known; `most` is what the model can write at most."""
+        tokens = self.grant(name)
+        is_sure = len(self._seen.get(name, ())) >= MANY
+        return Usual(tokens if most is None else min(tokens, most), is_sure, most)
+
+    def went_beyond(self, provider: str, model: str) -> None:
+        """A call wrote more than its limit: from now on what calls usually write is held."""
+        if len(self._unruly) < MOST_KNOWN:
+            self._unruly.add((provider, model))
+
+    def keeps_to_limits(self, provider: str, model: str) -> bool:
+        """Whether no call of the model was seen to write more than it was allowed."""
+        return (provider, model) not in self._unruly

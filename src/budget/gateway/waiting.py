@@ -7,7 +7,7 @@ for each other, the youngest gives in. Not here: whether a call fits (`domain.de
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from budget.domain.answers import BalanceView, HiddenLine, Refusal
 
@@ -39,6 +39,17 @@ def may_pass(refusal: Refusal) -> bool:
         if line.requested > balance.limit - balance.spent - balance.assumed:
             return False
     return True
+
+
+def keys_of_refusal(refusal: Refusal) -> frozenset[Key]:
+    """The balances that refuse."""
+    return frozenset(
+        (line.balance.policy.policy_id, line.balance.partition) for line in refusal.lines
+    )
+
+
+class _Answered(NamedTuple, Generic[T]):
+    of: T | Refusal
 
 
 class _Waiter:
@@ -90,6 +101,10 @@ class Room:
         self._wake(keys)
         self._break(keys)
 
+    def under_way(self, keys: Iterable[Key]) -> int:
+        """How many calls are being answered that hold on one of these balances, on the busiest."""
+        return max((len(self._under_way.get(key, ())) for key in keys), default=0)
+
     def is_before(self, since: float, keys: Iterable[Key]) -> bool:
         """Whether an older call waits for room on one of these balances."""
         if not self._waiting:
@@ -100,43 +115,54 @@ class Room:
     async def wait(
         self,
         since: float,
-        refusal: Refusal,
+        keys: frozenset[Key],
         again: Callable[[], Awaitable[T | Refusal]],
+        refusal: Refusal | None = None,
         *,
         growing: bool = False,
+        when_gone: Callable[[Callable[[], None]], None] | None = None,
     ) -> T | Refusal:
         """Ask `again` whenever something may have returned, until it is granted or time is up.
 
+        `refusal` is what was answered before; None: nothing was asked, for older calls wait.
         `growing`: the call is under way, and gives in if it is the youngest of all that hold there.
+        `when_gone` takes what to do when the caller goes: to wait no more.
         """
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self.patience_seconds
-        one = _Waiter(since, _keys_of(refusal), growing=growing)
+        one = _Waiter(since, keys, growing=growing)
         self._waiting.append(one)
         self._waiting.sort(key=lambda other: other.since)
-        answer: T | Refusal = refusal
+        if when_gone is not None:
+            when_gone(one.give_up)
         try:
-            self._break(one.keys)
-            while not one.has_given_up():
-                left = until - loop.time()
-                if left <= 0:
-                    break
-                one.woken.clear()
-                try:
-                    async with asyncio.timeout(min(left, LOOK_SECONDS)):
-                        await one.woken.wait()
-                except TimeoutError:
-                    if not self._is_first(one) and loop.time() < until:
-                        continue
-                if one.has_given_up():
-                    break
-                answer = await again()
-                if not isinstance(answer, Refusal) or not may_pass(answer):
-                    break
+            answer = await self._until_granted(one, again, refusal)
         finally:
             self._waiting.remove(one)
-        if not isinstance(answer, Refusal):
-            self._wake(one.keys)  # perhaps there is room for the next one too
+            self._wake(
+                keys | one.keys
+            )  # perhaps there is room for the next one; or for none any more
+        return await again() if answer is None else answer.of
+
+    async def _until_granted(
+        self, one: _Waiter, again: Callable[[], Awaitable[T | Refusal]], refusal: Refusal | None
+    ) -> "_Answered[T] | None":
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.patience_seconds
+        answer: _Answered[T] | None = None if refusal is None else _Answered(refusal)
+        self._break(one.keys)
+        while not one.has_given_up() and (left := until - loop.time()) > 0:
+            one.woken.clear()
+            try:
+                async with asyncio.timeout(min(left, LOOK_SECONDS)):
+                    await one.woken.wait()
+            except TimeoutError:
+                if not self._is_first(one) and loop.time() < until:
+                    continue
+            if one.has_given_up():
+                break
+            answer = _Answered(await again())
+            if not isinstance(answer.of, Refusal) or not may_pass(answer.of):
+                break
+            one.keys = keys_of_refusal(answer.of)
         return answer
 
     def _is_first(self, one: _Waiter) -> bool:
@@ -164,9 +190,3 @@ class Room:
                 youngest = stuck[-1]
                 if len(stuck) > 1 or len(self._under_way.get(key, ())) <= 1:
                     youngest.give_up()
-
-
-def _keys_of(refusal: Refusal) -> frozenset[Key]:
-    return frozenset(
-        (line.balance.policy.policy_id, line.balance.partition) for line in refusal.lines
-    )
