@@ -14,7 +14,7 @@ from budget.domain.answers import BalanceView
 from budget.domain.balances import Balance, Cell
 from budget.domain.budgets import Budget, Policy, TopUp
 from budget.engine import rows
-from budget.engine.catalogue_rows import (
+from budget.engine.budget_rows import (
     budget_from_row,
     budgets_from_rows,
     policy_from_row,

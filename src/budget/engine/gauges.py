@@ -14,7 +14,7 @@ from budget.domain.windows import to_rfc3339
 from budget.engine import rows
 from budget.engine.balances import read_policies
 from budget.engine.books import Books
-from budget.engine.catalogue_rows import budget_from_row
+from budget.engine.budget_rows import budget_from_row
 from budget.engine.channels.outbox import PENDING
 from budget.engine.coverage import Share, coverage, shares
 from budget.engine.snapshots import snapshot

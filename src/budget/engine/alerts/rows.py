@@ -12,7 +12,7 @@ from budget.domain.budgets import Budget
 from budget.domain.errors import NotFound
 from budget.domain.rights import Bound, sees_balance, sees_budget
 from budget.engine.batch import Batch
-from budget.engine.catalogue_rows import budget_from_row
+from budget.engine.budget_rows import budget_from_row
 from budget.engine.pages import is_storable
 from budget.storage import schema
 from budget.storage.attribute_columns import has_attributes

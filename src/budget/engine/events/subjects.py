@@ -15,7 +15,7 @@ from budget.domain.answers import Event
 from budget.domain.budgets import Budget
 from budget.domain.rights import Bound, covers, sees_budget, sees_partition
 from budget.domain.windows import MAX_US
-from budget.engine.catalogue_rows import budget_from_row
+from budget.engine.budget_rows import budget_from_row
 from budget.engine.rows import to_json
 from budget.storage.schema import allocations, budgets, heads, policies, usage
 

@@ -14,7 +14,7 @@ from budget.domain.budgets import Budget, Policy
 from budget.domain.errors import NotFound
 from budget.domain.rights import UNBOUND, Bound, narrowed, sees_budget, sees_partition
 from budget.engine.balances import read_budgets
-from budget.engine.catalogue_rows import budget_from_row
+from budget.engine.budget_rows import budget_from_row
 from budget.engine.pages import order_of, read_ordered, read_seen
 from budget.engine.reports.filters import in_force, storable, where
 from budget.engine.reports.selecting import one, tuples

@@ -18,7 +18,7 @@ from budget.domain.rights import UNBOUND, Bound, sees_budget, sees_partition
 from budget.domain.windows import parse_period
 from budget.engine import rows
 from budget.engine.balances import budgets_named, read_policies
-from budget.engine.catalogue_rows import top_up_from_row
+from budget.engine.budget_rows import top_up_from_row
 from budget.engine.pages import Order, is_storable, order_of, read_ordered, read_seen
 from budget.engine.reports.budgets import budget_of, seen_policy
 from budget.engine.reports.filters import where
