@@ -306,6 +306,7 @@ def test_a_budget_is_written_as_a_user_writes_it() -> None:
         "per": ["user"],
         "unpriced": {"input": "0.15", "output": "1234.50"},
         "metadata": {"a": 1},
+        "degrade": [],
     }
 
 

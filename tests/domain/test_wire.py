@@ -515,6 +515,7 @@ def test_a_budget_shows_its_scope_and_the_prices_it_gives_unpriced_models() -> N
         "scope": {"model": "gpt-*", "org": ["a", "b"]},
         "per": ["user"],
         "unpriced": {"input": "2.50", "output": "10.00"},
+        "degrade": [],
         "policies": [wire.policy(policy())],
         "metadata": {"cost_centre": 7},
         "created_at": "2026-03-01T00:00:00Z",

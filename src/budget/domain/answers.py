@@ -11,6 +11,7 @@ from budget.domain.allocations import Held
 from budget.domain.budgets import PolicyTerms
 from budget.domain.costs import Cost
 from budget.domain.errors import BudgetError
+from budget.domain.ladders import Ladder
 from budget.domain.usage import Usage
 from budget.domain.windows import Window
 
@@ -128,6 +129,8 @@ class Refusal:
 
     hidden: tuple[HiddenLine, ...] = ()
     """Refusing limits that the caller may not see."""
+    ladder: Ladder | None = None
+    """What may be done instead, where a budget that refuses says so; for the gateway."""
 
     @property
     def every(self) -> tuple[RefusalLine | HiddenLine, ...]:

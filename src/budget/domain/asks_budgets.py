@@ -37,6 +37,7 @@ class BudgetAsk(TypedDict, total=False):
     scope: Mapping[str, str | Sequence[str]]
     per: Sequence[str]
     unpriced: str | Mapping[str, str | int | Decimal]
+    degrade: Sequence[str]
     policies: Sequence[PolicyAsk]
     metadata: Mapping[str, Any]
     backfill: bool

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
 from budget.domain.attributes import Scope, scope_to_json
+from budget.domain.ladders import Steps
 from budget.domain.money import (
     format_fraction,
     format_usd,
@@ -191,6 +192,8 @@ class Budget:
     policies: tuple[Policy, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     archived_us: int | None = None
+    degrade: Steps = ()
+    """What is done with calls before they are refused (`ladders`)."""
     replayed: bool = field(default=False, compare=False)
 
     @property
@@ -275,4 +278,5 @@ def budget_to_json(budget: Budget) -> dict[str, Any]:
         "per": list(budget.per),
         "unpriced": unpriced_to_json(budget.unpriced),
         "metadata": dict(budget.metadata),
+        "degrade": list(budget.degrade),
     }

@@ -17,7 +17,7 @@ TOPICS: Final[Mapping[str, frozenset[str]]] = {
     }),
     "allocation_updates": frozenset({
         "placed", "recorded", "settled", "released", "extended", "expired", "reported",
-        "corrected", "refused",
+        "corrected", "refused", "degraded",
     }),
     "budget_alerts": frozenset({
         "alert_raised", "alert_resolved", "alert_acknowledged", "alert_dismissed",
@@ -43,7 +43,7 @@ OPEN_KINDS: Final = KINDS - TOPICS[AUDIT_TOPIC]
 
 AUDITED_KINDS: Final = KINDS - {
     "placed", "recorded", "settled", "released", "extended", "expired", "reported", "refused",
-    "alert_raised", "alert_resolved",
+    "degraded", "alert_raised", "alert_resolved",
 }  # fmt: skip
 """What the audit log shows: what somebody changed, not what calls did (`schema.AUDITED`)."""
 

@@ -296,6 +296,7 @@ class BudgetShape(TypedDict):
     scope: dict[str, str | list[str]]
     per: list[str]
     unpriced: str | dict[str, str] | None
+    degrade: list[str]
     policies: list[PolicyShape]
     metadata: Mapping[str, Any]
     created_at: str

@@ -18,7 +18,7 @@ from budget.domain.windows import Calendar, ResetDay, parse_period
 
 BUDGET_COLUMNS: Final = (
     "budget_id", "name", "description", "owner", "scope", "per", "unpriced", "metadata",
-    "created_us", "updated_us", "archived_us",
+    "created_us", "updated_us", "archived_us", "degrade",
 )  # fmt: skip
 POLICY_COLUMNS: Final = (
     "policy_id", "budget_id", "unit", "period", "timezone", "reset_day", "limit_amount",
@@ -67,7 +67,7 @@ def budget_from_row(row: Sequence[Any], policies: tuple[Policy, ...] = ()) -> Bu
     """A budget from a BUDGET_COLUMNS row, with its policies."""
     (
         budget_id, name, description, owner, scope, per, unpriced, metadata,
-        created_us, updated_us, archived_us,
+        created_us, updated_us, archived_us, degrade,
     ) = row  # fmt: skip
     return Budget(
         budget_id=budget_id,
@@ -82,6 +82,7 @@ def budget_from_row(row: Sequence[Any], policies: tuple[Policy, ...] = ()) -> Bu
         policies=policies,
         metadata={} if metadata == "{}" else _decode_object(metadata),
         archived_us=archived_us,
+        degrade=_names(degrade),
     )
 
 

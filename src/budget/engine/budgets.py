@@ -15,6 +15,7 @@ from budget.domain.asks_budgets import BudgetAsk
 from budget.domain.attributes import parse_per, parse_scope
 from budget.domain.budgets import Budget, Policy, budget_to_json, policy_to_json
 from budget.domain.errors import InvalidInput
+from budget.domain.ladders import parse_ladder
 from budget.domain.policy_terms import parse_unpriced
 from budget.domain.rights import pinned
 from budget.engine import catalogue_rows
@@ -176,6 +177,8 @@ def _budget_fields(ask: Mapping[str, Any]) -> dict[str, Any]:
         fields["per"] = parse_per(given["per"])
     if "unpriced" in given:
         fields["unpriced"] = parse_unpriced(given["unpriced"])
+    if "degrade" in given:
+        fields["degrade"] = parse_ladder(given["degrade"])
     if "metadata" in given:
         fields["metadata"] = msgspec.json.decode(metadata_json(given["metadata"]))
     return fields

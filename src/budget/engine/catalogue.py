@@ -40,6 +40,8 @@ class Match(NamedTuple):
     """The (policy_id, partition) of each, in the same order."""
     budgets: tuple[Budget, ...]
     unpriced: str | Rates | None
+    laddered: frozenset[str] = frozenset()
+    """The ids of the budgets that have a ladder."""
 
 
 class Catalogue:
@@ -185,7 +187,8 @@ class Catalogue:
             for policy in budget.live_policies
         )
         pairs = dict.fromkeys((policy.policy_id, partition) for policy, partition in policies)
-        return Match(policies, pairs, budgets, _strictest(budgets))
+        laddered = frozenset(budget.budget_id for budget in budgets if budget.degrade)
+        return Match(policies, pairs, budgets, _strictest(budgets), laddered)
 
 
 def _places_of(condition: Condition) -> Iterator[Place]:

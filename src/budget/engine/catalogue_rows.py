@@ -93,6 +93,7 @@ def budget_values(budget: Budget) -> dict[str, Any]:
         "created_us": budget.created_us,
         "updated_us": budget.updated_us,
         "archived_us": budget.archived_us,
+        "degrade": to_json(budget.degrade),
     }
 
 

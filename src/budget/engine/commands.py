@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal, NamedTuple
 
 import msgspec
 
@@ -31,6 +31,19 @@ class Command(OnBehalf, gc=False):
     key: str | None
     request_hash: str
     manage: bool
+
+
+class Way(NamedTuple):
+    """How a call goes that may be degraded.
+
+    `at_soft`: what is done where a soft limit with a ladder is past its action threshold: the hold
+    is placed all the same; nothing is held, and the ladder told; or the call is refused. `degraded`
+    is told by an event beside the hold, of the budget `budget_id`.
+    """
+
+    at_soft: Literal["pass", "yield", "refuse"] = "pass"
+    degraded: Mapping[str, str] | None = None
+    budget_id: str | None = None
 
 
 class Place(Command, gc=False):
@@ -64,6 +77,8 @@ class Place(Command, gc=False):
     bound_tokens: int | None = None
     """The plain bound of the input, where it is known and can be held against the true count."""
     bound_family: str | None = None
+    way: Way | None = None
+    """None: no ladder is looked at for soft limits."""
 
 
 class Record(Command, gc=False):

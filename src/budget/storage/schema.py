@@ -53,7 +53,7 @@ __all__ = [
 REFUSED = text("kind = 'refused'")
 AUDITED = text(
     "kind NOT IN ('placed', 'recorded', 'settled', 'released', 'extended', 'expired', "
-    "'reported', 'refused', 'alert_raised', 'alert_resolved')"
+    "'reported', 'refused', 'degraded', 'alert_raised', 'alert_resolved')"
 )
 """The entries that the audit log shows: what somebody changed, not what calls did."""
 
@@ -85,6 +85,7 @@ budgets = table(
     whole("created_us"),
     whole("updated_us"),
     whole("archived_us", null=True),
+    Column("degrade", WORDS, nullable=False, server_default=text("'[]'")),
 )
 
 policies = table(

@@ -80,6 +80,7 @@ def budget(shape: Mapping[str, Any]) -> Budget:
         unpriced=_unpriced(shape["unpriced"]),
         policies=tuple(policy(one) for one in shape["policies"]),
         metadata=shape["metadata"],
+        degrade=tuple(shape.get("degrade", ())),  # a service of before has none
         archived_us=us_or_none(shape["archived_at"]),
         replayed=shape.get("replayed", False),
     )

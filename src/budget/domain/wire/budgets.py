@@ -44,6 +44,7 @@ def budget(answer: Budget) -> BudgetShape:
         "scope": scope_to_json(answer.scope),
         "per": list(answer.per),
         "unpriced": unpriced_to_json(answer.unpriced),
+        "degrade": list(answer.degrade),
         "policies": [policy(one) for one in answer.policies],
         "metadata": answer.metadata,
         "created_at": to_rfc3339(answer.created_us),

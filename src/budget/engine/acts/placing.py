@@ -18,6 +18,7 @@ from budget.domain.pricing import Rates, lacks_measure, token_hold_nanos, unpric
 from budget.engine import rows
 from budget.engine.acts.before import claim, holding_of, seen
 from budget.engine.acts.refusing import refuse, refuse_unpriced
+from budget.engine.acts.softly import past_action, refuse_at_soft
 from budget.engine.batch import Batch
 from budget.engine.commands import Place
 
@@ -70,6 +71,9 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
             if balance.policy.holds_envelopes
             and (balance.policy.hard or wanted[balance.policy.unit_index] is not None)
         ]
+    pressed = [] if command.way is None else past_action(balances, match, command.way)
+    if pressed:
+        return refuse_at_soft(batch, command, pressed, asked=held, wanted=wanted)
     decision = decide.place(
         wanted,
         held,
@@ -82,7 +86,7 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
         by_head=batch.balances,
     )
     if isinstance(decision, Refused):
-        return refuse(batch, command, decision, asked=held)
+        return refuse(batch, command, decision, asked=held, laddered=match.laddered)
     state, postings, parent_state = decision
     basis = None if rates is None else rates.basis
     if command.dry:
@@ -100,8 +104,19 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
     legs = batch.apply(decide.Decided(postings, states), admission=True)
     batch.add_holding(holding)
     batch.enter("placed", command.actor, legs, None, allocation_id=command.allocation_id)
+    _tell_degraded(batch, command)
     batch.take_key(command, command.allocation_id)
     return allocation_answer(batch, holding)
+
+
+def _tell_degraded(batch: Batch, command: Place) -> None:
+    """Enter that the call goes otherwise than it was asked for, if it does."""
+    way = command.way
+    if way is not None and way.degraded is not None:
+        batch.enter(
+            "degraded", command.actor, [], dict(way.degraded),
+            allocation_id=command.allocation_id, budget_id=way.budget_id,
+        )  # fmt: skip
 
 
 def check_within_bounds(held: Held, field: str) -> None:

@@ -9,6 +9,7 @@ from budget.domain.answers import (
 )
 from budget.domain.balances import Balance
 from budget.domain.decide import EnvelopeShort, Refused, Shortfall
+from budget.domain.ladders import Ladder, strictest
 from budget.domain.money import format_usd
 from budget.domain.rights import covers
 from budget.engine.batch import Batch, RefusedBy
@@ -20,9 +21,17 @@ _NO_ROOM_WITHIN: Final = "The envelope that this call is part of has not enough 
 
 
 def refuse(
-    batch: Batch, command: Command, refused: Refused, *, asked: Held | None = None
+    batch: Batch,
+    command: Command,
+    refused: Refused,
+    *,
+    asked: Held | None = None,
+    laddered: frozenset[str] = frozenset(),
 ) -> Refusal:
-    """The answer to a refusal; SetAside once, if holds are due that may make room."""
+    """The answer to a refusal; SetAside once, if holds are due that may make room.
+
+    `laddered` are the budgets that the command meets and that have a ladder.
+    """
     batch.set_aside_if_due()
     dry = isinstance(command, Place) and command.dry
     if refused.envelope is not None:
@@ -31,10 +40,10 @@ def refuse(
             _count_empty(batch, command, short)
         if not covers(command.bound, batch.holdings[short.parent_id].terms.attributes):
             return Refusal("envelope_exhausted", _NO_ROOM_WITHIN, batch.now_us)
-        amount = _amount_text(short.requested, short.unit)
+        amount = amount_text(short.requested, short.unit)
         return Refusal(
             code="envelope_exhausted",
-            detail=f"Envelope {short.parent_id} has {_amount_text(short.left, short.unit)} left; "
+            detail=f"Envelope {short.parent_id} has {amount_text(short.left, short.unit)} left; "
             f"this call needs {amount}. Extend the envelope, or ask for less.",
             at_us=batch.now_us,
             parent_id=short.parent_id,
@@ -61,6 +70,16 @@ def refuse(
         provider=getattr(command, "provider", None),
         model=getattr(command, "model", None),
         asked=asked,
+        ladder=_ladder(batch, refused, laddered) if laddered else None,
+    )
+
+
+def _ladder(batch: Batch, refused: Refused, laddered: frozenset[str]) -> Ladder | None:
+    """The strictest ladder of the budgets that refuse."""
+    ids = {short.balance.policy.budget_id for short in refused.shortfalls} & laddered
+    return strictest(
+        Ladder(budget_id, batch.catalogue.budgets[budget_id].degrade, is_hard=True)
+        for budget_id in ids
     )
 
 
@@ -68,14 +87,15 @@ def _over_limit_text(line: RefusalLine) -> str:
     view = line.balance
     unit = view.policy.unit
     text = (
-        f"Budget {view.budget!r} has {_amount_text(view.remaining, unit)} of its "
-        f"{view.policy.period.text} {_amount_text(view.limit, unit)} left; "
-        f"this call needs {_amount_text(line.requested, unit)}"
+        f"Budget {view.budget!r} has {amount_text(view.remaining, unit)} of its "
+        f"{view.policy.period.text} {amount_text(view.limit, unit)} left; "
+        f"this call needs {amount_text(line.requested, unit)}"
     )
-    return f"{text} (short by {_amount_text(line.shortfall, unit)})."
+    return f"{text} (short by {amount_text(line.shortfall, unit)})."
 
 
-def _amount_text(amount: int, unit: str) -> str:
+def amount_text(amount: int, unit: str) -> str:
+    """An amount with its unit, in words."""
     return f"{format_usd(amount)} USD" if unit == "usd" else f"{amount} {unit}"
 
 

@@ -12,6 +12,7 @@ from budget.domain import alerts, events, quiet, windows
 from budget.domain.answers_channels import KINDS as CHANNEL_KINDS
 from budget.domain.attributes import CAMEL_CASE, STANDARD
 from budget.domain.budgets import ENFORCEMENTS, MAX_POLICIES, UNITS
+from budget.domain.ladders import MAX_STEPS, STEP, STEPS
 from budget.domain.money import MAX_TOKENS
 from budget.domain.policy_terms import ENFORCEMENT_ALIASES
 from budget.domain.rights import NOT_BOUND_BY
@@ -168,6 +169,11 @@ FIELDS: Final[Mapping[str, Schema]] = {
          "required": ["input", "output"], "additionalProperties": False,
          "description": "USD per million tokens."},
     ]},
+    "degrade": {
+        **list_of({"type": "string", "pattern": STEP}, most=MAX_STEPS, uniqueItems=True),
+        "description": f"Names of models, and {', '.join(STEPS)}; refuse comes last.",
+        "examples": [["gpt-4o-mini", "smaller", "refuse"]],
+    },
     "unit": one_of(UNITS),
     "period": {"type": "string", "pattern": _PERIOD, "description": "rolling: at most 366 days"},
     "limit": {**usd(10**9), "description": "USD for the unit usd, else a count (a number)."},

@@ -11,7 +11,7 @@ from budget.domain.errors import Conflict
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Oldest first, as in `versions`."""
 
 VERSION_TABLE: Final = "budget_revision"
