@@ -110,6 +110,9 @@ _GROUPS: Final = (
         ("export:export_csv", "csv", "Export usage records as CSV."),
         ("export:export_parquet", "parquet", "Export usage records as Parquet."),
     )),
+    ("gateway", "The gateway: providers, called within budgets.", (
+        ("gateway:demo", "demo", "Show a budget running dry, with a mock model."),
+    )),
     ("config", "Configuration: what the commands of this user go by.", (
         ("config:get", "get", "Show what is set, and where."),
         ("config:set_value", "set", "Set something."),

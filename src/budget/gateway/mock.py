@@ -28,6 +28,7 @@ USUAL_WORDS: Final = 20
 MOST_WORDS: Final = 20_000
 MOST_BODY_BYTES: Final = 32 * 1024 * 1024
 WORD_SECONDS: Final = 0.002
+_WORDS: Final = re.compile(r"\w+|[^\w\s]")
 _LIMITS: Final = ("max_completion_tokens", "max_tokens")
 _TEXT: Final = (
     "Money", " that", " is", " held", " before", " a", " call", " cannot", " be", " spent",
@@ -105,8 +106,8 @@ def _answer(body: Mapping[str, Any], *, keeps_limit: bool) -> _Answer:
     most = min(limits) if limits and keeps_limit else count
     words = tuple(_TEXT[at % len(_TEXT)] for at in range(min(count, most)))
     model = body.get("model")
-    # A token for every four letters, and the three that every message costs.
-    input_tokens = sum(len(text) // 4 + 4 for text in texts)
+    # A token for every word and sign, and the three that every message costs.
+    input_tokens = sum(len(_WORDS.findall(text)) + 3 for text in texts)
     finish = "stop" if len(words) == count else "length"
     return _Answer(model if isinstance(model, str) else "", input_tokens, words, finish)
 
