@@ -25,6 +25,18 @@ def _tracking() -> Iterable[Figure]:
     return tracking()
 
 
+def _gateway() -> Iterable[Figure]:
+    from benchmarks.gateway import gateway  # loads an event loop
+
+    return gateway()
+
+
+def _litellm() -> Iterable[Figure]:
+    from benchmarks.gateway import gateway_and_litellm
+
+    return gateway_and_litellm()
+
+
 def _postgres() -> Iterable[Figure]:
     from tests.support.postgres import start_postgres
 
@@ -47,6 +59,8 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "books": bookkeeping.bookkeeping,
     "reading": reading.reading,
     "tracking": _tracking,
+    "gateway": _gateway,
+    "litellm": _litellm,
 }
 
 
