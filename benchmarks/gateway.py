@@ -156,9 +156,7 @@ def _in_turns(
     mine: tuple[str, str], theirs: tuple[str, str], connections: int
 ) -> tuple[Measured, Measured]:
     """The best of some rounds of each, in turns: what else the machine does slows both."""
-    found = [
-        (_asked(*mine, connections), _asked(*theirs, connections)) for _ in range(ROUNDS)
-    ]
+    found = [(_asked(*mine, connections), _asked(*theirs, connections)) for _ in range(ROUNDS)]
     return tuple(  # type: ignore[return-value]
         Measured(max(one.per_second for one in each), min(one.p50_ms for one in each))
         for each in zip(*found, strict=True)

@@ -36,7 +36,12 @@ def service(told: Mapping[str, str] | None = None) -> Iterator[tuple[str, str, i
     """
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
-        environment = {**os.environ, "BUDGET_CONFIG_DIR": f"{folder}/config", "HOME": folder, **(told or {})}
+        environment = {
+            **os.environ,
+            "BUDGET_CONFIG_DIR": f"{folder}/config",
+            "HOME": folder,
+            **(told or {}),
+        }
         target = f"sqlite:///{folder}/bench.db"
         process = subprocess.Popen(
             [sys.executable, "-m", "budget", "--target", target, "serve",

@@ -22,9 +22,9 @@ def _whole() -> bytes:
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     body = {**_HEAD, "object": "chat.completion", "choices": [choice], "usage": USAGE}
     content = json.dumps(body).encode()
-    return (
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-        % (len(content), content)
+    return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
+        len(content),
+        content,
     )
 
 
