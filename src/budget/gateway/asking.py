@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from budget.domain.attributes import STANDARD
-from budget.domain.errors import InvalidInput
 from budget.domain.output_limits import answers_of, output_tokens_limit
+from budget.domain.rights import UNBOUND, Bound
 from budget.gateway.formats.format import Asked, Body
 from budget.gateway.incoming import Words
 from budget.sdk.responses import TIERS
@@ -29,17 +29,31 @@ class Plan(NamedTuple):
     answers: int
     may_shrink: bool
 
+    def holding_at_least(self, tokens: int) -> "Plan":
+        """The same for a model that keeps to no limit: what its answers usually have is held."""
+        most = max(tokens * self.answers, self.ask["max_output_tokens"])
+        return self._replace(ask={**self.ask, "max_output_tokens": most})
+
 
 def plan_of(
-    asked: Asked, body: Body, words: Words, named: Mapping[str, str], provider: str, usual: int
+    asked: Asked,
+    body: Body,
+    words: Words,
+    named: Mapping[str, str],
+    provider: str,
+    usual: int,
+    bound: Bound = UNBOUND,
 ) -> Plan:
     """The plan for a call. `named` are attributes that its body names, `usual` the output of such
-    calls. InvalidInput, naming the field, for what cannot be.
+    calls. What a body says of attributes that the caller is `bound` to does not count: it is meant
+    for the provider. InvalidInput, naming the field, for what cannot be.
     """
     most = output_tokens_limit(body) if asked.can_stream else 0
     answers = answers_of(body)
     attributes = {
-        name: text for name, text in named.items() if name in _FROM_BODY or name.startswith("tag.")
+        name: text
+        for name, text in named.items()
+        if name not in bound and (name in _FROM_BODY or name.startswith("tag."))
     }
     attributes.update(words.attributes)
     ask: dict[str, Any] = {
@@ -53,11 +67,5 @@ def plan_of(
     if tier in TIERS:
         ask["price_context"] = {"service_tier": tier}
     if words.priority is not None:
-        ask["priority"] = _priority(words.priority)
+        ask["priority"] = words.priority
     return Plan(ask, most, answers, asked.can_stream and (most is None or words.fit))
-
-
-def _priority(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 3:
-        return int(text)
-    raise InvalidInput("X-Budget-Priority", f"{text[:80]!r} is no number from 1 to 10.")

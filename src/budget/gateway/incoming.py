@@ -14,10 +14,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode
 
-from budget.domain.attributes import STANDARD
+from budget.domain.attributes import STANDARD, parse_key, parse_value
 from budget.domain.errors import InvalidInput
 from budget.domain.money import parse_usd
 from budget.engine.callers import Caller
+from budget.engine.keys import HIGHEST_PRIORITY
 
 KEY_BEGINS: Final = "bud_"
 BUDGET_KEY: Final = b"x-budget-key"
@@ -44,7 +45,7 @@ class Words(NamedTuple):
 
     attributes: Mapping[str, str]
     max_usd_nanos: int | None = None
-    priority: str | None = None
+    priority: int | None = None
     fit: bool = True
     template: str | None = None
 
@@ -127,11 +128,11 @@ def words_of(headers: Mapping[bytes, bytes]) -> Words:
         if rest in _WORDS:
             said[rest] = text
         else:
-            attributes[_attribute(rest)] = text
+            attributes[_attribute(rest)] = parse_value(text, _header(rest))
     return Words(
         attributes,
         parse_usd(said["max-usd"], "X-Budget-Max-Usd") if "max-usd" in said else None,
-        said.get("priority"),
+        _priority(said["priority"]) if "priority" in said else None,
         _switch(said.get("fit", "on")),
         said.get("template"),
     )
@@ -141,9 +142,14 @@ def _attribute(rest: str) -> str:
     if rest in _SPELLED:
         return _SPELLED[rest]
     if rest.startswith(_TAG):
-        return f"tag.{rest[len(_TAG) :]}"
-    allowed = sorted(f"X-Budget-{word.title()}" for word in (*_SPELLED, *_WORDS, "tag-<name>"))
-    raise InvalidInput(f"X-Budget-{rest[:60].title()}", "is no header of ours.", allowed)
+        return parse_key(f"tag.{rest[len(_TAG) :]}", _header(rest))
+    allowed = sorted(_header(word) for word in (*_SPELLED, *_WORDS, "tag-<name>"))
+    raise InvalidInput(_header(rest), "is no header of ours.", allowed)
+
+
+def _header(rest: str) -> str:
+    """A header's name as people write it."""
+    return f"X-Budget-{rest[:60].title()}"
 
 
 def _baggage(text: bytes) -> Iterator[tuple[str, str]]:
@@ -154,7 +160,13 @@ def _baggage(text: bytes) -> Iterator[tuple[str, str]]:
         if name.startswith(_BAGGAGE):
             rest = name[len(_BAGGAGE) :]
             if rest in STANDARD or rest.startswith("tag."):
-                yield rest, unquote(value.strip())
+                yield parse_key(rest, "baggage"), parse_value(unquote(value), f"baggage.{rest}")
+
+
+def _priority(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 3 and 1 <= int(text) <= HIGHEST_PRIORITY:
+        return int(text)
+    raise InvalidInput("X-Budget-Priority", f"{text[:80]!r} is no number from 1 to 10.")
 
 
 def _switch(text: str) -> bool:

@@ -94,7 +94,9 @@ async def _held(
     usual = shop.outputs.usual(name, most)
     asked = call.asked._replace(model=model)
     named = upstream.format.attributes(body)
-    plan = plan_of(asked, body, call.words, named, upstream.provider, usual.tokens)
+    plan = plan_of(asked, body, call.words, named, upstream.provider, usual.tokens, caller.bound)
+    if not shop.outputs.keeps_to_limits(upstream.provider, model or ""):
+        plan = plan.holding_at_least(usual.tokens)
     jobs = Jobs(shop.budget.books, caller)
     body_bytes = len(call.incoming.body)
     admitted = await admit(shop, jobs, plan, usual, since, body_bytes, sending)

@@ -145,11 +145,11 @@ def _broken(asked: Asked, notice: Notice) -> bytes:
     return b"data: " + _encode(_problem(notice)) + b"\n\n"
 
 
-_USERS: Final = ("safety_identifier", "user")
+_USERS: Final = ("user", "safety_identifier")
 
 
 def _attributes(body: Body) -> Mapping[str, str]:
-    """The user, under the new name or the old one, and `metadata` with names of attributes."""
+    """The user, under the new name before the old one, and `metadata` with names of attributes."""
     found: dict[str, str] = {}
     metadata = body.get("metadata")
     if isinstance(metadata, Mapping):
