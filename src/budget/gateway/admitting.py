@@ -17,9 +17,11 @@ from budget.engine.jobs import Jobs
 from budget.gateway.asking import Plan
 from budget.gateway.capping import Usual, is_limited, unspent_tokens
 from budget.gateway.holding import Holding
+from budget.gateway.metering import doubt_tokens
 from budget.gateway.replying import Sending
 from budget.gateway.shop import Shop
 from budget.gateway.waiting import Key, keys_of, keys_of_refusal, may_pass
+from budget.prices.exact_tokens import is_exact
 
 QUICKLY_READ_BYTES: Final = 8 * 1024
 """Longer requests are estimated in a thread."""
@@ -78,7 +80,9 @@ def _wide(shop: Shop, plan: Plan, usual: Usual) -> Mapping[str, Any]:
 
 
 async def _told(shop: Shop, plan: Plan, usual: Usual, place: Place, holding: Holding) -> int | None:
-    """What to tell the upstream, all of which is held; None: no limit is needed, or taken."""
+    """What to tell the upstream; None: no limit is needed, or taken. It is held, and so much more
+    that it shows in time if the upstream writes on.
+    """
     legs = holding.allocation.legs
     unspent = unspent_tokens(legs, place.rates, place.input_tokens or 0)
     shop.unspent.saw(_name_of(plan), unspent)
@@ -88,7 +92,10 @@ async def _told(shop: Shop, plan: Plan, usual: Usual, place: Place, holding: Hol
     if more > 0 and holding.granted_tokens == plan.ask["max_output_tokens"]:
         await holding.extend(more)  # it was not known that money is short; or there is no more
     granted = holding.granted_tokens
-    return granted if usual.can_be_told(granted // plan.answers) else None
+    if not usual.can_be_told(granted // plan.answers):
+        return None
+    exact = is_exact(plan.ask["provider"], plan.ask["model"] or "")
+    return max(1, granted - doubt_tokens(granted, is_exact=exact))
 
 
 def _name_of(plan: Plan) -> tuple[str, str]:

@@ -90,7 +90,7 @@ class Attempt:
         self._meter = Meter(upstream.provider, held.asked.model or "")
         self._growth = Growth(
             held.holding, self._meter, shop.room, shop.tasks, held.since,
-            is_told=held.plan.most_tokens is not None or held.told_tokens is not None,
+            told_tokens=self._told_tokens(),
         )  # fmt: skip
 
     async def run(self, may: May) -> Failure | None:
@@ -174,6 +174,14 @@ class Attempt:
             return None if granted >= plan.most_tokens else max(1, granted // plan.answers)
         told = self._held.told_tokens
         return None if told is None else max(1, told // plan.answers)
+
+    def _told_tokens(self) -> int | None:
+        """What the upstream may write, as far as it can be trusted to keep to that."""
+        held = self._held
+        if not self._shop.outputs.keeps_to_limits(self._upstream.provider, held.asked.model or ""):
+            return None
+        most, granted = held.plan.most_tokens, held.holding.granted_tokens
+        return held.told_tokens if most is None else min(most, granted)
 
     # --- The answer ------------------------------------------------------------------------------
 
@@ -349,7 +357,7 @@ class Attempt:
         model, provider = held.asked.model or "", self._upstream.provider
         if limit is not None and wrote > limit:
             outputs.went_beyond(provider, model)
-        if limit is not None and wrote >= limit:
+        elif limit is not None and wrote == limit:
             if held.plan.most_tokens is not None:
                 return
             wrote *= 2

@@ -21,11 +21,13 @@ ROOM_TO_SPARE: Final = 16
 
 
 class Growth:
-    """The hold of one answer. `is_told`: the upstream was told how much it may write."""
+    """The hold of one answer. `told_tokens` is how much the upstream was told that it may write;
+    None: nothing, or it does not keep to that.
+    """
 
     __slots__ = (
-        "_began", "_come", "_growing", "_holding", "_is_told", "_longest", "_meter",
-        "_room", "_since", "_tasks", "_waiting",
+        "_began", "_come", "_growing", "_holding", "_longest", "_meter", "_room", "_since",
+        "_tasks", "_told", "_waiting",
     )  # fmt: skip
 
     def __init__(
@@ -36,14 +38,14 @@ class Growth:
         tasks: Tasks,
         since: float,
         *,
-        is_told: bool,
+        told_tokens: int | None,
     ) -> None:
         self._holding = holding
         self._meter = meter
         self._room = room
         self._tasks = tasks
         self._since = since
-        self._is_told = is_told
+        self._told = told_tokens
         self._began = 0.0
         self._come: int | None = None
         self._longest = 0
@@ -57,10 +59,10 @@ class Growth:
         now = time.monotonic()
         self._began = self._began or now
         granted = self._holding.granted_tokens
-        if self._is_told:
-            if not self._meter.is_over(granted):
+        if self._told is not None:
+            if not self._meter.is_over(self._told):
                 return None
-            self._is_told = False  # it keeps to no limit
+            self._told = None  # it keeps to no limit
         ahead = granted - max(ROOM_TO_SPARE, granted // 4)
         if self._meter.at_most(ahead) <= ahead and not self._is_near(granted, now):
             return None

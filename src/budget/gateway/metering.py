@@ -8,6 +8,7 @@ costs little. Not here: the figures of providers (`domain.responses`), and what 
 from typing import Final
 
 from budget.domain.text_tokens import FAMILIES, family_of, text_tokens_bound
+from budget.gateway.ratios import Name
 from budget.prices import exact_tokens
 
 _WHOLE_MILLI: Final = 1000
@@ -16,15 +17,32 @@ _LOT_BYTES: Final = 512
 """Texts are counted for good in lots of so many bytes, what is left over again and again."""
 
 
-class Meter:
-    """Takes the texts of one answer. `is_exact`: the encoding of its model is known."""
+def doubt_tokens(tokens: int, *, is_exact: bool) -> int:
+    """By how many a count of about so many may be too high."""
+    return _DOUBT_TOKENS + tokens // (50 if is_exact else 10)
 
-    __slots__ = ("_counted", "_family", "_lot", "_model", "_provider", "_waiting", "is_exact")
+
+class Meter:
+    """Takes the texts of one answer. `is_exact`: the encoding of its model is known; `name` is
+    under what it is compared with what the provider tells.
+    """
+
+    __slots__ = (
+        "_counted",
+        "_family",
+        "_lot",
+        "_model",
+        "_provider",
+        "_waiting",
+        "is_exact",
+        "name",
+    )
 
     def __init__(self, provider: str, model: str) -> None:
         self._provider = provider
         self._model = model
         self.is_exact = exact_tokens.is_exact(provider, model)
+        self.name: Name = ("output", provider, model)
         self._family = family_of(provider, model)
         self._lot: list[str] = []
         self._waiting = 0
@@ -48,23 +66,25 @@ class Meter:
         """Whether more than so many have come, even if the count is a little too high."""
         if self.at_most(tokens) <= tokens:
             return False
-        return self.likely() > tokens + self._doubt(tokens)
+        return self.likely() > tokens + self.doubt(tokens)
 
     def within(self, tokens: int) -> int:
         """As many as there likely are; not more than so many, unless it `is_over`."""
         likely = self.likely()
-        return min(likely, tokens) if likely <= tokens + self._doubt(tokens) else likely
+        return min(likely, tokens) if likely <= tokens + self.doubt(tokens) else likely
 
-    def _doubt(self, tokens: int) -> int:
+    def doubt(self, tokens: int) -> int:
         """By how many a count of about so many may be too high."""
-        return _DOUBT_TOKENS + (tokens // (50 if self.is_exact else 10))
+        return doubt_tokens(tokens, is_exact=self.is_exact)
 
     def likely(self) -> int:
         """As many tokens as there are, exactly where the model's encoding is known."""
         count = self.surely()
-        return (
-            count if self.is_exact else count * _WHOLE_MILLI // FAMILIES[self._family].scale_milli
-        )
+        return count if self.is_exact else self.unscaled(count)
+
+    def unscaled(self, tokens: int) -> int:
+        """A bound without what was added to it because the model's encoding is not known."""
+        return tokens * _WHOLE_MILLI // FAMILIES[self._family].scale_milli
 
     def surely(self) -> int:
         """As many tokens as there are, or more."""
