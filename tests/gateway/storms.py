@@ -18,6 +18,8 @@ from tests.gateway.through import Through
 
 PROMPT_WORDS: Final = 800
 """So many input tokens for the fake providers, which count words."""
+CALM: Final = 33
+"""So many calls come first to which nothing happens: three of each kind."""
 LOOKED_AT_BYTES: Final = 65_536
 
 
@@ -82,6 +84,8 @@ TROUBLES: Final = (
 
 def case_of(number: int, dice: random.Random) -> Case:
     """The case of this number."""
+    if number < CALM:
+        return Case(number, SPOKEN[number % len(SPOKEN)], "words=100", 100)
     trouble = TROUBLES[number % len(TROUBLES)]
     words = dice.randrange(60, 140)
     fake = f"words={words}"
@@ -165,7 +169,8 @@ def storm(through: Through, calls: int, *, at_once: int, seed: int) -> None:
             async with free:
                 await _call(through, case)
 
-        await asyncio.gather(*(one(case_of(number, dice)) for number in range(calls)))
+        for numbers in (range(CALM), range(CALM, calls)):
+            await asyncio.gather(*(one(case_of(number, dice)) for number in numbers))
 
     asyncio.run(run())
 

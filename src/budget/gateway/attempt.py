@@ -30,14 +30,12 @@ from budget.gateway.retrying import FAILING, Failure, May, after_error, after_no
 from budget.gateway.sending import Answer, Failed
 from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream
-from budget.gateway.using import End, Used, used
+from budget.gateway.using import End, Expected, Used, learn, likely_input, used
 from budget.gateway.waiting import keys_of
 from budget.gateway.writing import sent_body
 
 DRAIN_SECONDS: Final = 5.0
 """How long an answer is read on for its figures when its caller has gone."""
-MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
-
 _JSON: Final[Header] = (b"content-type", b"application/json")
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -187,7 +185,7 @@ class Attempt:
 
     async def _in_one_piece(self, answer: Answer) -> None:
         try:
-            raw = await _read(answer)
+            raw = await answer.whole()
         except Failed as error:
             await self._broken(error, relayed=False)
             return
@@ -288,7 +286,7 @@ class Attempt:
         """The upstream answers with an error, which providers do not bill."""
         raw = b""
         with contextlib.suppress(Failed):
-            raw = self._upstream.hidden(await _read(answer))
+            raw = self._upstream.hidden(await answer.whole())
         body = _object(raw)
         if body is not None:
             self._stream.take(body)
@@ -339,14 +337,23 @@ class Attempt:
     # --- The books -------------------------------------------------------------------------------
 
     async def _settle(self, end: End) -> Receipt | None:
-        found = used(
-            self._stream.told(), self._meter, end,
-            input_tokens=self._held.place.input_tokens or 0,
-            granted_tokens=self._holding.granted_tokens,
-        )  # fmt: skip
+        ratios, model = self._shop.ratios, self._held.asked.model
+        bound_tokens = self._held.place.input_tokens or 0
+        expected = Expected(
+            likely_input(ratios, self._meter, bound_tokens),
+            self._holding.granted_tokens,
+            self._usual_tokens(),
+        )
+        found = used(self._stream.told(), self._meter, end, expected, ratios)
         self._learn(found)
-        model = self._held.asked.model
+        learn(ratios, found.told, self._meter, bound_tokens)
         return await self._holding.settle(found.ask(self._upstream.provider, model))
+
+    def _usual_tokens(self) -> int:
+        """How much such calls usually write at most."""
+        model = self._held.asked.model or ""
+        name = (self._incoming.caller.actor, self._upstream.provider, model)
+        return self._shop.outputs.grant(name) * self._held.plan.answers
 
     def _learn(self, found: Used) -> None:
         """Remember what was written; more, if a limit of ours ended it; not if its caller's did."""
@@ -382,19 +389,6 @@ def _notice(error: Failed, upstream: Upstream) -> Notice:
 
 def _without_type(headers: tuple[Header, ...]) -> tuple[Header, ...]:
     return tuple(pair for pair in headers if pair[0].lower() != b"content-type")
-
-
-async def _read(answer: Answer) -> bytes:
-    """The whole body; Failed if it breaks off, or is longer than any answer."""
-    parts: list[bytes] = []
-    total_bytes = 0
-    async for piece in answer.pieces():
-        parts.append(piece)
-        total_bytes += len(piece)
-        if total_bytes > MAX_ANSWER_BYTES:
-            raise Failed("reading", "the upstream's answer is too long")
-    answer.keep()
-    return b"".join(parts)
 
 
 def _object(raw: bytes) -> Mapping[str, Any] | None:

@@ -15,6 +15,7 @@ from yarl import URL
 CONNECT_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 600.0
 """How long an upstream may say nothing."""
+MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 
 Phase = Literal["connecting", "waiting", "reading"]
 
@@ -52,6 +53,18 @@ class Answer:
             raise Failed("reading", "the upstream fell silent", timed_out=True) from error
         except (aiohttp.ClientError, OSError) as error:
             raise Failed("reading", f"the upstream broke off ({type(error).__name__})") from error
+
+    async def whole(self) -> bytes:
+        """The whole body; Failed if it breaks off, or is longer than any answer."""
+        parts: list[bytes] = []
+        total_bytes = 0
+        async for piece in self.pieces():
+            parts.append(piece)
+            total_bytes += len(piece)
+            if total_bytes > MAX_ANSWER_BYTES:
+                raise Failed("reading", "the upstream's answer is too long")
+        self.keep()
+        return b"".join(parts)
 
     def close(self) -> None:
         """Let go of it: the connection is kept if the body was read to its end, else closed."""

@@ -7,6 +7,7 @@ from budget.gateway.breaking import Breakers
 from budget.gateway.capping import Unspent
 from budget.gateway.holding import Tasks
 from budget.gateway.learning import Outputs
+from budget.gateway.ratios import Ratios
 from budget.gateway.sending import Sender
 from budget.gateway.waiting import Room
 
@@ -24,3 +25,4 @@ class Shop:
     outputs: Outputs
     breakers: Breakers
     unspent: Unspent = field(default_factory=Unspent)
+    ratios: Ratios = field(default_factory=Ratios)
