@@ -87,14 +87,22 @@ def not_accepted(url: str, key: str | None) -> str:
 def read_status(face: Face, attributes: Mapping[str, str]) -> list[BalanceView]:
     """Every balance that calls with these attributes meet, of the books that were asked for.
 
-    A database is read without the acts of the facade: that halves the time of the answer.
+    A database is read without the acts of the facade, and a file without what other databases
+    need: that halves the time of the answer, twice.
     """
     settings = Settings.read(target=face.target)
     if find_place(settings).url is not None:
         with open_budget(face) as books:
             return books.status(**attributes)
     _must_exist(settings)
-    from budget.engine.standing import status
+    file = database_file(settings.target)
+    if file is not None:
+        from budget.engine.standing_file import standing_of_file
+
+        found = standing_of_file(file, attributes)
+        if found is not None:
+            return found
+    from budget.engine.standing_sources import status
     from budget.storage.database import open_database
 
     with closing(open_database(settings.target)) as database:

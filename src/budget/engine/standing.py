@@ -1,13 +1,13 @@
 """Standing: every balance of the current windows, as `budget status` shows them.
 
-Not here: the balances that one allocation holds on (`reports`).
+Nothing here needs the schema, which takes a while to import: what is read comes from a `Source`.
+Not here: the sources (`standing_sources`), and the balances that one allocation holds on
+(`reports`).
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
-
-from sqlalchemy import Connection, select
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, Protocol
 
 from budget.domain.answers import BalanceView
 from budget.domain.attributes import compared, partition_of, scope_matches
@@ -15,13 +15,20 @@ from budget.domain.balances import Balance
 from budget.domain.budgets import Budget, Policy
 from budget.domain.rights import UNBOUND, Bound, forced, sees_budget, sees_partition
 from budget.engine import rows
-from budget.engine.balances import heads_of, read_budgets
 from budget.engine.fields import who
-from budget.engine.snapshots import snapshot
 from budget.engine.views import view
 from budget.prices.book import PriceBook
-from budget.storage import schema
-from budget.storage.database import Database
+from budget.storage.unit import Row
+
+
+class Source(Protocol):
+    """The books at one moment."""
+
+    def budgets(self) -> list[Budget]:
+        """Those in force, with their policies, by name."""
+
+    def heads(self, policy_ids: Iterable[str]) -> Iterator[Row]:
+        """The HEAD_COLUMNS rows of policies: one for each partition that has had a call."""
 
 
 class Shown(NamedTuple):
@@ -32,8 +39,9 @@ class Shown(NamedTuple):
     policy: Policy
 
 
-def status(
-    database: Database,
+def standing(
+    source: Source,
+    now_us: int,
     attributes: Mapping[str, str],
     prices: PriceBook | None = None,
     bound: Bound = UNBOUND,
@@ -48,25 +56,22 @@ def status(
     sees the balances that it may; Forbidden for others' attributes.
     By budget name, then policy (oldest first), then partition.
     """
-    now_us = database.now_us()
     if attributes and bound:  # the calls that it asks about have these too
         attributes = forced(attributes, bound)
     asked, _, _ = who({"attributes": attributes}, prices, now_us)
-    with snapshot(database) as connection:
-        shown = {s.policy.policy_id: s for s in _policies(connection, asked, bound)}
-        balances = []
-        unmet = {
-            (policy_id, partition_of(s.policy.partition_by, asked))
-            for policy_id, s in shown.items()
-            if asked.keys() >= set(s.policy.partition_by)
-        }
-        for row in heads_of(connection, shown):
-            _, policy_id, partition, *_ = row
-            policy = shown[policy_id].policy
-            budget = shown[policy_id].budget
-            if _is_asked(policy, partition, asked) and sees_partition(bound, budget, partition):
-                unmet.discard((policy_id, partition))
-                balances.append(rows.balance_from_row(row, policy))
+    shown = {s.policy.policy_id: s for s in _policies(source, asked, bound)}
+    balances = []
+    unmet = {
+        (policy_id, partition_of(s.policy.partition_by, asked))
+        for policy_id, s in shown.items()
+        if asked.keys() >= set(s.policy.partition_by)
+    }
+    for row in source.heads(shown):
+        _, policy_id, partition, *_ = row
+        policy, budget = shown[policy_id].policy, shown[policy_id].budget
+        if _is_asked(policy, partition, asked) and sees_partition(bound, budget, partition):
+            unmet.discard((policy_id, partition))
+            balances.append(rows.balance_from_row(row, policy))
     for policy_id, partition in unmet:
         if sees_partition(bound, shown[policy_id].budget, partition):
             balances.append(Balance(0, shown[policy_id].policy, partition))
@@ -77,17 +82,13 @@ def status(
     return [view(balance, budgets) for balance in balances]
 
 
-def _policies(connection: Connection, asked: Mapping[str, str], bound: Bound) -> Iterator[Shown]:
+def _policies(source: Source, asked: Mapping[str, str], bound: Bound) -> Iterator[Shown]:
     """The live policies of the budgets that calls with these attributes meet; with none, of all
     that may be seen.
     """
-    table = schema.budgets
-    found = connection.execute(
-        select(table).where(table.c.archived_us.is_(None)).order_by(table.c.name, table.c.budget_id)
-    )
     met = [
         budget
-        for budget in read_budgets(connection, [tuple(row) for row in found])
+        for budget in source.budgets()
         if sees_budget(bound, budget) and (not asked or scope_matches(budget.scope, asked))
     ]
     live = [(budget, policy) for budget in met for policy in budget.live_policies]

@@ -24,7 +24,7 @@ from budget.engine.reports.policies import (
     top_ups,
 )
 from budget.engine.reports.usage import usage_record, usage_records
-from budget.engine.standing import status
+from budget.engine.standing_sources import status
 
 __all__ = [
     "Page", "allocation", "allocation_of_context", "allocations", "budget",
