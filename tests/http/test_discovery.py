@@ -1,7 +1,8 @@
 """Discovery: every route is told, and there is no work to be had."""
 
+from budget.gateway.upstreams import read_upstreams
 from budget.http.routes import ROUTES
-from tests.http.running import Running
+from tests.http.running import Running, running
 
 
 def test_discovery_tells_every_route_with_its_group_and_right(shared: Running) -> None:
@@ -14,6 +15,27 @@ def test_discovery_tells_every_route_with_its_group_and_right(shared: Running) -
         assert one["description"]
         assert len(one["tags"]) == 1
     assert "budget_management" in told["capabilities"]
+
+
+def test_discovery_and_health_tell_of_the_gateway_and_of_no_key(sqlite_url: str) -> None:
+    env = {"OPENAI_API_KEY": "sk-secret", "BUDGET_GATEWAY_VLLM_BASE_URL": "http://10.0.0.5:8000/v1"}
+    with running(sqlite_url, upstreams=read_upstreams(env)) as service:
+        answer = service.client.get("/api/v1/discovery")
+        health = service.client.get("/health")
+    told = {one["name"]: one for one in answer.json()["gateway"]["upstreams"]}
+    assert told["vllm"] == {
+        "name": "vllm", "path": "/vllm/v1", "base_url": "http://10.0.0.5:8000/v1",
+        "format": "openai", "provider": "vllm", "has_key": False, "fallback": [],
+    }  # fmt: skip
+    assert (told["openai"]["path"], told["openai"]["has_key"]) == ("/openai/v1", True)
+    assert told["anthropic"]["path"] == "/anthropic"
+    assert health.json()["gateway"] == {"upstreams": len(told), "with_key": 1}
+    assert "sk-secret" not in answer.text + health.text
+
+
+def test_a_service_without_a_gateway_says_so(shared: Running) -> None:
+    assert shared.get("/discovery")["gateway"] is None
+    assert shared.client.get("/health").json()["gateway"] is None
 
 
 def test_who_asks_for_work_is_told_that_there_is_none(shared: Running) -> None:

@@ -3,10 +3,13 @@
 Made of the table of routes. Not here: the description of each route (`openapi`).
 """
 
+from collections.abc import Mapping
 from typing import Any, Final, TypedDict
 
 from budget import __version__
 from budget.domain.errors import InvalidInput
+from budget.gateway.pointing import path_of
+from budget.gateway.upstreams import Upstream
 from budget.http.calls import Answered, Call
 from budget.http.health import COMPONENT, DESCRIPTION
 from budget.http.route import V1
@@ -33,6 +36,26 @@ class EndpointShape(TypedDict):
     scope: str
 
 
+class UpstreamShape(TypedDict):
+    """A provider to which the gateway leads: where its SDK is pointed to, whose prices count, and
+    whether the gateway has a key for it.
+    """
+
+    name: str
+    path: str
+    base_url: str
+    format: str
+    provider: str
+    has_key: bool
+    fallback: list[str]
+
+
+class GatewayShape(TypedDict):
+    """The gateway: its upstreams, by name."""
+
+    upstreams: list[UpstreamShape]
+
+
 class DiscoveryShape(TypedDict):
     """What the service is, and its routes."""
 
@@ -43,6 +66,7 @@ class DiscoveryShape(TypedDict):
     capabilities: list[str]
     dependencies: dict[str, str]
     metadata: dict[str, str]
+    gateway: GatewayShape | None
 
 
 class WorkflowShape(TypedDict):
@@ -62,7 +86,7 @@ async def discovery(call: Call) -> Answered:
     from budget.http.openapi import tag_of
     from budget.http.routes import ROUTES  # which has this one
 
-    del call
+    gateway = call.service.gateway
     told: DiscoveryShape = {
         "component": COMPONENT,
         "version": __version__,
@@ -84,8 +108,25 @@ async def discovery(call: Call) -> Answered:
             "openapi": f"{V1}/openapi.json",
             "authentication": "Authorization: Bearer, or X-API-Key",
         },
+        "gateway": None if gateway is None else {"upstreams": listed(gateway.upstreams)},
     }
     return Answered(told)
+
+
+def listed(upstreams: Mapping[str, Upstream]) -> list[UpstreamShape]:
+    """The upstreams as they are told, without their keys."""
+    return [
+        {
+            "name": upstream.name,
+            "path": path_of(upstream.name, upstream.format.name),
+            "base_url": upstream.base_url,
+            "format": upstream.format.name,
+            "provider": upstream.provider,
+            "has_key": upstream.api_key is not None,
+            "fallback": list(upstream.fallback),
+        }
+        for _, upstream in sorted(upstreams.items())
+    ]
 
 
 async def workflow(call: Call) -> Answered:

@@ -10,6 +10,7 @@ from budget import __version__
 from budget.domain.errors import Unavailable
 from budget.domain.windows import to_rfc3339
 from budget.engine.ledger import Ledger
+from budget.gateway.gateway import Gateway
 from budget.http.calls import Answered, Call
 
 COMPONENT: Final = "budget"
@@ -55,6 +56,7 @@ async def health(call: Call) -> Answered:
             },
             "queue_depth": ledger.queued,
             "uptime_seconds": int(time.monotonic() - service.started),
+            "gateway": _gateway(service.gateway),
         }
     )
 
@@ -79,6 +81,17 @@ async def _reaches(call: Call) -> bool:
     except (TimeoutError, Unavailable):
         return False
     return True
+
+
+def _gateway(gateway: Gateway | None) -> dict[str, int] | None:
+    """To how many upstreams the gateway leads, and for how many it has a key."""
+    if gateway is None:
+        return None
+    upstreams = gateway.upstreams.values()
+    return {
+        "upstreams": len(upstreams),
+        "with_key": sum(upstream.api_key is not None for upstream in upstreams),
+    }
 
 
 def _status(ledger: Ledger, reachable: bool) -> str:

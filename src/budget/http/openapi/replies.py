@@ -65,6 +65,13 @@ class HealthWriterShape(TypedDict):
     expiry_paused: bool
 
 
+class HealthGatewayShape(TypedDict):
+    """To how many upstreams the gateway leads, and for how many it has a key."""
+
+    upstreams: int
+    with_key: int
+
+
 class HealthShape(TypedDict):
     """How the service is: healthy, degraded or unhealthy."""
 
@@ -78,6 +85,7 @@ class HealthShape(TypedDict):
     writer: HealthWriterShape
     queue_depth: int
     uptime_seconds: int
+    gateway: HealthGatewayShape | None
 
 
 SHAPES: Final[Mapping[str, type]] = {
