@@ -5,24 +5,34 @@
 Not here: what lies behind these addresses (`upstreams`).
 """
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple
 
-PATHS: Final[Mapping[str, str]] = {
-    "openai": "/openai/v1", "anthropic": "/anthropic", "gemini": "/gemini", "ollama": "/ollama",
+
+class _Sdk(NamedTuple):
+    """Where a provider's SDK is pointed to, and what tells it so.
+
+    `before` are variables that it takes before or beside its key, if they are there.
+    """
+
+    path: str
+    bases: tuple[str, ...]
+    key: str
+    before: tuple[str, ...] = ()
+
+
+SDKS: Final[Mapping[str, _Sdk]] = {
+    "openai": _Sdk("/openai/v1", ("OPENAI_BASE_URL", "OPENAI_API_BASE"), "OPENAI_API_KEY"),
+    "anthropic": _Sdk(
+        "/anthropic", ("ANTHROPIC_BASE_URL",), "ANTHROPIC_API_KEY", ("ANTHROPIC_AUTH_TOKEN",)
+    ),
+    "gemini": _Sdk(
+        "/gemini", ("GOOGLE_GEMINI_BASE_URL",), "GEMINI_API_KEY", ("GOOGLE_API_KEY",)
+    ),
+    "ollama": _Sdk("/ollama", ("OLLAMA_HOST",), "OLLAMA_API_KEY"),
 }  # fmt: skip
-"""Where each of the SDKs is pointed to, by whose it is."""
-
-_BASES: Final[Mapping[str, str]] = {
-    "OPENAI_BASE_URL": "openai",
-    "OPENAI_API_BASE": "openai",
-    "ANTHROPIC_BASE_URL": "anthropic",
-    "GOOGLE_GEMINI_BASE_URL": "gemini",
-    "OLLAMA_HOST": "ollama",
-}
-_KEYS: Final = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OLLAMA_API_KEY")
-_BEFORE: Final = ("GOOGLE_API_KEY", "ANTHROPIC_AUTH_TOKEN")
-"""What an SDK takes before, or beside, its key, if it is there."""
+"""By the name of the upstream."""
+NEEDS_NO_KEY: Final = frozenset({"ollama"})
 
 
 def path_of(name: str, format_name: str) -> str:
@@ -32,15 +42,18 @@ def path_of(name: str, format_name: str) -> str:
 
 def addresses(url: str) -> dict[str, str]:
     """The address for each provider's SDK, of a service at a URL."""
-    return {name: url + path for name, path in PATHS.items()}
+    return {name: url + sdk.path for name, sdk in SDKS.items()}
 
 
-def variables(url: str, key: str, env: Mapping[str, str]) -> dict[str, str]:
-    """What points the SDKs of a program to the gateway of a service, with a budget key.
+def variables(url: str, key: str, names: Collection[str], env: Mapping[str, str]) -> dict[str, str]:
+    """What points the SDKs of these providers to the gateway of a service, with a budget key.
 
-    `env` is what the program would have: where a variable there comes before the key it is
-    replaced.
+    `env` is what the program would have: what an SDK there takes before its key is replaced.
     """
-    told = addresses(url)
-    names = (*_KEYS, *(name for name in _BEFORE if env.get(name)))
-    return {**{name: told[whose] for name, whose in _BASES.items()}, **dict.fromkeys(names, key)}
+    told: dict[str, str] = {}
+    for name, sdk in SDKS.items():
+        if name in names:
+            told.update(dict.fromkeys(sdk.bases, url + sdk.path))
+            told[sdk.key] = key
+            told.update({before: key for before in sdk.before if env.get(before)})
+    return told
