@@ -21,8 +21,11 @@ _PLACES: Final = (
 """OpenAI, Anthropic, Gemini, Bedrock, Ollama."""
 
 _ANSWERS: Final = (
-    ("n",), ("generationConfig", "candidateCount"), ("generation_config", "candidate_count"),
-)  # fmt: skip
+    ("n",),
+    ("best_of",),
+    ("generationConfig", "candidateCount"),
+    ("generation_config", "candidate_count"),
+)
 """How many answers a request asks for: each may be as long as is allowed."""
 
 _MOST_ANSWERS: Final = 1000
@@ -47,13 +50,23 @@ def output_tokens_limit(request: object) -> int | None:
 
 
 def answers_of(request: object) -> int:
-    """How many answers a request asks for; 1 unless it says. InvalidInput for what is no count."""
+    """How many answers a request asks for, 1 at least: for each prompt of a list as many as it
+    says. InvalidInput for what is no count.
+    """
     if not isinstance(request, Mapping):
         return 1
     found = [
         parse_count(value, name, maximum=_MOST_ANSWERS) for name, value in _found(request, _ANSWERS)
     ]
-    return max(found, default=1)
+    return max([1, *found]) * _prompts_of(request)
+
+
+def _prompts_of(request: Mapping[Any, Any]) -> int:
+    """How many prompts OpenAI's older completions are given: texts, or lists of tokens."""
+    prompt = request.get("prompt")
+    if not isinstance(prompt, list | tuple) or not prompt or isinstance(prompt[0], int):
+        return 1
+    return len(prompt)
 
 
 def _found(

@@ -21,9 +21,12 @@ from budget.gateway.formats.format import Asked, Target
 from budget.gateway.holding import Tasks
 from budget.gateway.incoming import Incoming, words_of
 from budget.gateway.learning import Outputs
+from budget.gateway.loops import Loops
 from budget.gateway.passing import Call, Route
 from budget.gateway.refusing import error_notice
 from budget.gateway.replying import Reply, Sending
+from budget.gateway.rules import NO_RULES, Rules, read_rules
+from budget.gateway.runs import Runs
 from budget.gateway.sending import Sender
 from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream, read_upstreams
@@ -31,6 +34,7 @@ from budget.gateway.waiting import Room
 
 LED_BY_MODEL: Final = "v1"
 CLOSE_SECONDS: Final = 30.0
+_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _QUICKLY_PARSED_BYTES: Final = 64 * 1024
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -48,14 +52,22 @@ class Mount(NamedTuple):
 class Gateway:
     """Open on one event loop until `close`, over books that it does not close."""
 
-    def __init__(self, budget: AsyncBudget, upstreams: Mapping[str, Upstream]) -> None:
+    def __init__(
+        self,
+        budget: AsyncBudget,
+        upstreams: Mapping[str, Upstream],
+        rules: Rules = NO_RULES,
+    ) -> None:
         self.upstreams = upstreams
-        self._shop = Shop(budget, Sender(), Room(), Tasks(), Outputs(), Breakers())
+        self._shop = Shop(
+            budget, Sender(), Room(), Tasks(), Outputs(), Breakers(),
+            runs=Runs(rules.templates), loops=Loops(rules.loops),
+        )  # fmt: skip
 
     @classmethod
     def read(cls, budget: AsyncBudget, env: Mapping[str, str]) -> "Gateway":
         """A gateway to what the environment says. InvalidInput, naming the variable."""
-        return cls(budget, read_upstreams(env))
+        return cls(budget, read_upstreams(env), read_rules(env))
 
     def mount(self, path: str) -> Mount | None:
         """Where a path leads; None if that is nowhere of the gateway's."""
@@ -74,6 +86,7 @@ class Gateway:
     async def answer(self, mount: Mount, incoming: Incoming, sending: Sending) -> None:
         """Answer a request. BudgetError for what is wrong with it, before anything is sent."""
         upstream = mount.upstream
+        _check_method(incoming.method)
         check_path(mount.path, incoming.query)
         _check_coding(incoming.headers)
         body = await _parsed(incoming.body)
@@ -108,6 +121,11 @@ class Gateway:
         """Settle what is under way, and let go of the connections."""
         await self._shop.tasks.finish(CLOSE_SECONDS)
         await self._shop.sender.close()
+
+
+def _check_method(method: str) -> None:
+    if method not in _METHODS:
+        raise InvalidInput("method", f"{method[:20]!r} is passed on to no provider.", _METHODS)
 
 
 def _check_coding(headers: Mapping[bytes, bytes]) -> None:

@@ -34,7 +34,8 @@ _DROPPED: Final = frozenset({
     b"host", b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"te",
     b"trailer", b"transfer-encoding", b"upgrade", b"content-length", b"accept-encoding", b"cookie",
     b"expect", b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host",
-    b"x-real-ip", b"origin", b"referer",
+    b"x-real-ip", b"origin", b"referer", b"x-http-method-override", b"x-http-method",
+    b"x-method-override", b"x-original-url", b"x-rewrite-url", b"content-encoding",
 })  # fmt: skip
 _KEYS: Final = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"})
 """Where providers look for their keys."""
