@@ -14,7 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
-from tests.fakes import anthropic_messages, gemini, ollama, openai_chat, openai_responses
+from tests.fakes import (
+    anthropic_messages,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_media,
+    openai_responses,
+)
 from tests.fakes.answers import Answer, Behaviour, Piece, answer_to, behaviour_of
 
 Body = Mapping[str, Any]
@@ -49,6 +56,8 @@ class _Request(NamedTuple):
     path: str
     headers: Mapping[str, str]
     body: dict[str, Any]
+    method: str = "POST"
+    raw: bytes = b""
 
 
 _CHAT: Final = Format(
@@ -158,6 +167,11 @@ class Providers:
         self, request: _Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """Answer one request; whether the connection stays open."""
+        beside = openai_media.answer(request.path, request.body, request.raw)
+        if beside is not None:
+            with self._lock:
+                self._requests.append(request)
+            return await _send_raw(writer, beside)
         found = _format_of(request)
         if found is None:
             return await _send(writer, 404, {"error": {"message": "no such path"}})
@@ -283,11 +297,22 @@ async def _read(reader: asyncio.StreamReader) -> _Request | None:
     pairs = (line.partition(":") for line in lines if line)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
+    method, path, _ = first.split(" ")
     with contextlib.suppress(ValueError):
         parsed = json.loads(body or b"{}")
         if isinstance(parsed, dict):
-            return _Request(first.split(" ")[1], headers, parsed)
-    return _Request(first.split(" ")[1], headers, {})
+            return _Request(path, headers, parsed, method, body)
+    return _Request(path, headers, {}, method, body)
+
+
+async def _send_raw(writer: asyncio.StreamWriter, reply: openai_media.Reply) -> bool:
+    writer.write(
+        f"HTTP/1.1 {reply.status} Fake\r\ncontent-type: {reply.content_type}\r\n"
+        f"content-length: {len(reply.content)}\r\n\r\n".encode()
+        + reply.content
+    )
+    await writer.drain()
+    return True
 
 
 async def _send(writer: asyncio.StreamWriter, status: int, body: Mapping[str, Any]) -> bool:

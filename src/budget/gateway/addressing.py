@@ -13,6 +13,7 @@ from budget.domain.errors import InvalidInput
 _PATH: Final = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+")
 _QUERY: Final = re.compile(r"[!$%-;=?-Z_a-z~\[\]|^]*")
 _PARTS: Final = re.compile(rb"[/\\]")
+_VERSION: Final = re.compile(r"(?:/openai|/api|/inference)?/v1(?=/)")
 _NO_LETTERS: Final = re.compile(rb"[\x00-\x1f\x7f]")
 _SHOWN: Final = 120
 
@@ -42,8 +43,10 @@ def address_of(base_url: str, path: str) -> str:
 
 
 def below_version(path: str) -> str:
-    """A path without `/v1`, which base addresses in OpenAI's shape have at their end."""
-    return path[3:] if path.startswith("/v1/") else path
+    """A path without `/v1`, which base addresses in OpenAI's shape have at their end; also as
+    clients of those write it who have more before it.
+    """
+    return _VERSION.sub("", path, count=1) if _VERSION.match(path) else path
 
 
 def _no_path(path: str, why: str) -> InvalidInput:

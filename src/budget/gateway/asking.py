@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from budget.domain.attributes import STANDARD
 from budget.domain.output_limits import answers_of, output_tokens_limit
+from budget.domain.pricing import Rates
 from budget.domain.rights import UNBOUND, Bound
 from budget.gateway.formats.format import Asked, Body
 from budget.gateway.incoming import Words
@@ -29,6 +30,14 @@ class Plan(NamedTuple):
     answers: int
     may_shrink: bool
 
+    def in_units_of(self, rates: Rates | None) -> "Plan":
+        """The same with those units only that the model's price has."""
+        if "units" not in self.ask:
+            return self
+        priced = () if rates is None else tuple(name for name, _ in rates.units)
+        units = {name: count for name, count in self.ask["units"].items() if name in priced}
+        return self._replace(ask={**self.ask, "units": units})
+
     def holding_at_least(self, tokens: int) -> "Plan":
         """The same for a model that keeps to no limit: what its answers usually have is held."""
         most = max(tokens * self.answers, self.ask["max_output_tokens"])
@@ -48,8 +57,12 @@ def plan_of(
     calls. What a body says of attributes that the caller is `bound` to does not count: it is meant
     for the provider. InvalidInput, naming the field, for what cannot be.
     """
-    most = output_tokens_limit(body) if asked.can_stream else 0
-    answers = answers_of(body)
+    bounded = asked.most
+    if bounded is None:
+        most = output_tokens_limit(body) if asked.can_stream else 0
+        answers = answers_of(body)
+    else:
+        most, answers = bounded.output_tokens, 1
     attributes = {
         name: text
         for name, text in named.items()
@@ -63,6 +76,11 @@ def plan_of(
         "request": body,
         "max_output_tokens": usual * answers if most is None else most,
     }
+    if bounded is not None:
+        ask["units"] = {name: count for name, count in bounded.units.items() if count}
+        if bounded.input_tokens is not None:
+            del ask["request"]
+            ask["input_tokens"] = bounded.input_tokens
     tier = body.get("service_tier")
     if tier in TIERS:
         ask["price_context"] = {"service_tier": tier}

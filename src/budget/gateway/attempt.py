@@ -30,7 +30,7 @@ from budget.gateway.retrying import FAILING, Failure, May, after_error, after_no
 from budget.gateway.sending import Answer, Failed
 from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream
-from budget.gateway.using import End, Expected, Used, learn, likely_input, used
+from budget.gateway.using import End, Expected, Used, bounded, learn, likely_input, used
 from budget.gateway.waiting import keys_of
 from budget.gateway.writing import sent_body
 
@@ -140,7 +140,7 @@ class Attempt:
 
     def _is_streamed(self, answer: Answer) -> bool:
         asked = self._held.asked
-        if not asked.can_stream:
+        if not asked.can_stream and not asked.streams:
             return False
         in_array = asked.framing == "array" and asked.streams
         return in_array or "application/json" not in answer.header("content-type").lower()
@@ -150,7 +150,8 @@ class Attempt:
     async def _sent(self, changes: Changes) -> Answer:
         body, asked = self._target.body or {}, self._held.asked
         written = self._format.written(asked, body, changes)
-        raw = sent_body(self._incoming.body, body, written)
+        content_type = self._incoming.headers.get(b"content-type", b"")
+        raw = sent_body(self._incoming.body, body, written, content_type)
         headers = self._incoming.sent_headers(self._format.key_header, self._upstream.api_key)
         path = self._format.path(self._target, asked, changes)
         url = address_of(self._upstream.base_url, path)
@@ -337,6 +338,10 @@ class Attempt:
     # --- The books -------------------------------------------------------------------------------
 
     async def _settle(self, end: End) -> Receipt | None:
+        if self._held.asked.most is not None:
+            found = bounded(self._stream.told(), end, self._held.place)
+            ask = found.ask(self._upstream.provider, self._held.asked.model)
+            return await self._holding.settle(ask)
         ratios, model = self._shop.ratios, self._held.asked.model
         bound_tokens = self._held.place.input_tokens or 0
         expected = Expected(

@@ -18,6 +18,7 @@ from budget.gateway import beside, passing
 from budget.gateway.addressing import check_path
 from budget.gateway.breaking import Breakers
 from budget.gateway.formats.format import Asked, Target
+from budget.gateway.formats.multipart import fields_of, is_form
 from budget.gateway.holding import Tasks
 from budget.gateway.incoming import Incoming, words_of
 from budget.gateway.learning import Outputs
@@ -89,7 +90,7 @@ class Gateway:
         _check_method(incoming.method)
         check_path(mount.path, incoming.query)
         _check_coding(incoming.headers)
-        body = await _parsed(incoming.body)
+        body = await _parsed(incoming)
         target = Target(incoming.method, mount.path, incoming.sent_query(), body)
         asked = upstream.format.asked(target)
         words = words_of(incoming.headers)
@@ -135,8 +136,11 @@ def _check_coding(headers: Mapping[bytes, bytes]) -> None:
         raise InvalidInput("Content-Encoding", "must not be given: send the body as it is.")
 
 
-async def _parsed(body: bytes) -> Mapping[str, Any] | None:
-    """The body, if it is a JSON object."""
+async def _parsed(incoming: Incoming) -> Mapping[str, Any] | None:
+    """The body, if it is a JSON object, or a form."""
+    body, content_type = incoming.body, incoming.headers.get(b"content-type", b"")
+    if is_form(content_type):
+        return fields_of(body, content_type)
     if body.lstrip()[:1] != b"{":
         return None
     try:

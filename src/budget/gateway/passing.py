@@ -97,6 +97,10 @@ async def _held(
     plan = plan_of(asked, body, call.words, named, upstream.provider, usual.tokens, caller.bound)
     if not shop.outputs.keeps_to_limits(upstream.provider, model or ""):
         plan = plan.holding_at_least(usual.tokens)
+    books = shop.budget.books
+    if asked.most is not None:
+        rates = books.prices.lookup(upstream.provider, model or "", books.database.now_us())
+        plan = plan.in_units_of(rates)
     jobs = Jobs(shop.budget.books, caller)
     body_bytes = len(call.incoming.body)
     admitted = await admit(shop, jobs, plan, usual, since, body_bytes, sending)

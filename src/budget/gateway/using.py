@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from budget.domain.responses import Told
 from budget.domain.usage import Usage
+from budget.engine.commands import Place
 from budget.gateway.metering import Meter
 from budget.gateway.ratios import Name, Ratios
 from budget.sdk.responses import usage_ask
@@ -89,3 +90,11 @@ def likely_input(ratios: Ratios, meter: Meter, bound_tokens: int) -> int:
 
 def _input_of(meter: Meter) -> Name:
     return ("input", *meter.name[1:])
+
+
+def bounded(told: Told, end: End, place: Place) -> Used:
+    """The same of a call that was held at the most that it may use: that, unless it is told."""
+    if told.usage is not None and told.complete:
+        return Used(told.usage, told, "provider", end)
+    most = Usage(place.input_tokens or 0, place.max_output_tokens or 0, units=place.units)
+    return Used(most, told, "estimated", end)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from budget.gateway.formats.format import Body
+from budget.gateway.formats.multipart import is_form, with_model
 
 _QUICKLY_READ_BYTES: Final = 64 * 1024
 """Longer ones are written anew rather than looked through: that takes a hundredth of the time."""
@@ -17,8 +18,10 @@ _QUICKLY_READ_BYTES: Final = 64 * 1024
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def sent_body(raw: bytes, body: Body, written: Body) -> bytes:
+def sent_body(raw: bytes, body: Body, written: Body, content_type: bytes = b"") -> bytes:
     """What to send for a body that came as `raw`, was read as `body` and is now `written`."""
+    if is_form(content_type):
+        return raw if written == body else with_model(raw, content_type, written["model"])
     if written == body and len(raw) <= _QUICKLY_READ_BYTES and _is_plain(raw):
         return raw
     return _encode(written)

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 Body = Mapping[str, Any]
 Costs = Literal["tokens", "nothing", "unknown"]
 """What a route costs: by what was used; nothing; or something that nobody can tell beforehand."""
-Framing = Literal["events", "lines", "array"]
-"""How a stream is cut: server-sent events, lines of JSON, or one JSON array."""
+Framing = Literal["events", "lines", "array", "bytes"]
+"""How a stream is cut: server-sent events, lines of JSON, one JSON array; or not at all."""
 
 
 class Target(NamedTuple):
@@ -25,11 +25,24 @@ class Target(NamedTuple):
     body: Body | None
 
 
+class Most(NamedTuple):
+    """The most that a call may use whose answer is not text that grows, in all its answers.
+
+    `units` are those that count where the model's price has them. `input_tokens` None: as many as
+    the request's text has.
+    """
+
+    output_tokens: int
+    units: Mapping[str, int] = {}
+    input_tokens: int | None = None
+
+
 class Asked(NamedTuple):
     """What a request asks for, as far as the budget must know.
 
     `api` names the shape of its answer as `domain.responses` does. `streams`: the caller wants the
-    answer as it comes, in this `framing`. `can_stream`: the upstream can send it so.
+    answer as it comes, in this `framing`. `can_stream`: the upstream can send it so. `most` is all
+    that is held for it; None: its output is counted while it comes.
     """
 
     api: str
@@ -38,6 +51,7 @@ class Asked(NamedTuple):
     can_stream: bool = False
     costs: Costs = "tokens"
     framing: Framing = "events"
+    most: Most | None = None
 
 
 class Changes(NamedTuple):

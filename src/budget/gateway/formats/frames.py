@@ -143,6 +143,20 @@ _MARKS: Final = re.compile(rb'["{}]')
 _IN_STRING: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
+class Pieces:
+    """What is no text: passed on as it comes."""
+
+    __slots__ = ()
+
+    def feed(self, piece: bytes) -> list[Frame]:
+        """The piece."""
+        return [Frame(piece)]
+
+    def rest(self) -> list[Frame]:
+        """Nothing is kept."""
+        return []
+
+
 def _end_of_object(buffer: bytes) -> int:
     """Where the first object ends; 0 if its end has not come."""
     depth = at = 0
@@ -175,4 +189,5 @@ FRAMES: Final[Mapping[str, Callable[[], Frames]]] = {
     "events": ServerSentEvents,
     "lines": Lines,
     "array": Array,
+    "bytes": Pieces,
 }

@@ -4,47 +4,58 @@ Source: OpenAI's API reference. Not here: what streams of chat and of responses 
 (`openai_chat`, `openai_responses`), and batches (`batches`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
-from budget.gateway.formats import openai_chat, openai_responses
+from budget.gateway.addressing import below_version
+from budget.gateway.formats import openai_chat, openai_media, openai_responses, openai_routes
 from budget.gateway.formats.format import (
     Asked,
     Body,
     Changes,
     Format,
+    Most,
     Notice,
     Target,
     Transcript,
 )
 
-_WRITING: Final[Mapping[str, str]] = {
-    "/v1/chat/completions": "chat",
-    "/v1/completions": "chat",
-    "/v1/responses": "responses",
+_BOUNDED: Final[Mapping[str, Callable[[Body], Most]]] = {
+    "images": openai_media.images,
+    "speech": openai_media.speech,
+    "transcriptions": openai_media.transcription,
 }
-_OTHER: Final[Mapping[str, str]] = {
-    "/v1/embeddings": "embeddings",
-}
-_FREE: Final = frozenset({"/v1/moderations"})
 _LIMITS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def _asked(target: Target) -> Asked | None:
-    path, body = target.path, target.body
-    if target.method in ("GET", "HEAD", "DELETE") or path in _FREE:
+    path, body = below_version(target.path), target.body
+    if openai_routes.is_free(target.method, path, _model(body or {})):
         return Asked("", costs="nothing")
-    if body is None:
+    api = openai_routes.PRICED.get(path)
+    if api is None or body is None or target.method != "POST":
         return None
-    if path in _WRITING:
-        behind = body.get("background") is True
-        return Asked(_WRITING[path], _model(body), body.get("stream") is True, not behind)
-    if path in _OTHER:
-        return Asked(_OTHER[path], _model(body))
-    return None
+    asked = asked_of(api, body)
+    if path == openai_routes.COMPACT:
+        return asked._replace(can_stream=False, most=Most(openai_media.MOST_WRITTEN_TOKENS))
+    return asked
+
+
+def asked_of(api: str, body: Body) -> Asked:
+    """What a request asks of one of the priced APIs."""
+    streams = body.get("stream") in (True, "true")
+    asked = Asked(api, _model(body), streams)
+    if api in _BOUNDED:
+        framed = asked._replace(most=_BOUNDED[api](body))
+        spoken = api == "speech" and body.get("stream_format") != "sse"
+        return framed._replace(streams=True, framing="bytes") if spoken else framed
+    if api == "embeddings":
+        return asked
+    most = openai_media.chat_in_audio(body) if api == "chat" else None
+    return asked._replace(can_stream=most is None and body.get("background") is not True, most=most)
 
 
 def _model(body: Body) -> str | None:
@@ -82,7 +93,7 @@ def _limits_of(asked: Asked, body: Body) -> tuple[str, ...]:
 
 
 def _path(target: Target, _asked: Asked, _changes: Changes) -> str:
-    path = target.path.removeprefix("/v1")
+    path = below_version(target.path)
     return f"{path}?{target.query}" if target.query else path
 
 

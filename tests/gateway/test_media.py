@@ -1,0 +1,152 @@
+"""Images, audio and embeddings through the gateway: held at the most that they may use."""
+
+import io
+import wave
+from collections.abc import Iterator
+
+import openai
+import pytest
+
+from tests.fakes import openai_media
+from tests.gateway.through import Through
+
+PRICED = {"input": "1.00", "output": "1.00"}
+"""USD per million tokens where a model has no price of its own."""
+
+
+@pytest.fixture
+def client(gateway: Through) -> Iterator[openai.OpenAI]:
+    """OpenAI's own client, with nothing changed but its address and its key."""
+    with openai.OpenAI(
+        base_url=f"{gateway.url}/openai/v1", api_key=gateway.key, max_retries=0
+    ) as made:
+        yield made
+
+
+def sound(seconds: int) -> tuple[str, bytes]:
+    """A WAV file of silence: 8,000 samples a second of 16 bits."""
+    held = io.BytesIO()
+    with wave.open(held, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(16_000 * seconds))
+    return "silence.wav", held.getvalue()
+
+
+def test_embeddings_are_booked_by_their_input(gateway: Through, client: openai.OpenAI) -> None:
+    gateway.limit("1")
+    client.embeddings.create(
+        model="text-embedding-3-small", input="two words", encoding_format="float"
+    )
+    (record,) = gateway.records()
+    assert (record.usage.input_tokens, record.usage.output_tokens) == (2, 0)
+    assert record.cost_nanos == 2 * 20
+
+
+def test_images_are_booked_by_the_tokens_that_are_told(
+    gateway: Through, client: openai.OpenAI
+) -> None:
+    """gpt-image-1: 5 USD per million tokens of text, 40 of images."""
+    gateway.limit("1")
+    made = client.images.generate(
+        model="gpt-image-1", prompt="A cat", n=2, size="1024x1024", quality="low"
+    )
+    assert len(made.data or ()) == 2
+    (record,) = gateway.records()
+    assert record.cost_nanos == 12 * 5_000 + 2 * 272 * 40_000
+    assert gateway.open_holds() == 0
+
+
+def test_images_that_could_cost_more_than_is_left_are_refused(
+    gateway: Through, client: openai.OpenAI
+) -> None:
+    """Two of 4,160 tokens at 40 USD a million are 0.3328 USD, and the prompt."""
+    gateway.limit("0.3328")
+    with pytest.raises(openai.APIStatusError, match="Everything"):
+        client.images.generate(
+            model="gpt-image-1", prompt="A cat", n=2, size="1024x1024", quality="high"
+        )
+    assert not gateway.providers.requests()
+    client.images.generate(model="gpt-image-1", prompt="A cat", size="1024x1024", quality="high")
+    assert len(gateway.records()) == 1
+
+
+def test_a_changed_image_comes_as_a_form_and_goes_as_it_came(
+    gateway: Through, client: openai.OpenAI
+) -> None:
+    gateway.limit("1")
+    client.images.edit(
+        model="gpt-image-1", image=[("a.png", b"\x89PNG one"), ("b.png", b"\x89PNG two")],
+        prompt="Both together", size="1024x1024", quality="low",
+    )  # fmt: skip
+    (record,) = gateway.records()
+    assert record.model == "gpt-image-1"
+    assert record.cost_nanos == 12 * 5_000 + 272 * 40_000
+
+
+def test_speech_is_booked_at_what_was_held_because_nobody_tells(
+    gateway: Through, client: openai.OpenAI
+) -> None:
+    gateway.limit("1")
+    spoken = client.audio.speech.create(model="gpt-4o-mini-tts", voice="alloy", input="x" * 100)
+    assert spoken.content == openai_media.SPOKEN
+    (record,) = gateway.records()
+    assert record.usage.output_tokens == 100 * 5 + 256
+    assert '"usage_source":"estimated"' in record.metadata
+    assert gateway.open_holds() == 0
+
+
+def test_a_transcription_is_booked_by_what_is_told(gateway: Through, client: openai.OpenAI) -> None:
+    """gpt-4o-transcribe: 6 USD per million tokens of audio, 10 of output."""
+    gateway.limit("1")
+    text = client.audio.transcriptions.create(model="gpt-4o-transcribe", file=sound(2)).text
+    assert text == "word word word word"
+    (record,) = gateway.records()
+    assert record.cost_nanos == 20 * 6_000 + 4 * 10_000
+
+
+def test_a_transcription_is_held_by_how_long_it_is(gateway: Through, client: openai.OpenAI) -> None:
+    """600 seconds: 15,256 tokens of audio at 6 USD a million alone are 0.0915 USD."""
+    gateway.limit("0.09")
+    with pytest.raises(openai.APIStatusError, match="Everything"):
+        client.audio.transcriptions.create(model="gpt-4o-transcribe", file=sound(600))
+    assert not gateway.providers.requests()
+    client.audio.transcriptions.create(model="gpt-4o-transcribe", file=sound(60))
+
+
+def test_a_transcription_that_comes_as_plain_text_is_booked_at_what_was_held(
+    gateway: Through, client: openai.OpenAI
+) -> None:
+    gateway.limit("1")
+    text = client.audio.transcriptions.create(
+        model="gpt-4o-transcribe", file=sound(2), response_format="text"
+    )
+    assert "word" in text
+    (record,) = gateway.records()
+    assert record.usage.output_tokens == 3 * 12 + 256
+    assert '"usage_source":"estimated"' in record.metadata
+
+
+def test_whisper_is_booked_by_time_where_it_has_such_a_price(
+    gateway: Through, client: openai.OpenAI
+) -> None:
+    """0.006 USD a minute are 100 nano-USD for a millisecond."""
+    gateway.books.set_price(
+        provider="openai", model="whisper-1", input="0", output="0",
+        units={"milliseconds": "0.0000001"}, reason="The list says so.",
+    )  # fmt: skip
+    gateway.limit("0.001")
+    client.audio.transcriptions.create(model="whisper-1", file=sound(2))
+    (record,) = gateway.records()
+    assert dict(record.usage.units) == {"milliseconds": 2000}
+    assert record.cost_nanos == 200_000
+    with pytest.raises(openai.APIStatusError, match="Everything"):
+        client.audio.transcriptions.create(model="whisper-1", file=sound(9))
+
+
+def test_what_is_free_is_not_booked(gateway: Through, client: openai.OpenAI) -> None:
+    gateway.limit("0.000000001")
+    assert [model.id for model in client.models.list()] == ["gpt-4o"]
+    assert client.moderations.create(input="Hello").id == "modr-1"
+    assert not gateway.records()
