@@ -12,6 +12,7 @@ import httpx2
 from budget import Budget
 from budget.domain.answers import UsageRecord
 from budget.engine.price_book.settings import PriceSettings
+from budget.gateway.rules import read_rules
 from budget.gateway.upstreams import read_upstreams
 from tests.fakes.providers import Providers
 from tests.http.running import Running, running
@@ -91,6 +92,8 @@ def through(
         "GEMINI_API_KEY": REAL_KEY,
         **(env or {}),
     }
-    upstreams = read_upstreams(told)
-    with running(target, price_settings=PriceSettings(), upstreams=upstreams, **given) as service:
+    with running(
+        target, price_settings=PriceSettings(), upstreams=read_upstreams(told),
+        rules=read_rules(told), **given,
+    ) as service:  # fmt: skip
         yield Through(service, providers)

@@ -16,6 +16,7 @@ from budget.engine.door_settings import DoorSettings
 from budget.engine.jobs import Books
 from budget.engine.price_book.settings import PriceSettings
 from budget.engine.snapshots import snapshot
+from budget.gateway.rules import Rules
 from budget.gateway.upstreams import Upstream
 from budget.http.app import App
 from budget.http.live.guests import Limits
@@ -111,6 +112,7 @@ def running(
     docs: bool = True,
     limits: Limits | None = None,
     upstreams: Mapping[str, Upstream] | None = None,
+    rules: Rules | None = None,
     port: int = 0,
 ) -> Iterator[Running]:
     """The service over a database. Without `prices` no model has a price but what a budget says.
@@ -130,6 +132,7 @@ def running(
         books, port=port, instance="test", hosts=hosts, refusal_status=refusal_status,
         url=door.public_url or url_of("127.0.0.1", port), door=door,
         observer=observer, proxied=proxied, docs=docs, limits=limits, upstreams=upstreams,
+        rules=rules,
     )  # fmt: skip
     server = make_server(app, tls=door.tls, http=http, last_seconds=(0, 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -50,12 +50,12 @@ async def admit(
     ask = _wide(shop, plan, usual)
     job = await _prepared(jobs, ask, body_bytes)
     place = _place_of(job)
-    answer = await _asked(shop, job, since, sending)
+    answer = await answered(shop, job, since, sending)
     if isinstance(answer, Refusal) and plan.may_shrink and not sending.is_gone:
         small = {name: value for name, value in ask.items() if name != "min_output_tokens"}
         job = await _prepared(jobs, {**small, "fit": True}, body_bytes)
         place = _place_of(job)
-        answer = await _asked(shop, job, since, sending)
+        answer = await answered(shop, job, since, sending)
     if isinstance(answer, Refusal):
         return answer
     holding = Holding(shop.budget, jobs, shop.tasks, answer)
@@ -102,7 +102,7 @@ def _name_of(plan: Plan) -> tuple[str, str]:
     return plan.ask["provider"], plan.ask["model"] or ""
 
 
-async def _asked(
+async def answered(
     shop: Shop, job: Job[Allocation | Refusal], since: float, sending: Sending
 ) -> Allocation | Refusal:
     """The answer of the books, when it is this call's turn."""

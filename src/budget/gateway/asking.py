@@ -30,6 +30,12 @@ class Plan(NamedTuple):
     answers: int
     may_shrink: bool
 
+    def drawing_on(self, envelope_id: str | None) -> "Plan":
+        """The same within an envelope, if there is one."""
+        if envelope_id is None:
+            return self
+        return self._replace(ask={**self.ask, "parent_id": envelope_id})
+
     def in_units_of(self, rates: Rates | None) -> "Plan":
         """The same with those units only that the model's price has."""
         if "units" not in self.ask:

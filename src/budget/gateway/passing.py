@@ -13,7 +13,7 @@ import msgspec
 
 from budget.domain.answers import Refusal
 from budget.engine.jobs import Jobs
-from budget.gateway.admitting import admit
+from budget.gateway.admitting import admit, answered
 from budget.gateway.asking import plan_of
 from budget.gateway.attempt import Attempt, Held
 from budget.gateway.formats.format import Asked, Notice, Target
@@ -21,6 +21,7 @@ from budget.gateway.incoming import Incoming, Words
 from budget.gateway.refusing import refusal_headers, refusal_notice
 from budget.gateway.replying import Reply, Sending
 from budget.gateway.retrying import May
+from budget.gateway.runs import drawing
 from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream
 
@@ -102,8 +103,15 @@ async def _held(
         rates = books.prices.lookup(upstream.provider, model or "", books.database.now_us())
         plan = plan.in_units_of(rates)
     jobs = Jobs(shop.budget.books, caller)
-    body_bytes = len(call.incoming.body)
-    admitted = await admit(shop, jobs, plan, usual, since, body_bytes, sending)
+    envelope_id = await shop.runs.envelope_of(
+        shop.budget, jobs, plan.ask["attributes"], call.words,
+        lambda job: answered(shop, job, since, sending),
+    )  # fmt: skip
+    if isinstance(envelope_id, Refusal):
+        return envelope_id
+    plan, body_bytes = plan.drawing_on(envelope_id), len(call.incoming.body)
+    admitting = admit(shop, jobs, plan, usual, since, body_bytes, sending)
+    admitted = await drawing(envelope_id, admitting, shop.budget.books.database.now_us())
     if isinstance(admitted, Refusal):
         return admitted
     renamed = model if call.route.renamed else None

@@ -7,7 +7,9 @@ from budget.gateway.breaking import Breakers
 from budget.gateway.capping import Unspent
 from budget.gateway.holding import Tasks
 from budget.gateway.learning import Outputs
+from budget.gateway.loops import Loops
 from budget.gateway.ratios import Ratios
+from budget.gateway.runs import Runs
 from budget.gateway.sending import Sender
 from budget.gateway.waiting import Room
 
@@ -26,3 +28,5 @@ class Shop:
     breakers: Breakers
     unspent: Unspent = field(default_factory=Unspent)
     ratios: Ratios = field(default_factory=Ratios)
+    runs: Runs = field(default_factory=Runs)
+    loops: Loops = field(default_factory=Loops)

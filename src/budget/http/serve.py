@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from uvicorn import Server
 
     from budget.engine.jobs import Books
+    from budget.gateway.rules import Rules
     from budget.gateway.upstreams import Upstream
     from budget.http.app import App
     from budget.http.live.guests import Limits
@@ -98,6 +99,7 @@ def _serve_on(
     from budget.engine.price_book.refresh import PriceRefresh
     from budget.engine.sealing import sealer
     from budget.gateway.mock import with_mock
+    from budget.gateway.rules import read_rules
     from budget.gateway.upstreams import read_upstreams
     from budget.http import logs
     from budget.http.observing import Observer
@@ -107,7 +109,7 @@ def _serve_on(
     # The writer's thread waits for the interpreter's lock whenever it comes back from the database;
     # at the default of 5 ms, under load, twice as long as at this.
     sys.setswitchinterval(SWITCH_SECONDS)
-    known = read_upstreams(os.environ)
+    known, rules = read_upstreams(os.environ), read_rules(os.environ)
     port = listener.getsockname()[1]
     url = url_of(settings.host, port)
     instance = secrets.token_hex(8)
@@ -150,6 +152,7 @@ def _serve_on(
             docs=not behind_proxy if settings.docs is None else settings.docs,
             process={**shown(settings), "behind_proxy": behind_proxy},
             upstreams=upstreams,
+            rules=rules,
         )
 
         def announce() -> None:
@@ -176,15 +179,17 @@ def make_app(
     process: "Mapping[str, Any] | None" = None,
     limits: "Limits | None" = None,
     upstreams: "Mapping[str, Upstream] | None" = None,
+    rules: "Rules | None" = None,
 ) -> "App":
     """The application over open books. `proxied`: the last proxy says who is at the other end.
 
     `used` is told of keys that are used. `limits` are those of who follows events. `upstreams` are
-    those of the gateway; None: there is none.
+    those of the gateway, under these `rules`; None: there is none.
     """
     from budget.engine.budget import AsyncBudget
     from budget.engine.keys import Keyring
     from budget.gateway.gateway import Gateway
+    from budget.gateway.rules import NO_RULES
     from budget.http.app import App
     from budget.http.auth import Gate
     from budget.http.calls import Pulse, Service
@@ -203,7 +208,7 @@ def make_app(
     service = Service(
         budget, Pulse(budget), instance, entrance, observer or Observer(instance), live, port,
         hosts, refusal_status, url, docs, process or {},
-        gateway=None if upstreams is None else Gateway(budget, upstreams),
+        gateway=None if upstreams is None else Gateway(budget, upstreams, rules or NO_RULES),
     )  # fmt: skip
     return App(service)
 
