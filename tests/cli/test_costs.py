@@ -103,7 +103,7 @@ def test_units_whose_price_is_not_known_are_named(tmp_path: Path) -> None:
     [
         (["--model", "unheard-of"], 4, "The price of model 'unheard-of' is not known."),
         ([], 2, "--model"),
-        (["--model", "gpt-4o", "--input-tokens", "-3"], 2, "must not be negative"),
+        (["--model", "gpt-4o", "--input-tokens", "-3"], 2, "--input-tokens: must not be"),
         (["--model", "gpt-4o", "--input-tokens", "many"], 2, "--input-tokens"),
         (["--model", "gpt-4o", "--unit", "searches"], 2, "such as searches=2"),
         (["--model", "gpt-4o", "--unit", "smells=2"], 2, "units.smells: is not a unit."),

@@ -57,12 +57,13 @@ def test_doctor_and_db_check_find_all_well_or_say_what_is_broken(local: Say) -> 
     assert (nobody.code, "FAIL  service" in nobody.out) == (1, True)
 
 
-def test_the_clock_of_a_service_is_confirmed_and_a_file_has_none_to_confirm(
-    remote: Say, local: Say
-) -> None:
+def test_the_clock_of_a_service_is_confirmed(remote: Say) -> None:
     heard = remote("doctor", "--confirm-clock")
     assert "clock          confirmed; it had not jumped" in heard.out
     assert remote("audit", "--kind", "clock_confirmed", "--json").json["items"]
+
+
+def test_a_file_has_no_clock_to_confirm(local: Say) -> None:
     assert local("set-limit", "daily", "5").code == 0
     alone = local("doctor", "--confirm-clock")
     assert (alone.code, "clock          nothing to confirm" in alone.out) == (0, True)

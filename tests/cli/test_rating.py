@@ -1,5 +1,7 @@
 """`budget prices rerate`, `budget prices coverage` and `budget whatif`, here and on a service."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from budget.engine.budget import Budget
@@ -136,3 +138,20 @@ def test_a_service_answers_the_same(remote: Say, own: str) -> None:
     refused = remote(*asked, "--book", own)
     assert refused.code == 2
     assert "target: must be a database" in refused.err
+
+
+def test_a_time_that_is_over_may_be_said_as_how_long_ago(local: Say) -> None:
+    assert local("set-limit", "daily", "5").code == 0
+    for words in (
+        ("prices", "rerate"), ("prices", "coverage"), ("whatif", "--model", "gpt-4o=gpt-4o-mini"),
+        ("simulate", "--limit", "5/daily"), ("report",), ("export", "csv"), ("audit",),
+        ("alerts", "list"),
+    ):  # fmt: skip
+        heard = local(*words, "--from", "7d", "--to", "1h")
+        assert (heard.code, heard.err.count("must be")) == (0, 0), (words, heard)
+        mistyped = local(*words, "--from", "7y")
+        assert (mistyped.code, "--from: must be a day" in mistyped.err) == (2, True), words
+    told = local("prices", "coverage", "--from", "2w", "--to", "1w", "--json").json
+    since, until = (datetime.fromisoformat(told[name]) for name in ("since", "until"))
+    # Counted to the hour: both ends may be moved by less than one.
+    assert abs(until - since - timedelta(days=7)) <= timedelta(hours=1)

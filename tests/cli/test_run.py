@@ -83,6 +83,22 @@ def test_a_program_that_is_not_there_is_named() -> None:
         Process(["no-such-program"], os.environ, 1).__enter__()
 
 
+def test_for_a_program_that_cannot_be_started_nothing_is_held_or_billed(
+    limited: Say, tmp_path: Path
+) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("no program")
+    for name, code, said in (
+        ("no-such-program", 4, "There is no program 'no-such-program'."),
+        (str(tmp_path / "gone"), 4, "There is no program "),
+        (str(file), 2, "is there, but cannot be executed."),
+    ):
+        heard = limited("run", "--usd", "2", "--", name)
+        assert (heard.code, heard.err.count("\n")) == (code, 1), heard
+        assert said in heard.err
+    assert statuses() == set()
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [

@@ -1,12 +1,14 @@
 """`budget watch` tells events in lines that say when, what, who, how much and of which budget."""
 
 import json
-import threading
 
 import pytest
 
 from budget.cli import watch
-from budget.cli.app import run
+from budget.cli.event_lines import Lines
+from budget.cli.face import Face
+from budget.domain.answers import Event
+from budget.domain.facade import Facade as Books
 from tests.cli.conftest import Say
 from tests.cli.spent import limit, opened, spend
 
@@ -47,26 +49,31 @@ def test_filters_choose_events(used: Say) -> None:
     assert used("watch", "--last", "9", "--once", "--budget", "All", "--kind", "placed").out == ""
 
 
+@pytest.mark.parametrize("where", ["local", "remote"])
 def test_without_a_beginning_only_what_comes_is_told(
-    used: Say, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    where: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened() as books:
-        assert books.events(after=watch.newest(books)).items == []
-    looked = threading.Event()
+    say: Say = request.getfixturevalue(where)
+    assert say("set-limit", "daily", "5").code == 0
+    find, tell = watch.newest, watch._tell
 
-    def wait(seconds: float) -> None:
-        """The first time something happens meanwhile, the second time somebody says Ctrl-C."""
-        assert seconds == watch.LOOK_SECONDS
-        if looked.is_set():
-            raise KeyboardInterrupt
-        looked.set()
-        spend(0, "m-new", "0.01", user="cid")
+    def found(books: Books) -> str | None:
+        """Something happens right after it was found out where now is."""
+        at = find(books)
+        assert books.events(after=at).items == []
+        books.record_usage(model="m-new", input_tokens=1, cost="0.01")
+        return at
 
-    monkeypatch.setattr("budget.cli.watch.time.sleep", wait)
-    assert run(["watch"]) == 130
-    out = capsys.readouterr().out
-    assert out.count("\n") == 1
-    assert "m-new" in out
+    def told(face: Face, lines: Lines, one: Event) -> None:
+        """Somebody says Ctrl-C once a line is there."""
+        tell(face, lines, one)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch, "newest", found)
+    monkeypatch.setattr(watch, "_tell", told)
+    heard = say("watch", "--topic", "allocation_updates", "--kind", "reported")
+    assert (heard.code, heard.out.count("\n")) == (130, 1)
+    assert "m-new" in heard.out
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from cyclopts import Parameter
 
 from budget.cli.books import open_budget
-from budget.cli.dates import instant
+from budget.cli.dates import past
 from budget.cli.face import Face
 from budget.cli.lists import gather, moment, note_rest, print_page
 from budget.cli.naming import find_budget
@@ -87,7 +87,7 @@ def list_alerts(
         if word is not None and word not in allowed:
             raise InvalidInput(option, f"{word[:80]!r} is not known.", allowed)
     seen = True if acknowledged else False if unacknowledged else None
-    start, end = (None if text is None else instant(text) for text in (since, until))
+    start, end = (None if text is None else past(text) for text in (since, until))
     with open_budget(face) as books, typed_as(**_TYPED):
         of = None if budget_id is None else find_budget(books, budget_id, "--budget-id").budget_id
         page = gather(

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from budget.cli.audit_words import change_words
 from budget.cli.books import open_budget
-from budget.cli.dates import instant
+from budget.cli.dates import past
 from budget.cli.face import Face
 from budget.cli.lists import gather, moment, note_rest, print_page
 from budget.cli.naming import budget_names, find_budget
@@ -48,7 +48,7 @@ def audit(
     Parameters
     ----------
     since:
-        From when on: a day (midnight UTC), or a time.
+        From when on: a day (midnight UTC), a time, or 7d: so long ago.
     until:
         Until when.
     actor:
@@ -62,7 +62,7 @@ def audit(
     limit:
         How many to show at most.
     """
-    start, end = (None if text is None else instant(text) for text in (since, until))
+    start, end = (None if text is None else past(text) for text in (since, until))
     with open_budget(face) as books, typed_as(**_TYPED):
         of = None if budget is None else find_budget(books, budget, "--budget").budget_id
         page = gather(

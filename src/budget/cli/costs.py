@@ -10,6 +10,7 @@ from budget.cli.dates import instant
 from budget.cli.face import Face
 from budget.cli.price_words import usual_instead
 from budget.cli.tables import Column, Row, show
+from budget.cli.typed import typed_as
 from budget.domain.errors import InvalidInput
 from budget.domain.shapes import CalculationShape
 from budget.domain.wire import calculation
@@ -81,7 +82,8 @@ def calc_cost(
     ask |= {
         name: value for name, value in (("provider", provider), ("at", at and instant(at))) if value
     }
-    with read_budget(face) as books:
+    options = {name: f"--{name.replace('_', '-')}" for name in counts}
+    with read_budget(face) as books, typed_as(**options):
         told = calculation(books.calculate(**ask))
     if face.json:
         face.print_json(told)

@@ -46,8 +46,8 @@ def coverage(
     Parameters
     ----------
     since:
-        From when on: a day (midnight UTC), or a time such as 2026-11-25T12:00:00Z; 30 days before
-        the end unless given. Counted to the hour.
+        From when on: a day (midnight UTC), a time such as 2026-11-25T12:00:00Z, or 7d: so
+        long ago; 30 days before the end unless given. Counted to the hour.
     until:
         Until when; now unless given.
     """

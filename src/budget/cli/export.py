@@ -19,7 +19,7 @@ from cyclopts import Parameter
 
 from budget.cli import exits
 from budget.cli.books import open_budget
-from budget.cli.dates import instant, span
+from budget.cli.dates import past, span
 from budget.cli.face import Face
 from budget.cli.spans import now_us
 from budget.cli.typed import parse_instant, parse_pairs, typed_as
@@ -178,7 +178,7 @@ def _export(
 
 def _asked(chosen: Chosen) -> dict[str, Any]:
     """What the facade is asked: the end is fixed, so that an export ends however long it takes."""
-    until = to_rfc3339(now_us()) if chosen.until is None else instant(chosen.until)
+    until = to_rfc3339(now_us()) if chosen.until is None else past(chosen.until)
     until_us = parse_instant(until, "--to")
     ask: dict[str, Any] = {**span(chosen.since, None), "until": until}
     if chosen.since is not None and parse_instant(chosen.since, "--from") >= until_us:

@@ -62,7 +62,7 @@ def report(
     output:
         The file to write it to, in place of standard output; .html and .csv say the format.
     since:
-        From when on: a day (midnight UTC), or a time such as 2026-11-25T12:00:00Z.
+        From when on: a day (midnight UTC), a time such as 2026-11-25T12:00:00Z, or 7d: so long ago.
     until:
         Until when, itself left out.
     timezone:

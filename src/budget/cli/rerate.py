@@ -59,7 +59,7 @@ def rerate(
     Parameters
     ----------
     since:
-        From when on: a day (midnight UTC), or a time such as 2026-11-25T12:00:00Z.
+        From when on: a day (midnight UTC), a time such as 2026-11-25T12:00:00Z, or 7d: so long ago.
     until:
         Until when, itself left out; now unless given.
     model:

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from budget.cli import exits, run_bill
 from budget.cli.books import open_budget
 from budget.cli.face import Face
-from budget.cli.run_process import Process
+from budget.cli.run_process import Process, check_program
 from budget.cli.typed import parse_amount, parse_pairs, parse_seconds
 from budget.domain.answers import Allocation, Refusal
 from budget.domain.errors import (
@@ -32,6 +32,7 @@ from budget.engine.ids import new_id
 
 if TYPE_CHECKING:
     from budget.domain.facade import Facade as Books
+    from budget.engine.places import Place
 
 LOOK_SECONDS: Final = 0.25
 MAX_GRACE_SECONDS: Final = 3600
@@ -61,6 +62,7 @@ def run(
     ttl: str = "1h",
     attribute: Annotated[tuple[str, ...], Parameter(metavar="KEY=VALUE")] = (),
     grace_seconds: float = 5,
+    no_gateway: bool = False,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
     """Run a program with an envelope of money; print the bill.
@@ -79,6 +81,8 @@ def run(
         Whose the calls are, such as team=search; may be said several times.
     grace_seconds:
         How long the program has to end after it is told to.
+    no_gateway:
+        Leave the SDKs of providers as they are: the program asks Budget by itself.
     """
     words = command[1:] if command[:1] == ("--",) else command
     if not words:
@@ -98,6 +102,7 @@ def run(
     attributes = parse_pairs(attribute, "--attribute")
     if ENVELOPE in attributes:
         raise InvalidInput("--attribute", f"{ENVELOPE} is what `budget run` itself says.")
+    check_program(words[0])
     # The envelope has its own id as a tag: a key bound to that reaches it and what it holds alone.
     allocation_id = new_id("run")
     attributes[ENVELOPE] = allocation_id
@@ -111,7 +116,7 @@ def run(
             return exits.REFUSED
         envelope = Envelope(held.allocation_id, ttl_seconds)
         try:
-            with _own_key(face, books, attributes) as own:
+            with _own_key(face, books, attributes, gateway=not no_gateway) as own:
                 return _run(face, books, envelope, words, own, grace_seconds)
         finally:
             _end(face, books, envelope)
@@ -195,7 +200,9 @@ def _renew_key(books: "Books", key_id: str) -> None:
 
 
 @contextlib.contextmanager
-def _own_key(face: Face, books: "Books", attributes: dict[str, str]) -> Iterator[Own]:
+def _own_key(
+    face: Face, books: "Books", attributes: dict[str, str], *, gateway: bool
+) -> Iterator[Own]:
     """What the program must know to reach the same books: of a service with a key of its own,
     which may draw on the envelope and no more, and is revoked in the end.
     """
@@ -203,7 +210,6 @@ def _own_key(face: Face, books: "Books", attributes: dict[str, str]) -> Iterator
     from budget.engine.settings import Settings
 
     place = find_place(Settings.read(target=face.target))
-    # The base URLs of the gateway belong here too, once discovery tells that there is one.
     if place.url is None:
         yield Own({"BUDGET_TARGET": place.target})
         return
@@ -219,8 +225,28 @@ def _own_key(face: Face, books: "Books", attributes: dict[str, str]) -> Iterator
         )
         yield Own(own | ({"BUDGET_KEY": place.key} if place.key else {}))
         return
+    text = made.text or ""
+    pointed = _pointed(place, text) if gateway else {}
     try:
-        yield Own(own | {"BUDGET_KEY": made.text or ""}, made.key_id)
+        yield Own(own | pointed | {"BUDGET_KEY": text}, made.key_id)
     finally:
         with contextlib.suppress(BudgetError):
             books.revoke_key(made.key_id)
+
+
+def _pointed(place: "Place", key: str) -> dict[str, str]:
+    """What points the SDKs of providers to the gateway of the service, with a key: of those whose
+    calls it can pass on. Nothing where it has no gateway, or our key may not ask.
+    """
+    from budget.cli.remote import Service
+    from budget.gateway.pointing import NEEDS_NO_KEY, variables
+
+    assert place.url is not None
+    try:
+        with Service(place.url, place.key) as service:
+            gateway = service.call("GET", "/discovery").get("gateway")
+    except BudgetError:
+        return {}
+    upstreams = gateway["upstreams"] if gateway else ()
+    names = {one["name"] for one in upstreams if one["has_key"] or one["name"] in NEEDS_NO_KEY}
+    return variables(place.url, key, names, os.environ)

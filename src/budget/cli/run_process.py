@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -14,6 +15,19 @@ from budget.domain.errors import InvalidInput, NotFound
 FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,
                     signal.SIGUSR2)  # fmt: skip
 _LOOK_SECONDS: Final = 0.02
+
+
+def check_program(name: str) -> None:
+    """NotFound or InvalidInput unless a program of this name, or at this path, can be started."""
+    if shutil.which(name) is not None:
+        return
+    if os.sep in name and os.path.exists(name):
+        raise InvalidInput("COMMAND", f"{name[:80]!r} is there, but cannot be executed.")
+    raise _no_program(name)
+
+
+def _no_program(name: str) -> NotFound:
+    return NotFound("program", name, f"There is no program {name[:80]!r}.")
 
 
 class Process:
@@ -32,8 +46,7 @@ class Process:
                 self._words, env=dict(self._environ), start_new_session=True
             )
         except FileNotFoundError:
-            name = self._words[0]
-            raise NotFound("program", name, f"There is no program {name[:80]!r}.") from None
+            raise _no_program(self._words[0]) from None
         except (OSError, ValueError) as error:
             raise InvalidInput("COMMAND", f"cannot be started: {error}.") from None
         for number in FORWARDED:

@@ -71,8 +71,8 @@ def simulate(
     budget:
         Try the limits of this budget: its id or its name.
     since:
-        From when on: a day (midnight UTC), or a time such as 2026-11-25T12:00:00Z; 30 days before
-        the end unless given.
+        From when on: a day (midnight UTC), a time such as 2026-11-25T12:00:00Z, or 7d: so
+        long ago; 30 days before the end unless given.
     until:
         Until when, itself left out; now unless given.
     """

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from budget.cli.dates import instant
+from budget.cli.dates import SECONDS, instant, past
 from budget.domain.attributes import parse_key, parse_value
 from budget.domain.budgets import Unit
 from budget.domain.errors import BudgetError, InvalidInput
@@ -17,7 +17,6 @@ from budget.domain.policy_terms import parse_limit
 from budget.domain.windows import parse_rfc3339
 
 _DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw]?)")
-_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _MONEY_ELSEWHERE: Final = re.compile(r"[$€£,_]|usd|eur", re.IGNORECASE)
 _NUMBERED: Final = re.compile(r"(\w+)\[\d+\]")
 
@@ -81,7 +80,7 @@ def parse_seconds(text: str, option: str) -> int:
     matched = _DURATION.fullmatch(text.strip())
     if matched is None:
         raise InvalidInput(option, f"{text[:80]!r} is not a duration such as 90s, 15m, 12h or 30d.")
-    return int(matched[1]) * _SECONDS[matched[2]]
+    return int(matched[1]) * SECONDS[matched[2] or "s"]
 
 
 def is_duration(text: str) -> bool:
@@ -125,9 +124,9 @@ def parse_partition(words: tuple[str, ...], option: str = "--partition") -> dict
 
 
 def parse_instant(text: str, option: str) -> int:
-    """The time, in microseconds, of a day or a time that was typed."""
+    """The time, in microseconds, of a day, a time or how long ago that was typed."""
     with typed_as():
-        return parse_rfc3339(instant(text), option)
+        return parse_rfc3339(past(text), option)
 
 
 def parse_until(text: str) -> str:

@@ -6,7 +6,7 @@ Not here: what a line says (`event_lines`).
 import json
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 from cyclopts import Parameter
 
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from budget.domain.facade import Facade as Books
 
 PAGE: Final = 500
-LOOK_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 2.0
 MAX_LAST: Final = 10_000
 _CURSOR_BITS: Final = 62
+_SEVERAL: Final = {"topic": "topics", "kind": "kinds"}
+"""What events may be asked for one of, and followed by several."""
 
 
 def watch(
@@ -79,11 +80,13 @@ def watch(
             since = _tell_last(face, books, lines, wanted, last)
         elif since is None:
             since = newest(books)
+        if once:
+            _tell_rest(face, books, lines, wanted, since)
+            return exits.OK
         try:
-            _follow(face, books, lines, wanted, since, once=once)
+            _follow(face, books, lines, wanted, since)
         except KeyboardInterrupt:
             return exits.INTERRUPTED
-    return exits.OK
 
 
 def _tell_last(
@@ -103,36 +106,37 @@ def _tell_last(
     return after
 
 
-def _follow(
-    face: Face,
-    books: "Books",
-    lines: Lines,
-    wanted: dict[str, Any],
-    after: str | None,
-    *,
-    once: bool,
+def _tell_rest(
+    face: Face, books: "Books", lines: Lines, wanted: dict[str, Any], after: str | None
 ) -> None:
-    """Tell what comes, until Ctrl-C; a service that is away is waited for."""
+    """Tell what there is by now."""
+    while True:
+        page = books.events(after=after, limit=PAGE, **wanted)
+        for one in page.items:
+            _tell(face, lines, one)
+        if page.next_cursor == after:
+            return
+        after = page.next_cursor
+
+
+def _follow(
+    face: Face, books: "Books", lines: Lines, wanted: dict[str, Any], after: str | None
+) -> NoReturn:
+    """Tell what comes, until Ctrl-C; a service that is away for long is waited for."""
+    asked = {_SEVERAL.get(name, name): value for name, value in wanted.items()}
+    asked |= {name: [asked[name]] for name in _SEVERAL.values() if name in asked}
+    at: str | int = cursors.encode(0) if after is None else after
     away = False
     while True:
         try:
-            page = books.events(after=after, limit=PAGE, **wanted)
-            for one in page.items:
+            for one in books.follow(after=at, **asked):
                 _tell(face, lines, one)
+                at, away = one.cursor, False
         except Unavailable as error:
-            if once:
-                raise
             if not away:
                 face.note(f"budget: {error.detail} Waiting for it.")
             away = True
             time.sleep(RETRY_SECONDS)
-            continue
-        away = False
-        if page.next_cursor == after:
-            if once:
-                return
-            time.sleep(LOOK_SECONDS)
-        after = page.next_cursor
 
 
 def _tell(face: Face, lines: Lines, one: Event) -> None:

@@ -48,8 +48,8 @@ def what_if(
         A=B prices the usage of model A as if it were of model B, such as
         gpt-4o=openai/gpt-4o-mini; may be given several times.
     since:
-        From when on: a day (midnight UTC), or a time such as 2026-11-25T12:00:00Z; 30 days before
-        the end unless given.
+        From when on: a day (midnight UTC), a time such as 2026-11-25T12:00:00Z, or 7d: so
+        long ago; 30 days before the end unless given.
     until:
         Until when, itself left out; now unless given.
     attribute:

@@ -240,8 +240,11 @@ def test_all_that_a_snapshot_holds_may_be_accepted_at_once(books: Budget, source
     source.says({**FOUR, "a": ("100", "200"), "b": ("300", "6")})
     basis = updated(books).basis
     assert basis is not None
+    waiting = [(one.model, one.kind) for one in books.price_updates(status="quarantined").items]
+    # Of one moment, and so by name; their ids alone would put them in any order.
+    assert waiting == [("a", "input"), ("a", "output"), ("b", "input")]
     decision = books.accept_price(basis, reason="a new price list")
-    assert len(decision.updates) == 3  # input and output of a, input of b
+    assert len(decision.updates) == 3
     assert (nanos(books, "a"), nanos(books, "b")) == (100 * USD, 300 * USD)
 
 

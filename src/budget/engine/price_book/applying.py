@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from budget.domain.answers_prices import PriceUpdate, SourceUpdate
 from budget.domain.errors import Conflict
 from budget.engine.batch import Batch
-from budget.engine.ids import new_id
+from budget.engine.ids import new_id, new_ids_down
 from budget.engine.price_book import rows as price_rows
 from budget.engine.price_book.rows import ClosedRow, Snapshot, SourceRow, Stored, decode_schedule
 from budget.prices.changes import Listings, ModelChange, changes, lost_half
@@ -186,14 +186,15 @@ def _closed_row(plan: Plan, model: ModelChange, now_us: int, was_kept: bool) -> 
 
 
 def _updates(plan: Plan, now_us: int) -> Iterator[PriceUpdate]:
-    for model in plan.models:
+    """The updates of a plan, which `price_updates` tells in this order."""
+    changed = [(model, step) for model in plan.models for step in model.steps]
+    for update_id, (model, step) in zip(new_ids_down("pu", len(changed)), changed, strict=True):
         status = "quarantined" if model.what == "quarantined" else "applied"
-        for step in model.steps:
-            yield PriceUpdate(
-                new_id("pu"), now_us, plan.snapshot.source, *model.key, step.kind,
-                step.from_tokens, step.old_pico, step.new_pico, step.change_bps,
-                max(step.from_us, 0), plan.former_basis, plan.snapshot.basis, status,
-            )  # fmt: skip
+        yield PriceUpdate(
+            update_id, now_us, plan.snapshot.source, *model.key, step.kind,
+            step.from_tokens, step.old_pico, step.new_pico, step.change_bps,
+            max(step.from_us, 0), plan.former_basis, plan.snapshot.basis, status,
+        )  # fmt: skip
 
 
 def _alert(batch: Batch, plan: Plan) -> None:

@@ -26,7 +26,7 @@ from budget.engine.fields import (
     price_context,
     request_hash,
 )
-from budget.engine.ids import new_id
+from budget.engine.ids import new_id, new_ids_down
 from budget.engine.job import Job
 from budget.engine.pages import is_storable
 from budget.engine.price_book import rows as price_rows
@@ -188,14 +188,15 @@ def _tell(batch: Batch, made: PriceOverride, former: Rates | None) -> None:
     assert made.from_us is not None
     before = None if former is None else Schedule((Piece(former),))
     basis = made.rates.basis
+    changed = list(steps(before, Schedule((Piece(made.rates),)), made.from_us))
     updates = [
         PriceUpdate(
-            new_id("pu"), batch.now_us, OVERRIDE, made.provider or "", made.model, made.context,
+            update_id, batch.now_us, OVERRIDE, made.provider or "", made.model, made.context,
             step.kind, step.from_tokens, step.old_pico, step.new_pico, step.change_bps,
             made.from_us, former and former.basis, basis, "applied", made.actor, batch.now_us,
             made.reason,
         )
-        for step in steps(before, Schedule((Piece(made.rates),)), made.from_us)
+        for update_id, step in zip(new_ids_down("pu", len(changed)), changed, strict=True)
     ]  # fmt: skip
     price_rows.add_updates(batch.unit, updates)
     price_rows.count_up(batch)
