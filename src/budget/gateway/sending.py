@@ -5,6 +5,7 @@ whether it is paid for. Not here: where to (`upstreams`), and what answers mean 
 """
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
 from typing import Final, Literal
@@ -15,6 +16,7 @@ from yarl import URL
 CONNECT_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 600.0
 """How long an upstream may say nothing."""
+_AT_ONCE_BYTES: Final = 512 * 1024
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 
 Phase = Literal["connecting", "waiting", "reading"]
@@ -93,7 +95,8 @@ class Sender:
         session = self._session or self._open()
         try:
             response = await session.request(
-                method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False,
+                method, URL(url, encoded=True), headers=headers, data=_sent(body),
+                allow_redirects=False,
                 timeout=_timeout(silence_seconds),
             )  # fmt: skip
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -125,6 +128,11 @@ class Sender:
         if session is not None:
             await session.close()
             await asyncio.sleep(0)
+
+
+def _sent(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A body as aiohttp takes it: a long one in parts, so that others have their turn between."""
+    return io.BytesIO(body) if body is not None and len(body) > _AT_ONCE_BYTES else body
 
 
 @lru_cache
