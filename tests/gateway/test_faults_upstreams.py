@@ -126,6 +126,9 @@ def test_an_upstream_that_fails_again_and_again_is_left_alone_and_callers_are_to
     assert answer.json()["error"]["code"] == "upstream_left_out"
     assert len(one.providers.requests()) == sent
     assert one.open_holds() == 0
+    assert one.running.client.get("/health").json()["gateway"]["left_out"] == 1
+    metrics = one.running.client.get("/metrics").text
+    assert 'budget_gateway_left_out{upstream="openai"} 1.0' in metrics
 
 
 def ask(through: Through, how: str) -> httpx2.Response:

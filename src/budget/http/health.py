@@ -84,13 +84,14 @@ async def _reaches(call: Call) -> bool:
 
 
 def _gateway(gateway: Gateway | None) -> dict[str, int] | None:
-    """To how many upstreams the gateway leads, and for how many it has a key."""
+    """To how many upstreams the gateway leads, for how many it has a key, how many fail."""
     if gateway is None:
         return None
     upstreams = gateway.upstreams.values()
     return {
         "upstreams": len(upstreams),
         "with_key": sum(upstream.api_key is not None for upstream in upstreams),
+        "left_out": len(gateway.left_out()),
     }
 
 

@@ -117,6 +117,13 @@ def _of_the_service(service: Service, gauges: Gauges | None) -> "Iterator[Metric
         "budget_up", "Whether the writer runs and the books were read",
         value=int(books.ledger.alive and gauges is not None),
     )  # fmt: skip
+    left_out = GaugeMetricFamily(
+        "budget_gateway_left_out", "Upstreams that failed again and again and are left alone",
+        labels=("upstream",),
+    )  # fmt: skip
+    for name in () if service.gateway is None else service.gateway.left_out():
+        left_out.add_metric((name,), 1)
+    yield left_out
     yield GaugeMetricFamily(
         "budget_expiry_paused", "Whether expiry waits for the clock to be trusted",
         value=int(books.ledger.clock_guard.paused),

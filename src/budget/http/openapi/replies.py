@@ -66,10 +66,13 @@ class HealthWriterShape(TypedDict):
 
 
 class HealthGatewayShape(TypedDict):
-    """To how many upstreams the gateway leads, and for how many it has a key."""
+    """To how many upstreams the gateway leads, for how many it has a key, and how many it leaves
+    alone because they failed again and again.
+    """
 
     upstreams: int
     with_key: int
+    left_out: int
 
 
 class HealthShape(TypedDict):
