@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+import toktok
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +63,17 @@ def test_marks_of_the_encoding_are_counted_as_the_text_they_are() -> None:
 @given(st.text(st.characters(), max_size=50))
 def test_any_text_can_be_counted_half_pairs_too(text: str) -> None:
     assert 0 <= text_tokens(text, **GPT) <= 3 * len(text) + len(text.encode("utf-8", "replace"))
+
+
+def test_a_short_text_has_in_this_thread_the_count_that_it_has_in_a_batch() -> None:
+    text = "Say twenty words <|endoftext|>, please: \ud800 grün 日本語."
+    long = f"{text} " * 200
+    alone = text_tokens(text, provider="openai", model="gpt-4o")
+    assert alone == text_tokens(text, provider="openai", model="gpt-4o")
+    sound = text.replace("\ud800", "\ufffd")
+    counted = toktok.batch_count([sound, long.replace("\ud800", "\ufffd")], "o200k_base", 1)
+    assert alone == counted[0]
+    assert text_tokens(long, provider="openai", model="gpt-4o") == counted[1]
 
 
 def test_requests_of_the_corpus_are_at_most_their_bound() -> None:

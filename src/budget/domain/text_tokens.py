@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -84,6 +85,7 @@ _BEGINNINGS: Final = (
     ("codestral", "mistral"),
     ("pixtral", "mistral"),
 )
+_KEPT_CHARS: Final = 200
 _CLAUDE_4: Final = re.compile(r"claude-(?:opus|sonnet|haiku)-4(?:-([0-9]))?(?![0-9])")
 
 
@@ -99,6 +101,13 @@ def bare_name(model: str) -> str:
 
 def family_of(provider: str, model: str) -> str:
     """The name of the family whose encoding the model has; `unknown` where nobody published it."""
+    if len(provider) + len(model) > _KEPT_CHARS:  # made up: not worth its room
+        return _family_of.__wrapped__(provider, model)
+    return _family_of(provider, model)
+
+
+@lru_cache(1_000)
+def _family_of(provider: str, model: str) -> str:
     name = bare_name(model)
     claude = _CLAUDE_4.match(name)
     if claude and not (claude[1] and int(claude[1]) >= 7):

@@ -58,8 +58,8 @@ class PriceBook:
     """
 
     __slots__ = (
-        "_basis", "_capabilities", "_described", "_offers", "_older", "_recent", "_resolver",
-        "tier_of",
+        "_able", "_basis", "_capabilities", "_described", "_offers", "_older", "_recent",
+        "_resolver", "tier_of",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +85,7 @@ class PriceBook:
         # Two generations: made-up names push out each other, not the names in daily use.
         self._recent: dict[Name, _Held] = {}
         self._older: dict[Name, _Held] = {}
+        self._able: dict[tuple[str | None, str], Capabilities] = {}
         self._offers: dict[tuple[str, int], tuple[tuple[Rates, Capabilities], ...]] = {}
 
     @property
@@ -157,6 +158,14 @@ class PriceBook:
         """What a model can do and how much fits, by any name of it; None where nobody says."""
         if _is_too_long(provider, model):
             return Capabilities()
+        found = self._able.get((provider, model))
+        if found is None:
+            if len(self._able) >= MAX_CACHED_NAMES // 2:
+                self._able.clear()
+            found = self._able[provider, model] = self._capabilities_of(provider, model)
+        return found
+
+    def _capabilities_of(self, provider: str | None, model: str) -> Capabilities:
         held = self._look_up_again(provider, model, ALWAYS_US[1] - 1, ())
         names = list(self._resolver.names(provider, model))
         if held.rates is not None and held.rates.model:

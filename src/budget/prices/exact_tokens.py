@@ -6,6 +6,7 @@ its vocabularies are those of OpenAI's tiktoken, MIT): nothing is downloaded.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Final, Protocol, cast
@@ -20,19 +21,36 @@ _ENCODINGS: Final = {"o200k": "o200k_base", "cl100k": "cl100k_base"}
 _loaded: Final[set[str]] = set()
 
 
+_BRIEF_CHARS: Final = 4_096
+"""So much is counted in this thread: the batch of toktok starts one of its own, which takes longer
+than the counting.
+"""
+
+
+class _Tokenizer(Protocol):
+    def count(self, text: str) -> int: ...
+
+
 class _Toktok(Protocol):
     def batch_count(self, texts: Iterable[str], encoding: str, threads: int) -> list[int]: ...
+
+    def _encoding(self, name: str) -> _Tokenizer: ...
 
 
 def is_exact(provider: str, model: str) -> bool:
     """Whether texts for the model are counted exactly here."""
-    return family_of(provider, model) in _ENCODINGS and find_spec("toktok") is not None
+    return family_of(provider, model) in _ENCODINGS and _is_installed()
 
 
 def is_ready(provider: str, model: str) -> bool:
     """Whether nothing is left to load for the model, which takes about a second."""
     encoding = _ENCODINGS.get(family_of(provider, model))
-    return encoding is None or encoding in _loaded or find_spec("toktok") is None
+    return encoding is None or encoding in _loaded or not _is_installed()
+
+
+@lru_cache
+def _is_installed() -> bool:
+    return find_spec("toktok") is not None
 
 
 def text_tokens(text: str, *, provider: str, model: str) -> int:
@@ -68,7 +86,10 @@ def _counts(texts: Iterable[str], encoding: str) -> list[int]:
             "Exact counts need the extra `tokens`: pip install 'budgetd[tokens]'.",
             code="extra_missing",
         ) from error
-    sound = (_SURROGATES.sub("\ufffd", text) for text in texts)
+    sound = [_SURROGATES.sub("\ufffd", text) for text in texts]
+    if encoding in _loaded and sum(map(len, sound)) <= _BRIEF_CHARS:
+        count = toktok._encoding(encoding).count
+        return [count(text) for text in sound]
     counts = toktok.batch_count(sound, encoding, 1)
     _loaded.add(encoding)
     return counts
