@@ -1,8 +1,21 @@
-"""`budget gateway`: the demo tells of a budget that runs dry, without any provider."""
+"""`budget gateway`: the demo tells of a budget that runs dry, without any provider; and programs
+that `budget run` points to the gateway.
+"""
 
+import sys
+from contextlib import closing
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
+import pytest
+
+from budget import Budget
+from budget.engine.price_book.settings import PriceSettings
+from budget.gateway.mock import Mock
+from budget.gateway.upstreams import read_upstreams
 from tests.cli.conftest import Say
+from tests.http.running import running
 
 
 def test_the_demo_spends_is_cut_is_refused_and_goes_on(say: Say) -> None:
@@ -31,3 +44,45 @@ def test_the_demo_says_what_to_do(say: Say) -> None:
     assert "refused with 402: nothing was sent, nothing was spent" in said.out
     assert "budget budgets top-up" in said.out
     assert "The books add up: 4 calls booked, nothing held." in said.out
+
+
+PROGRAM = """
+import sys, time
+import openai
+told = open(sys.argv[1], "w")
+client = openai.OpenAI(max_retries=0)
+asked = [{"role": "user", "content": "Write 200 words."}]
+try:
+    while True:
+        answer = client.chat.completions.create(model="gpt-4o", messages=asked)
+        print(answer.usage.completion_tokens, file=told, flush=True)
+except openai.APIStatusError as error:
+    print(error.status_code, error.code, file=told, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_program_under_run_spends_its_envelope_through_the_gateway_unchanged(
+    say: Say, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "told"
+    with closing(Mock(word_seconds=0)) as mock:
+        provider = replace(mock.upstream, name="openai", api_key="sk-mock")
+        upstreams = {**read_upstreams({}), "openai": provider}
+        prices = PriceSettings()
+        with running(sqlite_url, price_settings=prices, upstreams=upstreams) as service:
+            monkeypatch.setenv("BUDGET_TARGET", service.url)
+            monkeypatch.setenv("BUDGET_KEY", service.key)
+            monkeypatch.setenv("OPENAI_API_KEY", "sk-which-is-not-used")
+            program = (sys.executable, "-c", PROGRAM, str(told))
+            said = say("run", "--usd", "0.01", "--grace-seconds", "2", "--", *program)
+            balance = Budget(service.books).usage_records().items
+    assert said.code == 3, said
+    assert "The envelope is spent" in said.err
+    *calls, end = told.read_text().splitlines()
+    # 7 tokens of input are 0.0000175 USD, 200 of output 0.002: four calls fit, and most of a fifth.
+    assert calls[:4] == ["200"] * 4
+    assert end == "402 envelope_exhausted"
+    spent = sum(record.cost_nanos or 0 for record in balance)
+    assert 4 * 2_017_500 <= spent <= 10_000_000
+    assert f"budget: {len(calls)} calls" in said.err

@@ -79,6 +79,8 @@ class Place(Command, gc=False):
     bound_family: str | None = None
     way: Way | None = None
     """None: no ladder is looked at for soft limits."""
+    tentative: bool = False
+    """It is asked again, perhaps for less: a refusal is not the last word, and counts as none."""
 
 
 class Record(Command, gc=False):

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from budget.domain.answers import Allocation, Refusal
 from budget.engine.budget import AsyncBudget
 from budget.engine.commands import Place
@@ -48,14 +50,16 @@ async def admit(
 ) -> Admitted | Refusal:
     """The hold of a call that began at `since`, with a grant as its plan and what is usual say."""
     ask = _wide(shop, plan, usual)
-    job = await _prepared(jobs, ask, body_bytes)
+    job = _as(await _prepared(jobs, ask, body_bytes), tentative=True)
     place = _place_of(job)
     answer = await answered(shop, job, since, sending)
     if isinstance(answer, Refusal) and plan.may_shrink and not sending.is_gone:
         small = {name: value for name, value in ask.items() if name != "min_output_tokens"}
-        job = await _prepared(jobs, {**small, "fit": True}, body_bytes)
+        job = _as(await _prepared(jobs, {**small, "fit": True}, body_bytes), tentative=True)
         place = _place_of(job)
         answer = await answered(shop, job, since, sending)
+    if isinstance(answer, Refusal):
+        answer = await shop.budget.run(_as(job, tentative=False))  # the last word, which counts
     if isinstance(answer, Refusal):
         return answer
     holding = Holding(shop.budget, jobs, shop.tasks, answer)
@@ -129,6 +133,12 @@ def _keys_of(budget: AsyncBudget, place: Place) -> frozenset[Key]:
         for policy, partition in match.policies
         if policy.enforcement == "hard_limit"
     )
+
+
+def _as(job: Job[Allocation | Refusal], *, tentative: bool) -> Job[Allocation | Refusal]:
+    """The same job, whose refusal counts or does not."""
+    command = msgspec.structs.replace(_place_of(job), tentative=tentative)
+    return Job(command=command, finish=job.finish)
 
 
 def _place_of(job: Job[Allocation | Refusal]) -> Place:

@@ -33,10 +33,10 @@ def refuse(
     `laddered` are the budgets that the command meets and that have a ladder.
     """
     batch.set_aside_if_due()
-    dry = isinstance(command, Place) and command.dry
+    uncounted = isinstance(command, Place) and (command.dry or command.tentative)
     if refused.envelope is not None:
         short = refused.envelope
-        if not dry:
+        if not uncounted:
             _count_empty(batch, command, short)
         if not covers(command.bound, batch.holdings[short.parent_id].terms.attributes):
             return Refusal("envelope_exhausted", _NO_ROOM_WITHIN, batch.now_us)
@@ -59,7 +59,7 @@ def refuse(
         ),
         key=lambda line: (line.resets_us is not None, -(line.resets_us or 0)),
     )
-    if not dry:
+    if not uncounted:
         for short_of in refused.shortfalls:
             _count_refusal(batch, command, short_of)
     return Refusal(
@@ -109,7 +109,7 @@ def refuse_unpriced(batch: Batch, command: Place, match: Match) -> Refusal:
     for budget in strict:
         own = [b for b in batch.balances_of(match) if b.policy.budget_id == budget.budget_id]
         refusing += [b for b in own if b.policy.unit == "usd"] or own
-    if not command.dry:
+    if not (command.dry or command.tentative):
         for balance in refusing:
             detail: dict[str, object] = {
                 "partition": balance.partition, "unit": balance.policy.unit, "model": command.model,
