@@ -29,6 +29,7 @@ OF_POLICIES: Final[Mapping[str, Severity]] = {
 
 OF_SUBJECTS: Final[Mapping[str, Severity]] = {
     "runaway": "error",
+    "loop": "error",
     "unpriced": "warning",
     "cost_differs": "warning",
     "price_quarantined": "warning",
@@ -102,6 +103,12 @@ def subject_message(kind: str, subject: str, detail: Mapping[str, Any]) -> str:
         return (
             f"The {subject.replace(':', ' ', 1)} has spent {detail['spent']} USD in five minutes; "
             f"its usual is {detail['usual']} USD."
+        )
+    if kind == "loop":
+        said = "the same call" if detail.get("what") == "identical" else "calls"
+        return (
+            f"The {subject.replace(':', ' ', 1)} sent {said} {detail.get('calls')} times within a "
+            "minute; more were stopped."
         )
     if kind == "cost_differs":
         return (

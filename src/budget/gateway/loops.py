@@ -79,6 +79,8 @@ class Loop(NamedTuple):
     calls: int
     session: str | None
     retry_after_seconds: int
+    is_new: bool
+    """Whether nobody was told of it within the latest minute."""
 
     @property
     def detail(self) -> str:
@@ -96,6 +98,7 @@ class Loops:
 
     def __init__(self, limits: LoopLimits = USUAL_LIMITS) -> None:
         self._limits = limits
+        self._told: dict[tuple[str, ...], float] = {}
         self._times: OrderedDict[tuple[str, ...], deque[float]] = OrderedDict()
 
     def counted(self, call: Asking, now: float | None = None) -> Loop | None:
@@ -108,21 +111,30 @@ class Loops:
             found.append(("identical", identical, (call.actor, call.session or "", _hash(call))))
         if limits.rate and call.session is not None:
             found.append(("rate", limits.rate, (call.actor, call.session)))
-        seen = [(what, most, self._seen(name, now)) for what, most, name in found]
-        for what, most, times in seen:
+        seen = [(what, most, name, self._seen(name, now)) for what, most, name in found]
+        for what, most, name, times in seen:
             if len(times) >= most:
                 left = math.ceil(times[0] + WINDOW_SECONDS - now)
-                return Loop(what, len(times), call.session, max(1, left))
-        for _, _, times in seen:
+                return Loop(what, len(times), call.session, max(1, left), self._is_new(name, now))
+        for _, _, _, times in seen:
             times.append(now)
         return None
+
+    def _is_new(self, name: tuple[str, ...], now: float) -> bool:
+        told = self._told.get(name)
+        if told is not None and told > now - WINDOW_SECONDS:
+            return False
+        if len(self._told) > MOST_KNOWN:
+            self._told.clear()
+        self._told[name] = now
+        return True
 
     def _seen(self, name: tuple[str, ...], now: float) -> deque[float]:
         times = self._times.setdefault(name, deque())
         self._times.move_to_end(name)
         while times and times[0] <= now - WINDOW_SECONDS:
             times.popleft()
-        if len(self._times) > MOST_KNOWN:
+        if len(self._times) > MOST_KNOWN:  # never one of this call's own: those are the newest
             self._times.popitem(last=False)
         return times
 

@@ -7,17 +7,24 @@ nobody knows (`beside`).
 import asyncio
 import math
 import time
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import msgspec
 
 from budget.domain.answers import Refusal
+from budget.domain.attributes import MAX_VALUE_CHARS
+from budget.domain.errors import BudgetError
+from budget.engine.alerts.looping import telling
+from budget.engine.job import Job
 from budget.engine.jobs import Jobs
 from budget.gateway.admitting import admit, answered
 from budget.gateway.asking import plan_of
 from budget.gateway.attempt import Attempt, Held
 from budget.gateway.formats.format import Asked, Notice, Target
+from budget.gateway.holding import log
 from budget.gateway.incoming import Incoming, Words
+from budget.gateway.loops import Asking, Loop
 from budget.gateway.refusing import refusal_headers, refusal_notice
 from budget.gateway.replying import Reply, Sending
 from budget.gateway.retrying import May
@@ -48,6 +55,10 @@ class Call(NamedTuple):
 
 async def pass_on(shop: Shop, call: Call, sending: Sending) -> None:
     """Answer a call, however that ends. InvalidInput for what is wrong with it."""
+    loop = _looping(shop, call)
+    if loop is not None:
+        await _stop(call.route.upstreams[0], loop, sending)
+        return
     since = time.monotonic()
     upstreams, breakers = call.route.upstreams, shop.breakers
     for number, upstream in enumerate(upstreams, 1):
@@ -67,6 +78,43 @@ async def pass_on(shop: Shop, call: Call, sending: Sending) -> None:
             retries -= 1
             await asyncio.sleep(failure.wait_seconds)
     await _left_out(shop, upstreams, sending)
+
+
+def _looping(shop: Shop, call: Call) -> Loop | None:
+    """The loop that a call would go on with, of which people are told."""
+    incoming, body = call.incoming, call.target.body
+    assert body is not None
+    named = call.route.upstreams[0].format.attributes(body)
+    session = call.words.attributes.get("session") or named.get("session")
+    path = f"{incoming.path}?{incoming.sent_query()}"
+    asking = Asking(incoming.caller.actor, session, path, incoming.body, body)
+    loop = shop.loops.counted(asking)
+    if loop is not None and loop.is_new:
+        actor = incoming.caller.actor
+        subject = f"key:{actor}" if session is None else f"session:{session[:MAX_VALUE_CHARS]}"
+        detail = {"what": loop.what, "calls": loop.calls, "key": actor}
+        shop.tasks.start(_tell(shop, subject, detail))
+    return loop
+
+
+async def _tell(shop: Shop, subject: str, detail: Mapping[str, object]) -> None:
+    try:
+        await shop.budget.run(Job(change=telling(subject, detail)))
+    except BudgetError as error:
+        log.error("no alert of a loop of %s: %s", subject, error)
+
+
+async def _stop(upstream: Upstream, loop: Loop, sending: Sending) -> None:
+    """Answer a call that goes on with a loop, so that no client sends it again by itself."""
+    retry = loop.retry_after_seconds
+    notice = Notice(429, "loop_stopped", loop.detail, {"retry_after_seconds": retry})
+    body = _encode(upstream.format.problem(notice))
+    headers = (
+        (b"content-type", b"application/json"),
+        (b"retry-after", str(retry).encode()),
+        (b"x-should-retry", b"false"),
+    )
+    await sending.reply(Reply(notice.status, body, headers))
 
 
 async def _left_out(shop: Shop, upstreams: tuple[Upstream, ...], sending: Sending) -> None:
