@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from budget.domain.answers import Allocation, BalanceView
-from budget.domain.pricing import Rates, output_rate_dearest
+from budget.domain.pricing import output_rate_dearest
+from budget.engine.commands import Place
 
 MORE_CALLS: Final = 8
 """So many calls more than are under way could begin before the next one is looked at."""
-SHARE: Final = 16
-"""Of what is left, a call takes at most this part for its limit; what calls usually write, if
-that is more."""
+LEAST_SHARE: Final = 2
+MOST_SHARE: Final = 16
+"""Of what is left, a call takes at most one part in so many for its limit, by how many come."""
 TIMES_USUAL: Final = 4
 FIRST_CAP: Final = 2048
 SAFE_CAP: Final = 4096
@@ -27,20 +28,26 @@ MOST_KNOWN: Final = 10_000
 
 
 class Usual(NamedTuple):
-    """What a call of a caller to a model writes, with something to spare; and whether many calls
-    say so. `most` is what the model can write at most; None: nobody knows.
+    """What a call of a caller to a model writes, with something to spare, and `least` if little
+    is known. `is_sure`: many calls say so. `most` is what the model can write at most; None: nobody
+    knows.
     """
 
     tokens: int
+    least: int
     is_sure: bool
     most: int | None
 
-    def wanted(self, unspent: int | None) -> int:
-        """What to hold, and allow, where so many tokens are unspent; None: it is not known."""
+    def wanted(self, unspent: int | None, calls: int) -> int:
+        """What to hold, and allow, where so many tokens are unspent and so many calls want some;
+        None: it is not known.
+        """
         cap = TIMES_USUAL * self.tokens if self.is_sure else FIRST_CAP
         cap = min(cap, self.most or SAFE_CAP)
-        share = cap if unspent is None else unspent // SHARE
-        return max(self.tokens, min(cap, share))
+        if unspent is None:
+            return max(self.tokens, cap)
+        share = unspent // max(LEAST_SHARE, min(MOST_SHARE, calls))
+        return max(self.least, min(cap, share))
 
     def can_be_told(self, tokens: int) -> bool:
         """Whether the model takes such a limit."""
@@ -51,8 +58,8 @@ class Usual(NamedTuple):
         return unspent is None or unspent < (calls + MORE_CALLS) * (self.most or UNKNOWN_MOST)
 
 
-Name = tuple[str, str]
-"""(provider, model)."""
+Name = tuple[frozenset[tuple[str, str]], str | None, str | None]
+"""(balances, provider, model)."""
 
 
 class Unspent:
@@ -82,9 +89,7 @@ def is_limited(allocation: Allocation) -> bool:
     return allocation.parent_id is not None or any(_is_hard(leg) for leg in allocation.legs)
 
 
-def unspent_tokens(
-    legs: Iterable[BalanceView], rates: Rates | None, input_tokens: int
-) -> int | None:
+def unspent_of(legs: Iterable[BalanceView], place: Place) -> int | None:
     """For how many output tokens the hard limits have money that is not spent, held or not.
 
     None where no limit tells.
@@ -96,8 +101,8 @@ def unspent_tokens(
         left = max(0, leg.limit - leg.spent - leg.assumed)
         if leg.policy.unit in ("tokens", "output_tokens"):
             found.append(left)
-        elif leg.policy.unit == "usd" and rates is not None:
-            rate = output_rate_dearest(rates, input_tokens)
+        elif leg.policy.unit == "usd" and place.rates is not None:
+            rate = output_rate_dearest(place.rates, place.input_tokens or 0)
             if rate:
                 found.append(left * 1000 // rate)
     return min(found) if found else None

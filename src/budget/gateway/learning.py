@@ -49,9 +49,10 @@ class Outputs:
 
     def usual(self, name: Name, most: int | None) -> Usual:
         """The same with what else is known; `most` is what the model can write at most."""
-        tokens = self.grant(name)
-        is_sure = len(self._seen.get(name, ())) >= MANY
-        return Usual(tokens if most is None else min(tokens, most), is_sure, most)
+        tokens, known = self.grant(name), len(self._seen.get(name, ()))
+        if most is not None:
+            tokens = min(tokens, most)
+        return Usual(tokens, tokens if known >= FEWEST else LEAST_GRANT, known >= MANY, most)
 
     def went_beyond(self, provider: str, model: str) -> None:
         """A call wrote more than its limit: from now on what calls usually write is held."""

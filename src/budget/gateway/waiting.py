@@ -5,8 +5,9 @@ for each other, the youngest gives in. Not here: whether a call fits (`domain.de
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+import contextlib
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from budget.domain.answers import BalanceView, HiddenLine, Refusal
@@ -78,6 +79,7 @@ class Room:
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.patience_seconds = patience_seconds
         self._waiting: list[_Waiter] = []
+        self._coming: Counter[Key] = Counter()
         self._under_way: defaultdict[Key, dict[int, float]] = defaultdict(dict)
 
     @property
@@ -101,9 +103,23 @@ class Room:
         self._wake(keys)
         self._break(keys)
 
-    def under_way(self, keys: Iterable[Key]) -> int:
-        """How many calls are being answered that hold on one of these balances, on the busiest."""
-        return max((len(self._under_way.get(key, ())) for key in keys), default=0)
+    @contextlib.contextmanager
+    def coming(self, keys: frozenset[Key]) -> Iterator[None]:
+        """While a call asks for a hold on these balances, or waits for one."""
+        self._coming.update(keys)
+        try:
+            yield
+        finally:
+            self._coming.subtract(keys)
+            for key in keys:
+                if not self._coming[key]:
+                    del self._coming[key]
+
+    def present(self, keys: frozenset[Key]) -> int:
+        """How many calls there are on the busiest of these balances, coming or being answered."""
+        return max(
+            (len(self._under_way.get(key, ())) + self._coming[key] for key in keys), default=0
+        )
 
     def is_before(self, since: float, keys: Iterable[Key]) -> bool:
         """Whether an older call waits for room on one of these balances."""
@@ -119,12 +135,14 @@ class Room:
         again: Callable[[], Awaitable[T | Refusal]],
         refusal: Refusal | None = None,
         *,
+        waited_seconds: float = 0.0,
         growing: bool = False,
         when_gone: Callable[[Callable[[], None]], None] | None = None,
     ) -> T | Refusal:
         """Ask `again` whenever something may have returned, until it is granted or time is up.
 
         `refusal` is what was answered before; None: nothing was asked, for older calls wait.
+        `waited_seconds` are off its patience.
         `growing`: the call is under way, and gives in if it is the youngest of all that hold there.
         `when_gone` takes what to do when the caller goes: to wait no more.
         """
@@ -134,7 +152,7 @@ class Room:
         if when_gone is not None:
             when_gone(one.give_up)
         try:
-            answer = await self._until_granted(one, again, refusal)
+            answer = await self._until_granted(one, again, refusal, waited_seconds)
         finally:
             self._waiting.remove(one)
             self._wake(
@@ -143,10 +161,14 @@ class Room:
         return await again() if answer is None else answer.of
 
     async def _until_granted(
-        self, one: _Waiter, again: Callable[[], Awaitable[T | Refusal]], refusal: Refusal | None
+        self,
+        one: _Waiter,
+        again: Callable[[], Awaitable[T | Refusal]],
+        refusal: Refusal | None,
+        waited_seconds: float,
     ) -> "_Answered[T] | None":
         loop = asyncio.get_running_loop()
-        until = loop.time() + self.patience_seconds
+        until = loop.time() + self.patience_seconds - waited_seconds
         answer: _Answered[T] | None = None if refusal is None else _Answered(refusal)
         self._break(one.keys)
         while not one.has_given_up() and (left := until - loop.time()) > 0:
