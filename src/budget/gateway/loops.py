@@ -26,7 +26,12 @@ MOST: Final = 1_000_000
 MOST_KNOWN: Final = 10_000
 """So many calls and sessions are remembered; who was silent longest is forgotten."""
 
-_PREFIX: Final = "BUDGET_GATEWAY_LOOP_"
+_VARIABLES: Final = (
+    "BUDGET_GATEWAY_LOOP_IDENTICAL",
+    "BUDGET_GATEWAY_LOOP_RATE",
+    "BUDGET_GATEWAY_LOOP_WITHOUT_SESSION",
+)
+"""In the order of the limits."""
 _ABOUT: Final = frozenset({
     "metadata", "user", "safety_identifier", "prompt_cache_key", "labels", "stream",
     "stream_options",
@@ -49,10 +54,8 @@ USUAL_LIMITS: Final = LoopLimits()
 
 def read_limits(env: Mapping[str, str]) -> LoopLimits:
     """The limits; InvalidInput, naming the variable, for what cannot be."""
-    usual = USUAL_LIMITS
-    return LoopLimits(
-        *(_count(env, f"{_PREFIX}{name.upper()}", getattr(usual, name)) for name in usual._fields)
-    )
+    usual = zip(_VARIABLES, USUAL_LIMITS, strict=True)
+    return LoopLimits(*(_count(env, variable, count) for variable, count in usual))
 
 
 def _count(env: Mapping[str, str], variable: str, usual: int) -> int:
