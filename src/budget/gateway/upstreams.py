@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from budget.domain.errors import InvalidInput
 from budget.gateway.formats import anthropic, gemini, ollama, openai
 from budget.gateway.formats.format import Format
+from budget.gateway.provider_keys import with_keys
 
 FORMATS: Final[Mapping[str, Format]] = {
     each.name: each for each in (openai.FORMAT, anthropic.FORMAT, gemini.FORMAT, ollama.FORMAT)
@@ -99,6 +100,7 @@ def read_upstreams(env: Mapping[str, str]) -> dict[str, Upstream]:
 
     InvalidInput, naming the variable, for what cannot be.
     """
+    env = with_keys(env)
     names = {*KNOWN, *_named(env)}
     found = {name: _upstream(name, env) for name in sorted(names)}
     for upstream in found.values():
