@@ -61,7 +61,7 @@ class Gateway:
     ) -> None:
         self.upstreams = upstreams
         self._shop = Shop(
-            budget, Sender(), Room(), Tasks(), Outputs(), Breakers(),
+            budget, Sender(), Room(rules.wait_seconds), Tasks(), Outputs(), Breakers(),
             runs=Runs(rules.templates), loops=Loops(rules.loops),
         )  # fmt: skip
 

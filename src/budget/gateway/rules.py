@@ -1,6 +1,6 @@
-"""Rules: what the operator says of runs and of loops, from the environment.
+"""Rules: what the operator says of runs, of loops and of waiting, from the environment.
 
-Not here: upstreams (`upstreams`), and what the rules do (`runs`, `loops`).
+Not here: upstreams (`upstreams`), and what the rules do (`runs`, `loops`, `waiting`).
 """
 
 from collections.abc import Mapping
@@ -9,20 +9,22 @@ from typing import Final
 
 from budget.gateway.loops import USUAL_LIMITS, LoopLimits, read_limits
 from budget.gateway.runs import Template, read_templates
+from budget.gateway.waiting import PATIENCE_SECONDS, read_patience
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Templates of runs by name, and what counts as a loop."""
+    """Templates of runs by name, what counts as a loop, and how long calls wait for others."""
 
     templates: Mapping[str, Template] = field(default_factory=dict)
     loops: LoopLimits = USUAL_LIMITS
+    wait_seconds: int = PATIENCE_SECONDS
 
 
 NO_RULES: Final = Rules()
-"""No template, and the usual limits of loops."""
+"""No template, and the usual limits of loops and of waiting."""
 
 
 def read_rules(env: Mapping[str, str]) -> Rules:
     """The rules; InvalidInput, naming the variable, for what cannot be."""
-    return Rules(read_templates(env), read_limits(env))
+    return Rules(read_templates(env), read_limits(env), read_patience(env))

@@ -7,19 +7,30 @@ for each other, the youngest gives in. Not here: whether a call fits (`domain.de
 import asyncio
 import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from budget.domain.answers import BalanceView, HiddenLine, Refusal
+from budget.domain.errors import InvalidInput
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS: Final = 2.0
+VARIABLE: Final = "BUDGET_GATEWAY_WAIT_SECONDS"
+PATIENCE_SECONDS: Final = 2
+MOST_SECONDS: Final = 60
 LOOK_SECONDS: Final = 0.25
 """How often to look without being woken: holds return in other processes too."""
 
 Key = tuple[str, str]
 """A balance: (policy_id, partition)."""
+
+
+def read_patience(env: Mapping[str, str]) -> int:
+    """How many seconds a call waits for others; 0: it does not. InvalidInput for what cannot be."""
+    text = env.get(VARIABLE) or str(PATIENCE_SECONDS)
+    if text.isascii() and text.isdigit() and len(text) < 3 and int(text) <= MOST_SECONDS:
+        return int(text)
+    raise InvalidInput(VARIABLE, f"{text[:80]!r} is no whole number from 0 to {MOST_SECONDS}.")
 
 
 def keys_of(legs: Iterable[BalanceView]) -> frozenset[Key]:
