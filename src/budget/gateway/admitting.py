@@ -24,9 +24,11 @@ from budget.gateway.holding import Holding
 from budget.gateway.metering import doubt_tokens
 from budget.gateway.replying import Sending
 from budget.gateway.shop import Shop
-from budget.gateway.waiting import Key, keys_of_refusal, may_pass
+from budget.gateway.waiting import Key, keys_of_refusal, keys_within
 from budget.prices.exact_tokens import is_exact
 
+MOST_LOOKED_FOR: Final = 2_000_000
+"""More output tokens than calls that are under way at once are likely to write."""
 QUICKLY_READ_BYTES: Final = 8 * 1024
 """Longer requests are estimated in a thread."""
 
@@ -72,7 +74,16 @@ async def admit(
     holding = Holding(shop.budget, jobs, shop.tasks, answer)
     if plan.most_tokens is not None or not is_limited(answer):
         return Admitted(place, holding, None)
-    return Admitted(place, holding, await _told(shop, plan, usual, place, holding, keys))
+    try:
+        return Admitted(place, holding, await _told(shop, plan, usual, place, holding, keys))
+    except BaseException:  # the hold must not stay when nothing is sent
+        shop.tasks.start(holding.release("nothing was sent"))
+        raise
+
+
+async def looked_at(jobs: Jobs, plan: Plan, body_bytes: int) -> Place:
+    """The command that a call's plan comes to: its price, and what its request has at most."""
+    return _place_of(await _prepared(jobs, plan.ask, body_bytes))
 
 
 async def _wide(
@@ -80,19 +91,28 @@ async def _wide(
 ) -> Placing:
     """The same; where money is short, for as much more or less than usual as makes a good limit."""
     place = _place_of(job)
-    unspent = None
-    if place.parent_id is None:
-        name = (keys, place.provider, place.model)
-        if not shop.unspent.is_known(name):
-            found = await shop.budget.run(_as(job, dry=True))
-            if not isinstance(found, Refusal):
-                shop.unspent.saw(name, unspent_of(found.legs, place))
-        unspent = shop.unspent.of(name)
+    name = (keys, place.provider, place.model)
+    if place.parent_id is not None:
+        shop.unspent.saw(name, await _unheld(shop, job))
+    elif not shop.unspent.is_known(name):
+        found = await shop.budget.run(_as(job, dry=True))
+        if not isinstance(found, Refusal):
+            shop.unspent.saw(name, unspent_of(found.legs, place))
+    unspent = shop.unspent.of(name)
     calls = shop.room.present(keys)
     if not usual.is_short(unspent, calls):
         return job
     wanted, least = usual.wanted(unspent, calls) * plan.answers, usual.least * plan.answers
+    if plan.ceiling_tokens is not None:
+        wanted = min(wanted, plan.ceiling_tokens)
     return _as(job, max_output_tokens=wanted, min_output_tokens=min(wanted, least), fit=True)
+
+
+async def _unheld(shop: Shop, job: Placing) -> int:
+    """For how many output tokens there is room now, in the envelope that a call draws on too."""
+    most = _as(job, dry=True, fit=True, max_output_tokens=MOST_LOOKED_FOR, min_output_tokens=0)
+    found: Any = await shop.budget.run(most)
+    return 0 if isinstance(found, Refusal) else found.granted_output_tokens or 0
 
 
 async def _told(
@@ -101,8 +121,10 @@ async def _told(
     """What to tell the upstream; None: no limit is needed, or taken. It is held, and so much more
     that it shows in time if the upstream writes on.
     """
-    unspent = None if place.parent_id else unspent_of(holding.allocation.legs, place)
-    shop.unspent.saw((keys, place.provider, place.model), unspent)
+    name = (keys, place.provider, place.model)
+    if place.parent_id is None:
+        shop.unspent.saw(name, unspent_of(holding.allocation.legs, place))
+    unspent = shop.unspent.of(name)
     calls = shop.room.present(keys)
     if not usual.is_short(unspent, calls):
         return None
@@ -129,7 +151,7 @@ async def answered(
     keys: frozenset[Key] = _keys_of(shop.budget, _place_of(job)) if room.waiting else frozenset()
     if not room.is_before(since, keys):
         answer = await ask()
-        if not isinstance(answer, Refusal) or not may_pass(answer):
+        if not isinstance(answer, Refusal) or not room.may_pass(answer):
             return answer
         refusal, keys = answer, keys_of_refusal(answer)
     return await room.wait(
@@ -139,13 +161,14 @@ async def answered(
 
 
 def _keys_of(budget: AsyncBudget, place: Place) -> frozenset[Key]:
-    """The balances with a hard limit that a call meets."""
+    """The balances with a hard limit that a call meets, and the envelope that it draws on."""
     match = budget.books.ledger.catalogue.match(place.attributes)
-    return frozenset(
+    hard = frozenset(
         (policy.policy_id, partition)
         for policy, partition in match.policies
         if policy.enforcement == "hard_limit"
     )
+    return hard | keys_within(place.parent_id)
 
 
 def _as(job: Placing, **changes: Any) -> Placing:

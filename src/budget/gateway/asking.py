@@ -22,13 +22,26 @@ class Plan(NamedTuple):
 
     `most_tokens` is what the caller allows all answers together; None: it sets no limit, and
     what is held is only a beginning. `may_shrink`: a smaller hold will do where there is no money
-    for this one.
+    for this one. `ceiling_tokens` are what `X-Budget-Max-Usd` pays for, where the caller says that.
+    `is_told`: the upstream must be told of `most_tokens`, which the request does not say.
     """
 
     ask: Mapping[str, Any]
     most_tokens: int | None
     answers: int
     may_shrink: bool
+    ceiling_tokens: int | None = None
+    is_told: bool = False
+
+    def below(self, tokens: int) -> "Plan":
+        """The same, never holding for more output tokens than these."""
+        ask = {**self.ask, "max_output_tokens": min(tokens, self.ask["max_output_tokens"])}
+        return self._replace(ask=ask, ceiling_tokens=tokens)
+
+    def telling(self, tokens: int) -> "Plan":
+        """The same with at most so many tokens of output, of which the upstream must be told."""
+        ask = {**self.ask, "max_output_tokens": tokens}
+        return self._replace(ask=ask, most_tokens=tokens, is_told=True)
 
     def drawing_on(self, envelope_id: str | None) -> "Plan":
         """The same within an envelope, if there is one."""

@@ -6,39 +6,39 @@ answer ends. Not here: how the hold grows (`growing`), and what is booked (`usin
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from budget.domain.answers import Receipt, Refusal
+from budget.domain.errors import BudgetError
 from budget.domain.responses import Stream
 from budget.domain.responses.words import texts_of
 from budget.engine.commands import Place
 from budget.gateway.addressing import address_of
 from budget.gateway.asking import Plan
-from budget.gateway.formats.format import Asked, Body, Changes, Notice, Target, Transcript
-from budget.gateway.formats.frames import FRAMES, Frame
+from budget.gateway.capping import is_limited
+from budget.gateway.formats.format import Asked, Body, Changes, Target, Transcript
+from budget.gateway.formats.frames import FRAMES, Frame, object_of
 from budget.gateway.growing import Growth
 from budget.gateway.holding import Holding
 from budget.gateway.incoming import Incoming
 from budget.gateway.labels import Header, labels_of
 from budget.gateway.metering import Meter
-from budget.gateway.refusing import refusal_notice
+from budget.gateway.refusing import failure_notice, refusal_notice
 from budget.gateway.replying import Reply, Sending
 from budget.gateway.retrying import FAILING, Failure, May, after_error, after_nothing
 from budget.gateway.sending import Answer, Failed
 from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream
 from budget.gateway.using import End, Expected, Used, bounded, learn, likely_input, used
-from budget.gateway.waiting import keys_of
+from budget.gateway.waiting import keys_of, keys_within
 from budget.gateway.writing import sent_body
 
 DRAIN_SECONDS: Final = 5.0
 """How long an answer is read on for its figures when its caller has gone."""
 _JSON: Final[Header] = (b"content-type", b"application/json")
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
-_decode: Final = msgspec.json.Decoder().decode
 
 
 class Held(NamedTuple):
@@ -80,10 +80,8 @@ class Attempt:
         self._sending = sending
         self._is_sent = False
         allocation = held.holding.allocation
-        self._keys = keys_of(allocation.legs)
-        self._limited = allocation.parent_id is not None or any(
-            leg.policy.enforcement == "hard_limit" for leg in allocation.legs
-        )
+        self._keys = keys_of(allocation.legs) | keys_within(allocation.parent_id)
+        self._limited = is_limited(allocation) or held.plan.ceiling_tokens is not None
         self._stream = Stream(upstream.provider, held.asked.api)
         self._meter = Meter(upstream.provider, held.asked.model or "")
         self._growth = Growth(
@@ -116,6 +114,9 @@ class Attempt:
 
     async def _answered(self, may: May) -> Failure | None:
         breakers, name = self._shop.breakers, self._upstream.name
+        if self._sending.is_gone:
+            await self._abandoned()
+            return None
         try:
             answer = await self._sent(self._changes())
         except Failed as error:
@@ -170,7 +171,8 @@ class Attempt:
         if not self._held.asked.can_stream or not self._limited:
             return None
         if plan.most_tokens is not None:
-            return None if granted >= plan.most_tokens else max(1, granted // plan.answers)
+            is_said = granted >= plan.most_tokens and not plan.is_told
+            return None if is_said else max(1, granted // plan.answers)
         told = self._held.told_tokens
         return None if told is None else max(1, told // plan.answers)
 
@@ -190,7 +192,7 @@ class Attempt:
         except Failed as error:
             await self._broken(error, relayed=False)
             return
-        body = _object(raw)
+        body = object_of(raw)
         if body is not None:
             self._stream.take(body)
             self._meter.hear(texts_of(body))
@@ -239,7 +241,7 @@ class Attempt:
             if out:
                 await self._sending.more(b"".join(out))
             if self._limited and not ended:
-                refusal = await self._growth.cover()
+                refusal = await self._covered()
                 if refusal is not None:
                     return refusal
         for frame in frames.rest():
@@ -247,6 +249,13 @@ class Attempt:
             tail.append(frame.raw)
         answer.keep()
         return b"".join(tail)
+
+    async def _covered(self) -> Refusal | None:
+        """The refusal if what has come is not held for; without books nothing more can be."""
+        try:
+            return await self._growth.cover()
+        except BudgetError as error:
+            raise Failed("booking", error.detail) from error
 
     def _heard(self, frame: Frame, transcript: Transcript) -> bool:
         """Hear a frame; whether the answer ends with it."""
@@ -288,7 +297,7 @@ class Attempt:
         raw = b""
         with contextlib.suppress(Failed):
             raw = self._upstream.hidden(await answer.whole())
-        body = _object(raw)
+        body = object_of(raw)
         if body is not None:
             self._stream.take(body)
         if self._stream.told().usage is not None:
@@ -314,24 +323,23 @@ class Attempt:
         return None
 
     async def _abandoned(self) -> None:
-        """Nobody knows what to do with it: give back or book what there is to."""
+        """Nobody waits for it, or knows what to do: give back or book what there is to."""
         if self._is_sent:
             await self._settle("broken")
         else:
-            await self._holding.release("the request could not be sent")
+            await self._holding.release("the request was not sent")
 
     async def _broken(self, error: Failed, relayed: bool) -> None:
         """The answer broke off in the middle."""
         await self._settle("timed_out" if error.timed_out else "broken")
         if relayed:
-            await self._sending.end(
-                self._format.broken(self._held.asked, _notice(error, self._upstream))
-            )
+            notice = failure_notice(error, self._upstream.name)
+            await self._sending.end(self._format.broken(self._held.asked, notice))
         else:
             await self._problem(error)
 
     async def _problem(self, error: Failed) -> None:
-        notice = _notice(error, self._upstream)
+        notice = failure_notice(error, self._upstream.name)
         body = _encode(self._format.problem(notice))
         await self._sending.reply(Reply(notice.status, body, (_JSON, *self._labels(None))))
 
@@ -386,19 +394,5 @@ def _hurry(limit: asyncio.Timeout) -> None:
         limit.reschedule(asyncio.get_running_loop().time() + DRAIN_SECONDS)
 
 
-def _notice(error: Failed, upstream: Upstream) -> Notice:
-    status = 504 if error.timed_out else 502
-    code = "upstream_timeout" if error.timed_out else "upstream_unreachable"
-    return Notice(status, code, f"{upstream.name}: {error.detail}.")
-
-
 def _without_type(headers: tuple[Header, ...]) -> tuple[Header, ...]:
     return tuple(pair for pair in headers if pair[0].lower() != b"content-type")
-
-
-def _object(raw: bytes) -> Mapping[str, Any] | None:
-    try:
-        value = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return value if isinstance(value, dict) else None

@@ -13,7 +13,7 @@ from typing import Final
 from budget.domain.answers import Refusal
 from budget.gateway.holding import Holding, Tasks
 from budget.gateway.metering import Meter
-from budget.gateway.waiting import Room, keys_of_refusal, may_pass
+from budget.gateway.waiting import Room, keys_of_refusal
 
 LEAST_MORE: Final = 64
 MOST_MORE: Final = 4096
@@ -78,7 +78,7 @@ class Growth:
 
     async def _waited(self, refusal: Refusal) -> Refusal | None:
         """Go on while there is room, and wait for more meanwhile."""
-        if self._waiting is None and may_pass(refusal):
+        if self._waiting is None and self._room.may_pass(refusal):
             self._waiting = self._tasks.start(self._wait(refusal))
         if self._waiting is not None and self._waiting.done():
             granted = self._waiting.result() is None

@@ -14,6 +14,7 @@ from budget.domain.errors import BudgetError, OutcomeUnknown, Unavailable
 from budget.engine.budget import AsyncBudget
 from budget.engine.ids import new_id
 from budget.engine.jobs import Jobs
+from budget.gateway.ceilings import past_ceiling
 
 FIRST_WAIT_SECONDS: Final = 0.2
 MOST_WAIT_SECONDS: Final = 10.0
@@ -42,9 +43,13 @@ class Tasks:
 
 
 class Holding:
-    """One hold. `granted_tokens` grows as it is extended; settling or releasing it ends it."""
+    """One hold. `granted_tokens` grows as it is extended, up to `ceiling_tokens` if there is one;
+    settling or releasing it ends it.
+    """
 
-    __slots__ = ("_budget", "_ended", "_jobs", "_tasks", "allocation", "granted_tokens")
+    __slots__ = (
+        "_budget", "_ended", "_jobs", "_tasks", "allocation", "ceiling_tokens", "granted_tokens",
+    )  # fmt: skip
 
     def __init__(
         self, budget: AsyncBudget, jobs: Jobs, tasks: Tasks, allocation: Allocation
@@ -55,9 +60,13 @@ class Holding:
         self._ended = False
         self.allocation = allocation
         self.granted_tokens = allocation.granted_output_tokens or 0
+        self.ceiling_tokens: int | None = None
 
     async def extend(self, tokens: int) -> Refusal | None:
         """Hold for more output; the refusal if there is no room for it."""
+        most = self.ceiling_tokens
+        if most is not None and self.granted_tokens + tokens > most:
+            return past_ceiling(most, self._budget.books.database.now_us())
         answer = await self._budget.run(
             self._jobs.extend(self.allocation.allocation_id, max_output_tokens=tokens)
         )

@@ -18,9 +18,10 @@ from budget.domain.errors import BudgetError
 from budget.engine.alerts.looping import telling
 from budget.engine.job import Job
 from budget.engine.jobs import Jobs
-from budget.gateway.admitting import admit, answered
+from budget.gateway.admitting import admit, answered, looked_at
 from budget.gateway.asking import plan_of
 from budget.gateway.attempt import Attempt, Held
+from budget.gateway.ceilings import below
 from budget.gateway.formats.format import Asked, Notice, Target
 from budget.gateway.holding import log
 from budget.gateway.incoming import Incoming, Words
@@ -158,12 +159,20 @@ async def _held(
     if isinstance(envelope_id, Refusal):
         return envelope_id
     plan, body_bytes = plan.drawing_on(envelope_id), len(call.incoming.body)
+    max_usd_nanos = call.words.max_usd_nanos
+    if max_usd_nanos is not None and envelope_id is None:
+        place = await looked_at(jobs, plan, body_bytes)
+        lower = below(plan, place, max_usd_nanos, most, books.database.now_us())
+        if isinstance(lower, Refusal):
+            return lower
+        plan = lower
     admitting = admit(shop, jobs, plan, usual, since, body_bytes, sending)
     admitted = await drawing(envelope_id, admitting, shop.budget.books.database.now_us())
     if isinstance(admitted, Refusal):
         return admitted
     renamed = model if call.route.renamed else None
     place, holding, told = admitted
+    holding.ceiling_tokens = plan.ceiling_tokens
     return Held(asked, renamed, plan, place, holding, since, told)
 
 

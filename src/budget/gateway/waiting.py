@@ -38,8 +38,13 @@ def keys_of(legs: Iterable[BalanceView]) -> frozenset[Key]:
     return frozenset((leg.policy.policy_id, leg.partition) for leg in legs)
 
 
-def may_pass(refusal: Refusal) -> bool:
-    """Whether only open holds stand in the way: without them the call would fit."""
+def keys_within(envelope_id: str | None) -> frozenset[Key]:
+    """What calls that draw on an envelope have in common: it is as a balance to them."""
+    return frozenset() if envelope_id is None else frozenset({("", envelope_id)})
+
+
+def _may_pass(refusal: Refusal) -> bool:
+    """Whether only open holds stand in the way of limits: without them the call would fit."""
     if refusal.code != "over_limit" or not refusal.every:
         return False
     for line in refusal.every:
@@ -54,7 +59,9 @@ def may_pass(refusal: Refusal) -> bool:
 
 
 def keys_of_refusal(refusal: Refusal) -> frozenset[Key]:
-    """The balances that refuse."""
+    """The balances that refuse, or the envelope."""
+    if refusal.code == "envelope_exhausted":
+        return keys_within(refusal.parent_id)
     return frozenset(
         (line.balance.policy.policy_id, line.balance.partition) for line in refusal.lines
     )
@@ -112,7 +119,19 @@ class Room:
                 if not there:
                     del self._under_way[key]
         self._wake(keys)
-        self._break(keys)
+
+    def may_pass(self, refusal: Refusal) -> bool:
+        """Whether only open holds stand in the way: without them the call would fit.
+
+        Of an envelope that is not told; but while other calls that draw on it are under way here,
+        some of it may return.
+        """
+        if refusal.code != "envelope_exhausted" or refusal.parent_id is None:
+            return _may_pass(refusal)
+        limit, requested = refusal.limit, refusal.requested
+        if limit is None or requested is None or requested > limit:
+            return False
+        return bool(self._under_way.get(("", refusal.parent_id)))
 
     @contextlib.contextmanager
     def coming(self, keys: frozenset[Key]) -> Iterator[None]:
@@ -193,9 +212,10 @@ class Room:
             if one.has_given_up():
                 break
             answer = _Answered(await again())
-            if not isinstance(answer.of, Refusal) or not may_pass(answer.of):
+            if not isinstance(answer.of, Refusal) or not self.may_pass(answer.of):
                 break
             one.keys = keys_of_refusal(answer.of)
+            self._break(one.keys)
         return answer
 
     def _is_first(self, one: _Waiter) -> bool:

@@ -110,6 +110,8 @@ def _how_to_raise(answer: Refusal) -> str:
             f"Extend the envelope by at least {short}: "
             f"POST /api/v1/allocations/{answer.parent_id}/extend."
         )
+    if answer.code == "call_capped":
+        return "Send a larger X-Budget-Max-Usd, or ask for less."
     if answer.code == "model_unpriced" or not answer.every:
         return 'Set the budget\'s "unpriced" to "allow" or to {input, output} prices.'
     others = len(answer.every) - 1
