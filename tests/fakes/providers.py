@@ -23,6 +23,7 @@ from tests.fakes import (
     openai_responses,
 )
 from tests.fakes.answers import Answer, Behaviour, Piece, answer_to, behaviour_of
+from tests.fakes.works import Works
 
 Body = Mapping[str, Any]
 
@@ -82,6 +83,8 @@ class Providers:
         self.default = Behaviour()
         """How requests are answered that do not say it."""
         self.url = ""
+        self.works = Works()
+        """What goes on when calls were answered."""
         self._billed: list[Billed] = []
         self._seen: dict[str, int] = {}
         self._requests: list[_Request] = []
@@ -132,6 +135,7 @@ class Providers:
         """Begin a new bill."""
         with self._lock:
             self._billed.clear()
+            self.works = Works()
             self._requests.clear()
             self._seen.clear()
 
@@ -167,7 +171,9 @@ class Providers:
         self, request: _Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """Answer one request; whether the connection stays open."""
-        beside = openai_media.answer(request.path, request.body, request.raw)
+        beside = self.works.answer(
+            request.method, request.path, request.body, request.raw
+        ) or openai_media.answer(request.path, request.body, request.raw)
         if beside is not None:
             with self._lock:
                 self._requests.append(request)

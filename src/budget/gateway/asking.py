@@ -10,7 +10,7 @@ from budget.domain.attributes import STANDARD
 from budget.domain.output_limits import answers_of, output_tokens_limit
 from budget.domain.pricing import Rates
 from budget.domain.rights import UNBOUND, Bound
-from budget.gateway.formats.format import Asked, Body
+from budget.gateway.formats.format import HELD_SECONDS, Asked, Body
 from budget.gateway.incoming import Words
 from budget.sdk.responses import TIERS
 
@@ -63,6 +63,20 @@ class Plan(NamedTuple):
         return self._replace(ask={**self.ask, "max_output_tokens": most})
 
 
+def attributes_of(named: Mapping[str, str], words: Words, bound: Bound) -> dict[str, str]:
+    """The attributes of a call: those that its body names, and before them those of its headers.
+
+    What a body says of attributes that the caller is `bound` to does not count: it is meant for
+    the provider.
+    """
+    attributes = {
+        name: text
+        for name, text in named.items()
+        if name not in bound and (name in _FROM_BODY or name.startswith("tag."))
+    }
+    return {**attributes, **words.attributes}
+
+
 def plan_of(
     asked: Asked,
     body: Body,
@@ -73,8 +87,7 @@ def plan_of(
     bound: Bound = UNBOUND,
 ) -> Plan:
     """The plan for a call. `named` are attributes that its body names, `usual` the output of such
-    calls. What a body says of attributes that the caller is `bound` to does not count: it is meant
-    for the provider. InvalidInput, naming the field, for what cannot be.
+    calls. InvalidInput, naming the field, for what cannot be.
     """
     bounded = asked.most
     if bounded is None:
@@ -82,12 +95,7 @@ def plan_of(
         answers = answers_of(body)
     else:
         most, answers = bounded.output_tokens, 1
-    attributes = {
-        name: text
-        for name, text in named.items()
-        if name not in bound and (name in _FROM_BODY or name.startswith("tag."))
-    }
-    attributes.update(words.attributes)
+    attributes = attributes_of(named, words, bound)
     ask: dict[str, Any] = {
         "provider": provider,
         "model": asked.model,
@@ -100,6 +108,8 @@ def plan_of(
         if bounded.input_tokens is not None:
             del ask["request"]
             ask["input_tokens"] = bounded.input_tokens
+    if asked.later:
+        ask |= {"ttl_seconds": HELD_SECONDS, "metadata": {"later": asked.api}}
     tier = body.get("service_tier")
     if tier in TIERS:
         ask["price_context"] = {"service_tier": tier}

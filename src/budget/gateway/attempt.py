@@ -24,6 +24,8 @@ from budget.gateway.growing import Growth
 from budget.gateway.holding import Holding
 from budget.gateway.incoming import Incoming
 from budget.gateway.labels import Header, labels_of
+from budget.gateway.later import is_under_way
+from budget.gateway.marks import unmarked
 from budget.gateway.metering import Meter
 from budget.gateway.refusing import failure_notice, refusal_notice
 from budget.gateway.replying import Reply, Sending
@@ -162,12 +164,17 @@ class Attempt:
         )
 
     def _changes(self) -> Changes:
-        streams = self._limited and self._held.asked.can_stream
-        return Changes(self._held.renamed, self._limit(), streams)
+        asked = self._held.asked
+        mark = self._holding.allocation.allocation_id if asked.later else None
+        return Changes(
+            self._held.renamed, self._limit(), self._limited and asked.can_stream, mark
+        )  # fmt: skip
 
     def _limit(self) -> int | None:
         """The most output tokens to write into the request, for each answer; None: as it is."""
         plan, granted = self._held.plan, self._holding.granted_tokens
+        if self._held.asked.later:
+            return plan.most_tokens if self._limited else None
         if not self._held.asked.can_stream or not self._limited:
             return None
         if plan.most_tokens is not None:
@@ -196,7 +203,11 @@ class Attempt:
         if body is not None:
             self._stream.take(body)
             self._meter.hear(texts_of(body))
-        receipt = await self._settle("done")
+        receipt = None
+        if self._held.asked.later and body is not None:
+            raw = _encode(unmarked(body))
+        if body is None or not (self._held.asked.later and is_under_way(body)):
+            receipt = await self._settle("done")
         headers = (*answer.headers, *self._labels(receipt))
         await self._sending.reply(Reply(answer.status, raw, headers))
 

@@ -12,10 +12,12 @@ import msgspec
 from budget.domain.errors import BudgetError
 from budget.domain.responses import Stream
 from budget.engine.jobs import Jobs
+from budget.gateway import later
 from budget.gateway.addressing import address_of, below_version
 from budget.gateway.formats.format import Asked, Notice, Target
 from budget.gateway.holding import log
 from budget.gateway.incoming import Incoming, Words
+from budget.gateway.marks import unmarked
 from budget.gateway.replying import Reply, Sending
 from budget.gateway.sending import Answer, Failed
 from budget.gateway.shop import Shop
@@ -23,6 +25,7 @@ from budget.gateway.upstreams import Upstream
 from budget.sdk.responses import usage_ask
 
 _JSON: Final = ((b"content-type", b"application/json"),)
+_BATCH: Final = "/v1/messages/batches/"
 _READ_BYTES: Final = 4 * 1024 * 1024
 _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -46,19 +49,57 @@ async def pass_on(
     path = below_version(target.path) if upstream.format.name == "openai" else target.path
     url = address_of(upstream.base_url, path + (f"?{target.query}" if target.query else ""))
     headers = incoming.sent_headers(upstream.format.key_header, upstream.api_key)
+    batch_id = later.results_of(below_version(target.path)) if known else None
+    if batch_id is not None:
+        fetch = later.fetching(shop, incoming, upstream)
+        await later.hear(
+            shop, upstream, fetch, _object(await fetch(_BATCH + batch_id) or b"") or {}
+        )
     try:
         answer = await shop.sender.send(
             incoming.method, url, headers, incoming.body or None, upstream.silence_seconds
         )
     except Failed as error:
-        status = 504 if error.timed_out else 502
-        notice = Notice(status, "upstream_unreachable", f"{upstream.name}: {error.detail}.")
-        await _reply(sending, upstream, notice)
+        await _reply(sending, upstream, _failure(upstream, error))
         return
     try:
+        tells = known and later.may_tell(below_version(target.path))
+        if tells and await _told(shop, incoming, target, upstream, answer, sending):
+            return
         await _relay(shop, incoming, upstream, answer, sending, attributes, known=known)
     finally:
         answer.close()
+
+
+async def _told(
+    shop: Shop,
+    incoming: Incoming,
+    target: Target,
+    upstream: Upstream,
+    answer: Answer,
+    sending: Sending,
+) -> bool:
+    """Answer with what is told of work that goes on, once that is booked; False if it is no JSON.
+
+    A stream of it is passed on as it comes; what it told is asked for again before.
+    """
+    fetch = later.fetching(shop, incoming, upstream)
+    is_json = "application/json" in answer.header("content-type").lower()
+    if not is_json:
+        raw = await fetch(below_version(target.path))
+    else:
+        try:
+            raw = await answer.whole()
+        except Failed as error:
+            await _reply(sending, upstream, _failure(upstream, error))
+            return True
+    body = _object(raw or b"")
+    if body is not None:
+        await later.hear(shop, upstream, fetch, body)
+    if is_json:
+        shown = raw if body is None else _encode(unmarked(body))
+        await sending.reply(Reply(answer.status, shown or b"", answer.headers))
+    return is_json
 
 
 async def _relay(
@@ -97,9 +138,8 @@ async def _book(
     attributes: Mapping[str, str],
 ) -> None:
     """Book what an answer tells of its usage, if it does."""
-    try:
-        body: Any = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    body = _object(raw)
+    if body is None:
         return
     stream = Stream(upstream.provider)
     stream.take(body)
@@ -131,6 +171,19 @@ def _is_limited(shop: Shop, attributes: Mapping[str, str]) -> bool:
         policy.enforcement == "hard_limit" and policy.unit != "requests"
         for policy, _ in match.policies
     )
+
+
+def _failure(upstream: Upstream, error: Failed) -> Notice:
+    status = 504 if error.timed_out else 502
+    return Notice(status, "upstream_unreachable", f"{upstream.name}: {error.detail}.")
+
+
+def _object(raw: bytes) -> dict[str, Any] | None:
+    try:
+        value = _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _unmetered(target: Target) -> Notice:

@@ -14,8 +14,9 @@ import msgspec
 
 from budget.domain.errors import BudgetError, InvalidInput
 from budget.engine.budget import AsyncBudget
-from budget.gateway import beside, passing
+from budget.gateway import batches, beside, passing
 from budget.gateway.addressing import check_path
+from budget.gateway.batches import Batch
 from budget.gateway.breaking import Breakers
 from budget.gateway.formats.format import Asked, Target
 from budget.gateway.formats.multipart import fields_of, is_form
@@ -94,6 +95,10 @@ class Gateway:
         target = Target(incoming.method, mount.path, incoming.sent_query(), body)
         asked = upstream.format.asked(target)
         words = words_of(incoming.headers)
+        if asked is not None and asked.costs == "batch":
+            batch = Batch(incoming, target, upstream, words)
+            await batches.create(self._shop, batch, sending)
+            return
         if asked is None or asked.costs != "tokens":
             await beside.pass_on(self._shop, incoming, target, asked, upstream, words, sending)
             return

@@ -4,6 +4,7 @@ Source: Anthropic's API reference (messages, streaming, errors). Not here: batch
 what usage says (`domain.responses.anthropic`).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ from budget.gateway.formats.format import (
 
 _MESSAGES: Final = "/v1/messages"
 _FREE: Final = "/v1/messages/count_tokens"
+_BATCHES: Final = "/v1/messages/batches"
+_FREE_PATH: Final = re.compile(r"/v1/files|/v1/messages/batches/[^/]+/cancel")
+"""Files are kept for nothing; what a batch did until it was ended is booked when it is told."""
 _LAST: Final = frozenset({"message_delta", "message_stop"})
 _TELLING: Final = frozenset({"message_start", "message", "error", *_LAST})
 _TYPES: Final[Mapping[int, str]] = {
@@ -49,6 +53,10 @@ def _asked(target: Target) -> Asked | None:
     body = target.body
     if target.method in ("GET", "HEAD", "DELETE") or target.path == _FREE:
         return Asked("", costs="nothing")
+    if target.method == "POST" and _FREE_PATH.fullmatch(target.path):
+        return Asked("", costs="nothing")
+    if target.path == _BATCHES and target.method == "POST" and body is not None:
+        return Asked("", costs="batch")
     if target.path != _MESSAGES or body is None:
         return None
     model = body.get("model")

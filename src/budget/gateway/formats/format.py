@@ -4,11 +4,13 @@ Not here: the formats themselves (one file each), and what is done with a call (
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 Body = Mapping[str, Any]
-Costs = Literal["tokens", "nothing", "unknown"]
-"""What a route costs: by what was used; nothing; or something that nobody can tell beforehand."""
+Costs = Literal["tokens", "nothing", "batch"]
+"""What a route costs: by what was used; nothing; or as much as all requests of a batch together."""
+HELD_SECONDS: Final = 86_400
+"""How long is held for what goes on when its call was answered: a day, in which batches end."""
 Framing = Literal["events", "lines", "array", "bytes"]
 """How a stream is cut: server-sent events, lines of JSON, one JSON array; or not at all."""
 
@@ -42,7 +44,8 @@ class Asked(NamedTuple):
 
     `api` names the shape of its answer as `domain.responses` does. `streams`: the caller wants the
     answer as it comes, in this `framing`. `can_stream`: the upstream can send it so. `most` is all
-    that is held for it; None: its output is counted while it comes.
+    that is held for it; None: its output is counted while it comes. `later`: the answer only says
+    that it has begun.
     """
 
     api: str
@@ -52,17 +55,20 @@ class Asked(NamedTuple):
     costs: Costs = "tokens"
     framing: Framing = "events"
     most: Most | None = None
+    later: bool = False
 
 
 class Changes(NamedTuple):
     """What budgeting writes into a request; None leaves it as it is.
 
-    `max_output_tokens` is for each answer that is asked for.
+    `max_output_tokens` is for each answer that is asked for. `mark` is the id of the hold, for what
+    is told later.
     """
 
     model: str | None = None
     max_output_tokens: int | None = None
     stream: bool = False
+    mark: str | None = None
 
 
 class Notice(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from budget.domain.output_limits import output_tokens_limit
 from budget.gateway.addressing import below_version
 from budget.gateway.formats import openai_chat, openai_media, openai_responses, openai_routes
 from budget.gateway.formats.format import (
@@ -21,6 +22,7 @@ from budget.gateway.formats.format import (
     Target,
     Transcript,
 )
+from budget.gateway.marks import check_unmarked, marked
 
 _BOUNDED: Final[Mapping[str, Callable[[Body], Most]]] = {
     "images": openai_media.images,
@@ -33,8 +35,11 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 def _asked(target: Target) -> Asked | None:
     path, body = below_version(target.path), target.body
+    check_unmarked(body)
     if openai_routes.is_free(target.method, path, _model(body or {})):
         return Asked("", costs="nothing")
+    if path == openai_routes.BATCHES and target.method == "POST":
+        return Asked("", costs="batch")
     api = openai_routes.PRICED.get(path)
     if api is None or body is None or target.method != "POST":
         return None
@@ -50,12 +55,16 @@ def asked_of(api: str, body: Body) -> Asked:
     asked = Asked(api, _model(body), streams)
     if api in _BOUNDED:
         framed = asked._replace(most=_BOUNDED[api](body))
-        spoken = api == "speech" and body.get("stream_format") != "sse"
-        return framed._replace(streams=True, framing="bytes") if spoken else framed
+        in_bytes = api == "speech" and body.get("stream_format") != "sse"
+        return framed._replace(streams=True, framing="bytes") if in_bytes else framed
     if api == "embeddings":
         return asked
-    most = openai_media.chat_in_audio(body) if api == "chat" else None
-    return asked._replace(can_stream=most is None and body.get("background") is not True, most=most)
+    if body.get("background") is True:
+        limit = output_tokens_limit(body)
+        most = Most(openai_media.MOST_WRITTEN_TOKENS if limit is None else limit)
+        return asked._replace(most=most, later=not streams)
+    spoken = openai_media.chat_in_audio(body) if api == "chat" else None
+    return asked._replace(can_stream=spoken is None, most=spoken)
 
 
 def _model(body: Body) -> str | None:
@@ -74,6 +83,8 @@ def _written(asked: Asked, body: Body, changes: Changes) -> Body:
             sent[name] = min(given, most) if isinstance(given, int) else most
     if changes.stream:
         sent["stream"] = True
+    if changes.mark is not None:
+        sent["metadata"] = marked(body.get("metadata"), changes.mark)
     if asked.api == "chat" and sent.get("stream") is True:
         options = body.get("stream_options")
         sent["stream_options"] = {

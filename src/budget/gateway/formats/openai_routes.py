@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+BATCHES: Final = "/batches"
 COMPACT: Final = "/responses/compact"
 PRICED: Final[Mapping[str, str]] = {
     "/chat/completions": "chat",
