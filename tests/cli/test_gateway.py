@@ -46,6 +46,40 @@ def test_the_demo_says_what_to_do(say: Say) -> None:
     assert "The books add up: 4 calls booked, nothing held." in said.out
 
 
+def test_the_upstreams_are_listed_without_their_keys(
+    local: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", "sk-secret")
+    monkeypatch.setenv("BUDGET_GATEWAY_VLLM_BASE_URL", "http://10.0.0.5:8000/v1")
+    said = local("gateway", "list")
+    assert (said.code, "sk-secret" in said.out) == (0, False)
+    lines = {line.split()[0]: line.split()[1:] for line in said.out.splitlines()}
+    assert lines["groq"] == ["/groq/v1", "openai", "https://api.groq.com/openai/v1", "yes"]
+    assert lines["vllm"] == ["/vllm/v1", "openai", "http://10.0.0.5:8000/v1", "no"]
+    assert lines["ollama"][-2:] == ["needs", "none"]
+
+
+def test_the_upstreams_of_a_service_are_its_own(
+    say: Say, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(sqlite_url, upstreams=read_upstreams({"XAI_API_KEY": "sk-secret"})) as service:
+        monkeypatch.setenv("BUDGET_TARGET", service.url)
+        monkeypatch.setenv("BUDGET_KEY", service.key)
+        told = say("gateway", "list", "--json").json["upstreams"]
+    assert [one["name"] for one in told if one["has_key"]] == ["xai"]
+
+
+def test_a_service_without_a_gateway_has_no_upstreams(
+    say: Say, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(sqlite_url) as service:
+        monkeypatch.setenv("BUDGET_TARGET", service.url)
+        monkeypatch.setenv("BUDGET_KEY", service.key)
+        said = say("gateway", "list")
+    assert said.code == 4
+    assert "has no gateway" in said.err
+
+
 PROGRAM = """
 import sys, time
 import openai
@@ -54,7 +88,7 @@ client = openai.OpenAI(max_retries=0)
 asked = [{"role": "user", "content": "Write 200 words."}]
 try:
     while True:
-        answer = client.chat.completions.create(model="gpt-4o", messages=asked)
+        answer = client.chat.completions.create(model="gpt-4o", messages=asked, max_tokens=200)
         print(answer.usage.completion_tokens, file=told, flush=True)
 except openai.APIStatusError as error:
     print(error.status_code, error.code, file=told, flush=True)

@@ -31,7 +31,7 @@ def test_it_prints_where_it_is_and_where_the_key_lies_but_not_the_key(
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environ(home),
     )  # fmt: skip
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(5)]
+    lines = [process.stdout.readline() for _ in range(7)]
     url = lines[1].removeprefix("Address").strip()
     urllib.request.urlopen(f"{url}/health", timeout=10).close()
     process.terminate()
@@ -39,13 +39,14 @@ def test_it_prints_where_it_is_and_where_the_key_lies_but_not_the_key(
     assert process.returncode == 0
     assert (out, err) == ("", "")
     titles = [line.split("  ")[0] for line in lines[1:]]
-    assert titles == ["Address", "Ledger", "Admin key", "Try"]
+    assert titles == ["Address", "Gateway", "Ledger", "Admin key", "Try", "Demo"]
+    assert lines[2].split()[1:] == [f"{url}/openai/v1,", "/anthropic,", "/gemini,", "/ollama"]
     assert url.startswith("http://127.0.0.1:")
-    key_file = Path(lines[3].removeprefix("Admin key").strip())
+    key_file = Path(lines[4].removeprefix("Admin key").strip())
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     assert "bud_" in key_file.read_text()
     assert not any("bud_" in line for line in lines)
-    assert f"--target {target}" in lines[4]
+    assert f"--target {target}" in lines[5]
 
 
 def test_the_curl_it_prints_works(service: Served) -> None:

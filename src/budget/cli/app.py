@@ -112,6 +112,7 @@ _GROUPS: Final = (
     )),
     ("gateway", "The gateway: providers, called within budgets.", (
         ("gateway:demo", "demo", "Show a budget running dry, with a mock model."),
+        ("gateway:list_upstreams", "list", "List the upstreams, and which have a key."),
     )),
     ("config", "Configuration: what the commands of this user go by.", (
         ("config:get", "get", "Show what is set, and where."),

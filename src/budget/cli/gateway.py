@@ -3,16 +3,30 @@
 Not here: what happens in the demo (`gateway_demo`), and the gateway itself (`budget.gateway`).
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+import os
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
 from budget.cli import exits
 from budget.cli.face import Face
+from budget.cli.tables import Column, Row, show
+from budget.domain.errors import NotFound
 from budget.domain.money import format_usd
+from budget.gateway.pointing import NEEDS_NO_KEY
 
 if TYPE_CHECKING:
     from budget.cli.gateway_demo import Demo, Told
+    from budget.http.discovery import UpstreamShape
+
+_UPSTREAMS: Final = (
+    Column("Upstream"),
+    Column("At"),
+    Column("Format", rank=2),
+    Column("Base URL", folds=True, rank=1),
+    Column("Key"),
+    Column("Fallback", optional=True, folds=True, rank=3),
+)
 
 
 def demo(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
@@ -41,6 +55,52 @@ def demo(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
         )
         _end(face)
     return exits.OK if found.clean else exits.FAILED
+
+
+def list_upstreams(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
+    """List the upstreams: where each is, where its SDK is pointed to, and whether there is a key.
+
+    Of the service where one runs, else those that this environment would give one. No key is shown.
+    """
+    upstreams = _upstreams(face)
+    if face.json:
+        face.print_json({"upstreams": upstreams})
+        return exits.OK
+    rows = [
+        Row((
+            one["name"], one["path"], one["format"], one["base_url"], _key_words(one),
+            ", ".join(one["fallback"]),
+        ))
+        for one in upstreams
+    ]  # fmt: skip
+    show(face, _UPSTREAMS, rows)
+    return exits.OK
+
+
+def _upstreams(face: Face) -> list["UpstreamShape"]:
+    from budget.engine.places import find_place
+    from budget.engine.settings import Settings
+
+    place = find_place(Settings.read(target=face.target))
+    if place.url is None:
+        from budget.gateway.upstreams import read_upstreams
+        from budget.http.discovery import listed
+
+        return listed(read_upstreams(os.environ))
+    from budget.cli.remote import Service
+
+    with Service(place.url, place.key) as service:
+        told = service.call("GET", "/discovery").get("gateway")
+    if told is None:
+        raise NotFound("gateway", place.url, f"The service at {place.url} has no gateway.")
+    found: list[UpstreamShape] = told["upstreams"]
+    return found
+
+
+def _key_words(upstream: "UpstreamShape") -> str:
+    if upstream["has_key"]:
+        return "yes"
+    return "needs none" if upstream["name"] in NEEDS_NO_KEY else "no"
 
 
 def _begin(face: Face, shown: "Demo") -> None:

@@ -57,19 +57,25 @@ def serve(
 def _tell(face: Face, started: "Started") -> None:
     """Print where it answers, where the key lies and what to try. Nothing secret."""
     from budget.engine.key_file import books_name
+    from budget.gateway.pointing import SDKS, addresses
 
     target = books_name(started.target)
     curl = started.curl.replace("$(budget key)", f"$({_key_command(started.target)})")
     if face.json:
         key_file = None if started.key_file is None else str(started.key_file)
-        face.print_json({"url": started.url, "target": target, "key_file": key_file, "curl": curl})
+        face.print_json(
+            {"url": started.url, "target": target, "key_file": key_file, "curl": curl,
+             "gateway": addresses(started.url)}
+        )  # fmt: skip
     else:
         key = started.key_file or "not in this user's file; --new-admin-key makes another"
         lines = [
             ("Address", started.url),
+            ("Gateway", f"{started.url}{', '.join(sdk.path for sdk in SDKS.values())}"),
             ("Ledger", target),
             ("Admin key", str(key)),
             ("Try", curl),
+            ("Demo", "budget gateway demo"),
         ]
         _print_lines(face, lines)
     sys.stdout.flush()  # whoever started us through a pipe waits for this
@@ -86,7 +92,9 @@ def _print_lines(face: Face, lines: list[tuple[str, str]]) -> None:
     console = face.console()
     console.print(Text(f"Budget {__version__}", style="bold"))
     for title, text in lines:
-        shown = Text.assemble((f"{title:<9}  ", "dim"), (text, "cyan" if title != "Try" else ""))
+        shown = Text.assemble(
+            (f"{title:<9}  ", "dim"), (text, "" if title in ("Try", "Demo") else "cyan")
+        )
         console.print(shown, soft_wrap=True)
     console.print(Text("Ctrl-C stops it.", style="dim"))
 
