@@ -222,3 +222,90 @@ def test_a_wrong_template_is_named(text: str, field: str) -> None:
     with pytest.raises(InvalidInput) as raised:
         read_templates({"BUDGET_GATEWAY_RUNS": text})
     assert raised.value.field == field
+
+
+# --- Waiting and growing within a run ------------------------------------------------------------
+
+
+def test_a_call_waits_while_another_of_its_run_holds_what_it_needs(shared: Through) -> None:
+    # "tiny" is 300,000 nanos: room for one call that holds over 200,000, twice if one waits.
+    body = {**CHAT, "max_tokens": 16}
+    slow: Any = {"X_Budget_Session": "turns", "X_Budget_Template": "tiny", "X_Budget_Fit": "off"}
+
+    def call(_: int) -> int:
+        return shared.post(PATH, body, x_fake="words=2 delay_ms=100", **slow).status_code
+
+    assert shared.key
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(call, range(3))) == [200] * 3
+    # 3 in and 2 out, three times.
+    assert spent_nanos(shared, "turns") == 3 * (3 * 2_500 + 2 * 10_000)
+
+
+def test_a_call_without_a_limit_may_write_a_share_of_what_its_run_has_left(
+    shared: Through,
+) -> None:
+    # "tiny" pays for less than 30 tokens, "default" for nearly 1,000.
+    body = {"model": "gpt-4o", "messages": MESSAGES, "stream": True}
+    how: Any = {"x_fake": "words=400"}
+    shared.post(PATH, body, X_Budget_Session="ample", **how)
+    assert spent_nanos(shared, "ample") == 3 * 2_500 + 400 * 10_000
+    answer = shared.post(PATH, body, X_Budget_Session="cut", X_Budget_Template="tiny", **how)
+    assert '"finish_reason":"length"' in answer.text.replace(" ", "")
+    assert 0 < spent_nanos(shared, "cut") <= 300_000
+
+
+# --- The cap of one call -------------------------------------------------------------------------
+
+
+def asked_limit(gateway: Through) -> int | None:
+    """The limit of output that the newest request had when it came to the provider."""
+    _, body = gateway.providers.requests()[-1]
+    found: int | None = body.get("max_tokens") or body.get("max_completion_tokens")
+    return found
+
+
+def test_a_cap_without_a_session_shortens_this_call(bare: Through) -> None:
+    # 1 USD pays for more than is asked for; of 0.0002 USD the input takes less than 0.00005.
+    bare.post(PATH, {**CHAT, "max_tokens": 100}, X_Budget_Max_Usd="1")
+    assert asked_limit(bare) == 100
+    bare.post(PATH, {**CHAT, "max_tokens": 100}, X_Budget_Max_Usd="0.0002", x_fake="words=90")
+    limit = asked_limit(bare)
+    assert limit is not None
+    assert 10 < limit < 20
+    assert (bare.records()[0].cost_nanos or 0) <= 200_000
+
+
+def test_a_cap_without_any_limit_tells_the_upstream_what_it_pays_for(bare: Through) -> None:
+    body = {"model": "gpt-4o", "messages": MESSAGES}
+    bare.post(PATH, body, X_Budget_Max_Usd="0.0002", x_fake="words=90")
+    assert 10 < (asked_limit(bare) or 0) < 20
+    assert (bare.records()[0].cost_nanos or 0) <= 200_000
+
+
+def test_a_cap_that_does_not_pay_for_the_input_refuses(bare: Through) -> None:
+    bare.providers.forget()
+    answer = bare.post(PATH, CHAT, status=402, X_Budget_Max_Usd="0.000001")
+    told = answer.json()["error"]
+    assert told["code"] == "call_capped"
+    assert "X-Budget-Max-Usd allows 0.000001 USD" in told["message"]
+    assert bare.providers.requests() == []
+
+
+def test_a_cap_and_no_fit_refuse_what_may_cost_more(bare: Through) -> None:
+    body = {**CHAT, "max_tokens": 100}
+    answer = bare.post(PATH, body, status=402, X_Budget_Max_Usd="0.0002", X_Budget_Fit="off")
+    assert answer.json()["error"]["code"] == "call_capped"
+
+
+def test_an_upstream_that_keeps_to_no_limit_is_cut_at_the_cap(bare: Through) -> None:
+    body = {**CHAT, "max_tokens": 10, "stream": True}
+    bare.post(PATH, body, X_Budget_Max_Usd="0.0002", x_fake="words=500 delay_ms=1 unlimited")
+    # One piece may have come before it showed.
+    assert (bare.records()[0].cost_nanos or 0) <= 200_000 + 10_000
+
+
+def test_a_cap_of_a_model_without_a_price_cannot_be_kept(bare: Through) -> None:
+    body = {**CHAT, "model": "nobody-knows"}
+    answer = bare.post(PATH, body, status=400, X_Budget_Max_Usd="1")
+    assert answer.json()["error"]["message"].startswith("X-Budget-Max-Usd: cannot be kept")
