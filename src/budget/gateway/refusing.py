@@ -8,6 +8,7 @@ from budget.domain.answers import Refusal
 from budget.domain.errors import BudgetError, InvalidInput
 from budget.gateway.formats.format import Notice
 from budget.gateway.labels import Header, balance_labels
+from budget.gateway.sending import Failed
 
 PAYMENT_REQUIRED = 402
 TOO_MANY_REQUESTS = 429
@@ -46,3 +47,12 @@ def error_notice(error: BudgetError, status: int) -> Notice:
     """The notice of an error of ours; what a caller wrote wrongly is 400, as providers say it."""
     field = {"field": error.field} if isinstance(error, InvalidInput) else {}
     return Notice(400 if status == 422 else status, error.code, error.detail, field)
+
+
+def failure_notice(error: Failed, upstream: str) -> Notice:
+    """The notice of an upstream that did not answer, or of books that could not be had."""
+    if error.phase == "booking":
+        return Notice(503, "unavailable", f"Cut here, for no more can be held. {error.detail}")
+    status = 504 if error.timed_out else 502
+    code = "upstream_timeout" if error.timed_out else "upstream_unreachable"
+    return Notice(status, code, f"{upstream}: {error.detail}.")

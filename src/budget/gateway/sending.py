@@ -19,7 +19,7 @@ SILENCE_SECONDS: Final = 600.0
 _AT_ONCE_BYTES: Final = 512 * 1024
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 
-Phase = Literal["connecting", "waiting", "reading"]
+Phase = Literal["connecting", "waiting", "reading", "booking"]
 
 
 class Failed(Exception):

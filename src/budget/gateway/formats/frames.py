@@ -80,14 +80,14 @@ def _end_of_event(buffer: bytes, at: int) -> int:
 
 def _event(raw: bytes) -> Frame:
     if raw.startswith(b"data: {") and raw.count(b"\n") == 2:  # nearly always
-        return Frame(raw, _object(raw[6:]))
+        return Frame(raw, object_of(raw[6:]))
     parts = [line[5:].strip() for line in raw.splitlines() if line.startswith(b"data:")]
     if not parts:
         return Frame(raw)
     text = parts[0] if len(parts) == 1 else b"\n".join(parts)
     if text == b"[DONE]":
         return Frame(raw, None, True)
-    return Frame(raw, _object(text))
+    return Frame(raw, object_of(text))
 
 
 class Lines:
@@ -101,7 +101,7 @@ class Lines:
     def feed(self, piece: bytes) -> list[Frame]:
         """The lines that are whole now."""
         *lines, self._buffer = (self._buffer + piece).split(b"\n")
-        frames = [Frame(line + b"\n", _object(line)) for line in lines]
+        frames = [Frame(line + b"\n", object_of(line)) for line in lines]
         if len(self._buffer) > MAX_FRAME_BYTES:
             frames.append(Frame(self._buffer))
             self._buffer = b""
@@ -110,7 +110,7 @@ class Lines:
     def rest(self) -> list[Frame]:
         """What came after the last end of line."""
         left, self._buffer = self._buffer, b""
-        return [Frame(left, _object(left))] if left else []
+        return [Frame(left, object_of(left))] if left else []
 
 
 class Array:
@@ -127,7 +127,7 @@ class Array:
         frames: list[Frame] = []
         while (end := _end_of_object(self._buffer)) > 0:
             raw, self._buffer = self._buffer[:end], self._buffer[end:]
-            frames.append(Frame(raw, _object(raw[raw.index(b"{") :])))
+            frames.append(Frame(raw, object_of(raw[raw.index(b"{") :])))
         if len(self._buffer) > MAX_FRAME_BYTES:
             frames.append(Frame(self._buffer))
             self._buffer = b""
@@ -177,10 +177,11 @@ def _end_of_object(buffer: bytes) -> int:
     return 0
 
 
-def _object(text: bytes) -> dict[str, Any] | None:
+def object_of(text: bytes) -> dict[str, Any] | None:
+    """The JSON object that a text is; None if it is none."""
     try:
         value = _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
