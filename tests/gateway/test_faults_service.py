@@ -55,13 +55,15 @@ def service(
 class Caller(threading.Thread):
     """One call, in a thread: what has come of its answer, and whether that was all."""
 
-    def __init__(self, url: str, key: str, *, streamed: bool) -> None:
+    def __init__(
+        self, url: str, key: str, *, streamed: bool, how: str = SLOWLY, limit: int | None = 40
+    ) -> None:
         super().__init__(daemon=True)
         self.came = b""
         self.status = 0
         self.is_whole = False
-        self._asked = (url + CHAT, {**ASKED, "stream": streamed})
-        self._headers = {"Authorization": f"Bearer {key}", "X-Fake": SLOWLY}
+        self._asked = (url + CHAT, {**ASKED, "stream": streamed, "max_tokens": limit})
+        self._headers = {"Authorization": f"Bearer {key}", "X-Fake": how}
 
     def run(self) -> None:
         url, body = self._asked
@@ -169,4 +171,43 @@ def test_what_was_used_is_booked_later_if_the_books_cannot_be_had_at_the_end(
     wait_for(lambda: gateway.records())
     (record,) = gateway.records()
     assert (record.usage.input_tokens, record.usage.output_tokens) == (3, 40)
+    assert gateway.open_holds() == 0
+
+
+def test_an_answer_for_which_no_more_can_be_held_ends_there_with_a_reason(
+    gateway: Through, sqlite_url: str
+) -> None:
+    """The provider keeps to no limit; the books are locked before what is held is used up."""
+    gateway.limit("1")
+    how = "words=3000 delay_ms=6 unlimited"
+    caller = Caller(gateway.url, gateway.key, streamed=True, how=how, limit=200)
+    caller.start()
+    wait_for(lambda: b"word" in caller.came)
+    with closing(locked(sqlite_url)):
+        caller.join(30)
+        assert caller.is_whole
+        assert b'"code":"unavailable"' in caller.came
+    wait_for(lambda: gateway.records())
+    (record,), (billed,) = gateway.records(), gateway.providers.billed()
+    assert 200 <= record.usage.output_tokens <= billed.output_tokens < 3000
+    assert gateway.open_holds() == 0
+
+
+def test_when_the_caller_has_gone_its_answer_is_read_a_while_and_then_let_go(
+    gateway: Through, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("budget.gateway.attempt.DRAIN_SECONDS", 0.2)
+    gateway.limit("1")
+    how = "words=3000 delay_ms=5"
+    body = {**ASKED, "max_tokens": 3000, "stream": True}
+    with httpx2.stream(
+        "POST", gateway.url + CHAT, json=body, trust_env=False,
+        headers={"Authorization": f"Bearer {gateway.key}", "X-Fake": how},
+    ) as answer:  # fmt: skip
+        next(answer.iter_bytes())
+    wait_for(lambda: gateway.records())
+    wait_for(lambda: gateway.providers.billed()[0].output_tokens < 3000)
+    (record,), (billed,) = gateway.records(), gateway.providers.billed()
+    assert 0 < record.usage.output_tokens <= billed.output_tokens + 1
+    assert '"usage_source":"counted"' in record.metadata
     assert gateway.open_holds() == 0

@@ -266,6 +266,8 @@ class Attempt:
         try:
             return await self._growth.cover()
         except BudgetError as error:
+            if self._growth.has_room_yet():
+                return None
             raise Failed("booking", error.detail) from error
 
     def _heard(self, frame: Frame, transcript: Transcript) -> bool:

@@ -87,6 +87,11 @@ class Growth:
                 return None if self._has_room() else await self.cover()
         return None if self._has_room() else refusal
 
+    def has_room_yet(self) -> bool:
+        """Whether to go on after `cover` failed: it is tried again, while there is room."""
+        self._growing = self._waiting = None
+        return self._has_room()
+
     def stop(self) -> None:
         """The answer has ended: nothing more need be held."""
         for task in (self._growing, self._waiting):
