@@ -61,11 +61,16 @@ async def admit(
     with shop.room.coming(keys):
         if plan.most_tokens is None and keys:
             job = await _wide(shop, plan, usual, job, keys)
-        answer = await answered(shop, job, since, sending)
-        if isinstance(answer, Refusal) and plan.may_shrink and not sending.is_gone:
+        job = _as(job, way=plan.way)
+        if plan.is_step:
+            answer = await shop.budget.run(job)
+        else:
+            answer = await answered(shop, job, since, sending)
+        final = isinstance(answer, Refusal) and not _goes_on(plan, answer)
+        if final and plan.may_shrink and not sending.is_gone:
             job = _as(job, fit=True, min_output_tokens=DEFAULT_MIN_OUTPUT_TOKENS)
             answer = await answered(shop, job, since, sending)
-        if isinstance(answer, Refusal) and not sending.is_gone:
+        if final and isinstance(answer, Refusal) and not sending.is_gone:
             job = _as(job, tentative=False)
             answer = await shop.budget.run(job)  # the last word, which counts
     if isinstance(answer, Refusal):
@@ -79,6 +84,12 @@ async def admit(
     except BaseException:  # the hold must not stay when nothing is sent
         shop.tasks.start(holding.release("nothing was sent"))
         raise
+
+
+def _goes_on(plan: Plan, refusal: Refusal) -> bool:
+    """Whether a ladder is walked, or walked on."""
+    climbs = plan.way is not None and plan.way.at_soft == "yield"
+    return plan.is_step or (climbs and refusal.ladder is not None)
 
 
 async def looked_at(jobs: Jobs, plan: Plan, body_bytes: int) -> Place:

@@ -10,6 +10,7 @@ from budget.domain.attributes import STANDARD
 from budget.domain.output_limits import answers_of, output_tokens_limit
 from budget.domain.pricing import Rates
 from budget.domain.rights import UNBOUND, Bound
+from budget.engine.commands import Way
 from budget.gateway.formats.format import HELD_SECONDS, Asked, Body
 from budget.gateway.incoming import Words
 from budget.sdk.responses import TIERS
@@ -32,6 +33,9 @@ class Plan(NamedTuple):
     may_shrink: bool
     ceiling_tokens: int | None = None
     is_told: bool = False
+    way: Way | None = None
+    is_step: bool = False
+    """A step of a ladder: it waits for nobody, and another follows where it is refused."""
 
     def below(self, tokens: int) -> "Plan":
         """The same, never holding for more output tokens than these."""

@@ -58,6 +58,8 @@ class Held(NamedTuple):
     holding: Holding
     since: float
     told_tokens: int | None = None
+    labels: tuple[Header, ...] = ()
+    """What its answer tells of how the call was changed, or might be."""
 
 
 class Attempt:
@@ -175,7 +177,7 @@ class Attempt:
         plan, granted = self._held.plan, self._holding.granted_tokens
         if self._held.asked.later:
             return plan.most_tokens if self._limited else None
-        if not self._held.asked.can_stream or not self._limited:
+        if not self._held.asked.can_stream or not (self._limited or plan.is_told):
             return None
         if plan.most_tokens is not None:
             is_said = granted >= plan.most_tokens and not plan.is_told
@@ -398,7 +400,7 @@ class Attempt:
         outputs.learn(name, wrote // held.plan.answers)
 
     def _labels(self, receipt: Receipt | None) -> list[Header]:
-        return labels_of(self._holding.allocation, receipt)
+        return [*labels_of(self._holding.allocation, receipt), *self._held.labels]
 
 
 def _hurry(limit: asyncio.Timeout) -> None:

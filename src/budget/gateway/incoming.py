@@ -4,6 +4,8 @@
     X-Budget-Team: research          any attribute; tags as X-Budget-Tag-<Name>
     X-Budget-Session: run-17         the run that the call belongs to
     X-Budget-Max-Usd: 0.50           the most that this run, or this call, may cost
+    X-Budget-Degrade: off            be refused rather than be answered by another model
+    X-Budget-Queue: allow            wait up to a minute, where the budget has calls queue
     X-Budget-Priority, X-Budget-Fit, X-Budget-Template
     baggage: budget.team=research    W3C baggage, with names of attributes
 
@@ -24,10 +26,13 @@ KEY_BEGINS: Final = "bud_"
 BUDGET_KEY: Final = b"x-budget-key"
 _OURS: Final = b"x-budget-"
 _TAG: Final = "tag-"
-_WORDS: Final = frozenset({"key", "max-usd", "priority", "fit", "template"})
+_WORDS: Final = frozenset({
+    "key", "max-usd", "priority", "fit", "template", "degrade", "queue",
+})  # fmt: skip
 """What stands behind `X-Budget-` and is no attribute."""
 _SPELLED: Final[Mapping[str, str]] = {name.replace("_", "-"): name for name in STANDARD}
 _BAGGAGE: Final = "budget."
+_QUEUES: Final = ("allow", "refuse")
 
 # Those of a connection, those that are written anew, and those that are none of the upstream's.
 _DROPPED: Final = frozenset({
@@ -49,6 +54,8 @@ class Words(NamedTuple):
     priority: int | None = None
     fit: bool = True
     template: str | None = None
+    degrade: bool = True
+    queue: bool = False
 
 
 class Incoming(NamedTuple):
@@ -134,8 +141,10 @@ def words_of(headers: Mapping[bytes, bytes]) -> Words:
         attributes,
         parse_usd(said["max-usd"], "X-Budget-Max-Usd") if "max-usd" in said else None,
         _priority(said["priority"]) if "priority" in said else None,
-        _switch(said.get("fit", "on")),
+        _switch(said.get("fit", "on"), "Fit"),
         said.get("template"),
+        _switch(said.get("degrade", "on"), "Degrade"),
+        _switch(said.get("queue", "refuse"), "Queue", _QUEUES),
     )
 
 
@@ -170,10 +179,11 @@ def _priority(text: str) -> int:
     raise InvalidInput("X-Budget-Priority", f"{text[:80]!r} is no number from 1 to 10.")
 
 
-def _switch(text: str) -> bool:
-    if text.lower() in ("on", "off"):
-        return text.lower() == "on"
-    raise InvalidInput("X-Budget-Fit", f"{text[:80]!r} is neither on nor off.", ("on", "off"))
+def _switch(text: str, name: str, words: tuple[str, str] = ("on", "off")) -> bool:
+    if text.lower() in words:
+        return text.lower() == words[0]
+    told = f"{text[:80]!r} is neither {words[0]} nor {words[1]}."
+    raise InvalidInput(f"X-Budget-{name}", told, words)
 
 
 def _text(value: bytes) -> str:

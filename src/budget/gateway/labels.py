@@ -3,6 +3,8 @@
     X-Budget-Allocation: alloc_...        the hold, as `budget explain` takes it
     X-Budget-Reserved: 0.0021             the most that it may cost, held before it began
     X-Budget-Cost: 0.0009                 what it has cost; not on streams, whose headers go before
+    X-Budget-Degraded: model gpt-4o -> ...  what was changed, and why
+    X-Budget-Advice: ...                  what might be
     X-Budget-Budget, -Remaining, -Unit, -Resets-At: the limit that is nearest to its end
 
 Not here: what refusals say (`refusing`).
@@ -22,11 +24,11 @@ _LOOSE: Final = frozenset({"ignore"})
 
 def labels_of(allocation: Allocation, receipt: Receipt | None = None) -> list[Header]:
     """The headers for a call that is held, or settled."""
-    found = [_label("Allocation", allocation.allocation_id)]
+    found = [label("Allocation", allocation.allocation_id)]
     if allocation.reserved.usd is not None:
-        found.append(_label("Reserved", format_usd(allocation.reserved.usd)))
+        found.append(label("Reserved", format_usd(allocation.reserved.usd)))
     if receipt is not None and receipt.cost_nanos is not None:
-        found.append(_label("Cost", format_usd(receipt.cost_nanos)))
+        found.append(label("Cost", format_usd(receipt.cost_nanos)))
     legs = allocation.legs if receipt is None else receipt.balances
     nearest = nearest_of(legs)
     return found if nearest is None else [*found, *balance_labels(nearest)]
@@ -36,12 +38,12 @@ def balance_labels(view: BalanceView) -> list[Header]:
     """What one balance has left, and until when."""
     usd = view.policy.unit == "usd"
     found = [
-        _label("Budget", view.budget),
-        _label("Remaining", format_usd(view.remaining) if usd else str(view.remaining)),
-        _label("Unit", view.policy.unit),
+        label("Budget", view.budget),
+        label("Remaining", format_usd(view.remaining) if usd else str(view.remaining)),
+        label("Unit", view.policy.unit),
     ]
     if view.window.end_us < MAX_US:
-        found.append(_label("Resets-At", to_rfc3339(view.window.end_us)))
+        found.append(label("Resets-At", to_rfc3339(view.window.end_us)))
     return found
 
 
@@ -57,7 +59,7 @@ def _left(view: BalanceView) -> tuple[bool, int]:
     return view.policy.enforcement != "hard_limit", parts
 
 
-def _label(name: str, text: str) -> Header:
+def label(name: str, text: str) -> Header:
     """A header; letters that no header may have are written as in an address."""
     safe = "".join(c if " " <= c <= "~" else f"%{ord(c):X}" for c in text)
     return b"x-budget-" + name.lower().encode(), safe.encode("latin-1")

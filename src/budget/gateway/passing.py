@@ -22,10 +22,12 @@ from budget.gateway.admitting import admit, answered, looked_at
 from budget.gateway.asking import plan_of
 from budget.gateway.attempt import Attempt, Held
 from budget.gateway.ceilings import below
+from budget.gateway.degrading import Case, Granted, Planned, hold
 from budget.gateway.formats.format import Asked, Notice, Target
 from budget.gateway.holding import log
 from budget.gateway.incoming import Incoming, Words
 from budget.gateway.loops import Asking, Loop
+from budget.gateway.needing import needs_of
 from budget.gateway.refusing import refusal_headers, refusal_notice
 from budget.gateway.replying import Reply, Sending
 from budget.gateway.retrying import May
@@ -139,6 +141,48 @@ async def _held(
     """The hold for one try."""
     body, caller, model = call.target.body, call.incoming.caller, call.route.model
     assert body is not None
+    body_bytes, books = len(call.incoming.body), shop.budget.books
+    jobs = Jobs(books, caller)
+    planned = _planned(shop, call, upstream, model)
+    envelope_id = await shop.runs.envelope_of(
+        shop.budget, jobs, planned.plan.ask["attributes"], call.words,
+        lambda job: answered(shop, job, since, sending),
+    )  # fmt: skip
+    if isinstance(envelope_id, Refusal):
+        return envelope_id
+    max_usd_nanos = None if envelope_id is not None else call.words.max_usd_nanos
+
+    async def granted(asks: Planned) -> Granted | Refusal:
+        plan = asks.plan.drawing_on(envelope_id)
+        if max_usd_nanos is not None:
+            place = await looked_at(jobs, plan, body_bytes)
+            lower = below(plan, place, max_usd_nanos, asks.usual.most, books.database.now_us())
+            if isinstance(lower, Refusal):
+                return lower
+            plan = lower
+        admitting = admit(shop, jobs, plan, asks.usual, since, body_bytes, sending)
+        admitted = await drawing(envelope_id, admitting, books.database.now_us())
+        return admitted if isinstance(admitted, Refusal) else Granted(admitted, plan)
+
+    case = Case(
+        jobs, shop.room, upstream.provider, model, body_bytes, sending, call.words, granted,
+        lambda other: _planned(shop, call, upstream, other),
+        lambda: needs_of(call.asked.api, body),
+    )  # fmt: skip
+    taken = await hold(case, planned)
+    if isinstance(taken, Refusal):
+        return taken
+    (place, holding, told), plan = taken.granted
+    holding.ceiling_tokens = plan.ceiling_tokens
+    renamed = taken.model if call.route.renamed or taken.model != model else None
+    asked = call.asked._replace(model=taken.model)
+    return Held(asked, renamed, plan, place, holding, since, told, taken.labels)
+
+
+def _planned(shop: Shop, call: Call, upstream: Upstream, model: str | None) -> Planned:
+    """What the call asks of the books if it goes to a model."""
+    body, caller = call.target.body, call.incoming.caller
+    assert body is not None
     name = (caller.actor, upstream.provider, model or "")
     most = shop.budget.books.prices.capabilities(upstream.provider, model or "").max_output_tokens
     usual = shop.outputs.usual(name, most)
@@ -151,29 +195,7 @@ async def _held(
     if asked.most is not None:
         rates = books.prices.lookup(upstream.provider, model or "", books.database.now_us())
         plan = plan.in_units_of(rates)
-    jobs = Jobs(shop.budget.books, caller)
-    envelope_id = await shop.runs.envelope_of(
-        shop.budget, jobs, plan.ask["attributes"], call.words,
-        lambda job: answered(shop, job, since, sending),
-    )  # fmt: skip
-    if isinstance(envelope_id, Refusal):
-        return envelope_id
-    plan, body_bytes = plan.drawing_on(envelope_id), len(call.incoming.body)
-    max_usd_nanos = call.words.max_usd_nanos
-    if max_usd_nanos is not None and envelope_id is None:
-        place = await looked_at(jobs, plan, body_bytes)
-        lower = below(plan, place, max_usd_nanos, most, books.database.now_us())
-        if isinstance(lower, Refusal):
-            return lower
-        plan = lower
-    admitting = admit(shop, jobs, plan, usual, since, body_bytes, sending)
-    admitted = await drawing(envelope_id, admitting, shop.budget.books.database.now_us())
-    if isinstance(admitted, Refusal):
-        return admitted
-    renamed = model if call.route.renamed else None
-    place, holding, told = admitted
-    holding.ceiling_tokens = plan.ceiling_tokens
-    return Held(asked, renamed, plan, place, holding, since, told)
+    return Planned(plan, usual)
 
 
 async def _refuse(refusal: Refusal, upstream: Upstream, sending: Sending) -> None:

@@ -47,6 +47,8 @@ def _may_pass(refusal: Refusal) -> bool:
     """Whether only open holds stand in the way of limits: without them the call would fit."""
     if refusal.code != "over_limit" or not refusal.every:
         return False
+    if refusal.ladder is not None and not refusal.ladder.is_hard:
+        return False
     for line in refusal.every:
         if isinstance(line, HiddenLine):
             continue  # it cannot be told

@@ -63,17 +63,18 @@ def cheaper_models(
     *,
     requests: int = 1,
     units: Units = (),
+    needs: Needs | None = None,
 ) -> tuple[str, ...]:
     """Models of the same provider whose hold for such an estimate fits in the room, dearest first.
 
-    The dearest is the nearest to what was asked for. Models that cost nothing are left out: their
-    use is an own decision.
+    The dearest is the nearest to what was asked for. `needs` are further ones of the call. Models
+    that cost nothing are left out: their use is an own decision.
     """
 
     def nanos_of(offer: Rates) -> int:
         return hold_nanos(offer, input_tokens, output_tokens, requests, units)
 
-    needs = _needs(book, rates, writes=bool(output_tokens), units=units)
+    needs = _needs(book, rates, writes=bool(output_tokens), units=units, more=needs)
     needs = needs._replace(input_tokens=input_tokens, output_tokens=output_tokens)
     offers = fitting(book, rates.provider, needs, at_us)
     offers = tuple(offer for offer in offers if not unpriced_units(offer.rates, units))
@@ -98,13 +99,20 @@ def cheaper_for_tokens(
     return _affordable(offers, nanos_of, nanos_of(rates), room_nanos)
 
 
-def _needs(book: PriceBook, rates: Rates, *, writes: bool, units: Units = ()) -> Needs:
+def _needs(
+    book: PriceBook, rates: Rates, *, writes: bool, units: Units = (), more: Needs | None = None
+) -> Needs:
     """What stands in for a model must do: be of its kind, and take what the call brings."""
     mode = book.capabilities(rates.provider, rates.model).mode
     if mode is None and writes:
         mode = "chat"
     used = {unit for unit, count in units if count}
-    return Needs(mode=mode, vision=not used.isdisjoint(_VISION), audio=not used.isdisjoint(_AUDIO))
+    more = more or Needs()
+    return more._replace(
+        mode=mode,
+        vision=more.vision or not used.isdisjoint(_VISION),
+        audio=more.audio or not used.isdisjoint(_AUDIO),
+    )
 
 
 def _writing(offers: Iterable[Offer], input_tokens: int) -> tuple[Offer, ...]:

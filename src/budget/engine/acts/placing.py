@@ -18,7 +18,7 @@ from budget.domain.pricing import Rates, lacks_measure, token_hold_nanos, unpric
 from budget.engine import rows
 from budget.engine.acts.before import claim, holding_of, seen
 from budget.engine.acts.refusing import refuse, refuse_unpriced
-from budget.engine.acts.softly import past_action, refuse_at_soft
+from budget.engine.acts.softly import has_ladder, past_action, refuse_at_soft
 from budget.engine.batch import Batch
 from budget.engine.commands import Place
 
@@ -71,9 +71,6 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
             if balance.policy.holds_envelopes
             and (balance.policy.hard or wanted[balance.policy.unit_index] is not None)
         ]
-    pressed = [] if command.way is None else past_action(balances, match, command.way)
-    if pressed:
-        return refuse_at_soft(batch, command, pressed, asked=held, wanted=wanted)
     decision = decide.place(
         wanted,
         held,
@@ -85,6 +82,9 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
         parent=parent,
         by_head=batch.balances,
     )
+    pressed = [] if command.way is None else past_action(balances, match, command.way)
+    if pressed and not has_ladder(decision, match):
+        return refuse_at_soft(batch, command, pressed, asked=held, wanted=wanted)
     if isinstance(decision, Refused):
         return refuse(batch, command, decision, asked=held, laddered=match.laddered)
     state, postings, parent_state = decision

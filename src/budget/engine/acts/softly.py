@@ -9,6 +9,7 @@ from budget.domain.allocations import Amounts, Held
 from budget.domain.answers import Refusal, RefusalLine
 from budget.domain.balances import Balance
 from budget.domain.budgets import BPS
+from budget.domain.decide import Refused
 from budget.domain.ladders import Ladder, strictest
 from budget.domain.money import format_fraction
 from budget.engine.acts.refusing import amount_text
@@ -28,6 +29,13 @@ def past_action(balances: Iterable[Balance], match: Match, way: Way) -> list[Bal
         and balance.policy.budget_id in match.laddered
         and _used(balance) * BPS >= balance.limit * balance.policy.action_bps
     ]
+
+
+def has_ladder(decision: object, match: Match) -> bool:
+    """Whether a hard limit refuses whose budget has a ladder, which goes before."""
+    return isinstance(decision, Refused) and any(
+        short.balance.policy.budget_id in match.laddered for short in decision.shortfalls
+    )
 
 
 def _used(balance: Balance) -> int:
@@ -53,7 +61,7 @@ def refuse_at_soft(
         ),
         key=lambda line: -(line.resets_us or 0),
     )  # fmt: skip
-    if way.at_soft == "refuse" and not command.dry:
+    if way.at_soft == "refuse" and not (command.dry or command.tentative):
         for balance in pressed:
             _count(batch, command, balance, wanted)
     budgets = batch.catalogue.budgets

@@ -21,6 +21,7 @@ from budget.storage import schema
 
 _FOLLOWS: Final[Mapping[tuple[str, str], str]] = {
     ("", "placed"): "open",
+    ("open", "degraded"): "open",
     ("open", "extended"): "open",
     ("open", "recorded"): "open",
     ("open", "settled"): "settled",
@@ -50,8 +51,8 @@ _ALLOCATIONS: Final = select(
 ).order_by(_a.id)
 
 _RANKS: Final[Mapping[str, int]] = {
-    "placed": 0, "extended": 1, "recorded": 1, "expired": 2, "released": 3, "settled": 4,
-    "corrected": 5,
+    "placed": 0, "degraded": 1, "extended": 1, "recorded": 1, "expired": 2, "released": 3,
+    "settled": 4, "corrected": 5,
 }  # fmt: skip
 """The order in which every life can be told, where the ids of its entries do not say."""
 
