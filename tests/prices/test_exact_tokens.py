@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-import toktok
+import toktok  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 

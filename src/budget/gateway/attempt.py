@@ -245,11 +245,16 @@ class Attempt:
         frames = FRAMES[self._held.asked.framing]()
         tail: list[bytes] = []
         ended = False
+        plain, hear_text = self._format.plain, self._meter.hear_text
         async for piece in answer.pieces():
             out: list[bytes] = []
             for frame in frames.feed(piece):
-                ended = self._heard(frame, transcript) or ended
-                if relayed and not self._is_hidden(frame):
+                text = None if frame.event is None else plain(transcript, frame.event)
+                if text is not None:
+                    hear_text(text)
+                else:
+                    ended = self._heard(frame, transcript) or ended
+                if relayed and (text is not None or not self._is_hidden(frame)):
                     (tail if ended else out).append(frame.raw)
             if out:
                 await self._sending.more(b"".join(out))

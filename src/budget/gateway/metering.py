@@ -51,8 +51,12 @@ class Meter:
     def hear(self, texts: list[str]) -> None:
         """Take more of the answer."""
         for text in texts:
-            self._lot.append(text)
-            self._waiting += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+            self.hear_text(text)
+
+    def hear_text(self, text: str) -> None:
+        """Take one more piece of it."""
+        self._lot.append(text)
+        self._waiting += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
     def at_most(self, over: int) -> int:
         """So many tokens at most, if that is not over; else counted closely.

@@ -101,6 +101,11 @@ class Transcript(Protocol):
         """`whole`, with the reason to finish that says so."""
 
 
+def nothing_plain(_transcript: Transcript, _event: Body) -> str | None:
+    """For a format whose events are all looked at closely."""
+    return None
+
+
 class Format(NamedTuple):
     """A wire format.
 
@@ -108,7 +113,9 @@ class Format(NamedTuple):
     with the changes in it; `path` where it goes then, with its query. `tells` says whether an event
     may have more to say than a piece of text. `is_last` tells an event after which nothing of worth
     comes; `is_hidden` one that the caller has not asked for. `broken`
-    tells of an error in the middle of a stream. `attributes` are those that a body names.
+    tells of an error in the middle of a stream. `attributes` are those that a body names. `plain`
+    is the quick way for what nearly all events are, nothing but a piece of text: the transcript
+    takes it, and the text is returned; None for any other event, of which nothing was taken.
     """
 
     name: str
@@ -124,3 +131,4 @@ class Format(NamedTuple):
     attributes: Callable[[Body], Mapping[str, str]]
     key_header: str
     """The header in which a provider's key travels; `authorization` takes it as a bearer."""
+    plain: Callable[[Any, Body], str | None] = nothing_plain

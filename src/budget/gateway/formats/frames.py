@@ -48,6 +48,9 @@ class ServerSentEvents:
     def feed(self, piece: bytes) -> list[Frame]:
         """The events that are whole now."""
         buffer = self._buffer + piece
+        if b"\r" not in buffer and len(buffer) <= MAX_FRAME_BYTES:  # nearly always
+            *whole, self._buffer = buffer.split(b"\n\n")
+            return [_event(raw + b"\n\n") for raw in whole]
         frames: list[Frame] = []
         at = 0
         while (end := _end_of_event(buffer, at)) > 0:

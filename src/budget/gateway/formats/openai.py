@@ -185,5 +185,5 @@ def _attributes(body: Body) -> Mapping[str, str]:
 
 FORMAT: Final = Format(
     "openai", _asked, _written, _path, _transcript, _tells, _is_last, _is_hidden, _problem,
-    _broken, _attributes, "authorization",
+    _broken, _attributes, "authorization", openai_chat.take_plain,
 )  # fmt: skip

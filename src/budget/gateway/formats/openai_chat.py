@@ -4,7 +4,7 @@ Legacy completions too. Source: OpenAI's API reference. Not here: which requests
 (`openai`), and what their usage says (`domain.responses.openai_chat`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +15,9 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 _SET_ONCE: Final = frozenset({"index", "type", "role", "id"})
 _OWN: Final = frozenset({"choices", "usage", "object"})
+_TELLING: Final = frozenset({"response", "x_groq"})
+_PLAIN: Final = frozenset({"index", "delta", "finish_reason", "logprobs"})
+_MOST_APART: Final = 64
 
 
 def is_usage_only(event: Body) -> bool:
@@ -32,16 +35,43 @@ def is_last(event: Body) -> bool:
     )
 
 
+def take_plain(transcript: object, event: Body) -> str | None:
+    """Take a chunk that is like those before it, but for the piece of text that it brings."""
+    if not isinstance(transcript, ChatTranscript) or event.keys() != transcript.names:
+        return None
+    choices = event["choices"]
+    if type(choices) is not list or len(choices) != 1 or event.get("usage") is not None:
+        return None
+    choice = choices[0]
+    if type(choice) is not dict:
+        return None
+    delta = choice.get("delta")
+    if type(delta) is not dict or len(delta) != 1 or not choice.keys() <= _PLAIN:
+        return None
+    text = delta.get("content")
+    if type(text) is not str or choice.get("index") != 0:
+        return None
+    if choice.get("finish_reason") is not None or choice.get("logprobs") is not None:
+        return None
+    transcript.say(text)
+    return text
+
+
 class ChatTranscript:
-    """The chunks of one answer, joined."""
+    """The chunks of one answer, joined. `names` are the fields of those that may be plain."""
+
+    __slots__ = ("_choices", "_said", "_top", "_usage", "names")
 
     def __init__(self) -> None:
+        self.names: Set[str] = frozenset()
+        self._said: list[str] = []
         self._top: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}
         self._usage: Any = None
 
     def take(self, event: Body) -> None:
         """Hear one more chunk."""
+        self._join_said()
         for name, value in event.items():
             if name not in _OWN and (value is not None or name not in self._top):
                 self._top[name] = value
@@ -51,6 +81,19 @@ class ChatTranscript:
         for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, Mapping):
                 self._choice(choice)
+        alike = type(choices) is list and _TELLING.isdisjoint(event)
+        self.names = frozenset(event) if alike else frozenset()
+
+    def say(self, text: str) -> None:
+        """Hear a piece of text of the first answer."""
+        self._said.append(text)
+        if len(self._said) > _MOST_APART:
+            self._join_said()
+
+    def _join_said(self) -> None:
+        if self._said:
+            self._choice({"index": 0, "delta": {"content": "".join(self._said)}})
+            self._said.clear()
 
     def _choice(self, choice: Body) -> None:
         index = choice.get("index", 0)
@@ -74,6 +117,7 @@ class ChatTranscript:
 
     def whole(self) -> Body:
         """The answer as it would have come in one piece."""
+        self._join_said()
         choices = [_without_places(self._choices[index]) for index in sorted(self._choices)]
         return {
             **self._top,
@@ -93,6 +137,7 @@ class ChatTranscript:
 
     def ending(self, notice: Notice) -> bytes:
         """A last chunk with `length` for every choice that had not ended, and the end."""
+        self._join_said()
         left = [
             index
             for index, choice in sorted(self._choices.items())
