@@ -23,7 +23,7 @@ from budget.gateway.formats.frames import FRAMES, Frame, object_of
 from budget.gateway.growing import Growth
 from budget.gateway.holding import Holding
 from budget.gateway.incoming import Incoming
-from budget.gateway.labels import Header, labels_of
+from budget.gateway.labels import Header, labels_of, without_type
 from budget.gateway.later import is_under_way
 from budget.gateway.marks import unmarked
 from budget.gateway.metering import Meter
@@ -87,7 +87,9 @@ class Attempt:
         self._keys = keys_of(allocation.legs) | keys_within(allocation.parent_id)
         self._limited = is_limited(allocation) or held.plan.ceiling_tokens is not None
         self._stream = Stream(upstream.provider, held.asked.api)
-        self._meter = Meter(upstream.provider, held.asked.model or "")
+        model = held.asked.model or ""
+        self._name = (incoming.caller.actor, upstream.provider, model)
+        self._meter = Meter(upstream.provider, model)
         self._growth = Growth(
             held.holding, self._meter, shop.room, shop.tasks, held.since,
             told_tokens=self._told_tokens(),
@@ -232,7 +234,7 @@ class Attempt:
         if relayed:
             await self._sending.end(tail)
             return
-        headers = (*_without_type(answer.headers), _JSON, *self._labels(receipt))
+        headers = (*without_type(answer.headers), _JSON, *self._labels(receipt))
         await self._sending.reply(Reply(answer.status, _encode(transcript.whole()), headers))
 
     async def _relayed(
@@ -384,25 +386,16 @@ class Attempt:
 
     def _usual_tokens(self) -> int:
         """How much such calls usually write at most."""
-        model = self._held.asked.model or ""
-        name = (self._incoming.caller.actor, self._upstream.provider, model)
-        return self._shop.outputs.grant(name) * self._held.plan.answers
+        return self._shop.outputs.grant(self._name) * self._held.plan.answers
 
     def _learn(self, found: Used) -> None:
-        """Remember what was written; more, if a limit of ours ended it; not if its caller's did."""
         if found.end not in ("done", "cut") or (found.source != "provider" and found.end == "done"):
             return
-        held, outputs, wrote = self._held, self._shop.outputs, found.usage.output_tokens
-        limit = held.plan.most_tokens or held.told_tokens
-        model, provider = held.asked.model or "", self._upstream.provider
-        if limit is not None and wrote > limit:
-            outputs.went_beyond(provider, model)
-        elif limit is not None and wrote == limit:
-            if held.plan.most_tokens is not None:
-                return
-            wrote *= 2
-        name = (self._incoming.caller.actor, provider, model)
-        outputs.learn(name, wrote // held.plan.answers)
+        plan = self._held.plan
+        self._shop.outputs.heard(
+            self._name, found.usage.output_tokens, plan.answers,
+            own_limit=plan.most_tokens, our_limit=self._held.told_tokens,
+        )  # fmt: skip
 
     def _labels(self, receipt: Receipt | None) -> list[Header]:
         return [*labels_of(self._holding.allocation, receipt), *self._held.labels]
@@ -412,7 +405,3 @@ def _hurry(limit: asyncio.Timeout) -> None:
     """Have what is limited end soon; nothing, if it has ended."""
     with contextlib.suppress(RuntimeError):
         limit.reschedule(asyncio.get_running_loop().time() + DRAIN_SECONDS)
-
-
-def _without_type(headers: tuple[Header, ...]) -> tuple[Header, ...]:
-    return tuple(pair for pair in headers if pair[0].lower() != b"content-type")

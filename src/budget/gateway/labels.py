@@ -47,6 +47,11 @@ def balance_labels(view: BalanceView) -> list[Header]:
     return found
 
 
+def without_type(headers: Iterable[Header]) -> tuple[Header, ...]:
+    """Headers without the kind of the body, which is another one now."""
+    return tuple(pair for pair in headers if pair[0].lower() != b"content-type")
+
+
 def nearest_of(views: Iterable[BalanceView]) -> BalanceView | None:
     """The limit of which the least is left, in parts of it; None without any."""
     held = [view for view in views if view.policy.enforcement not in _LOOSE]

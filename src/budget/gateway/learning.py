@@ -38,6 +38,25 @@ class Outputs:
         self._seen.move_to_end(name)
         seen.append(output_tokens)
 
+    def heard(
+        self,
+        name: Name,
+        wrote_tokens: int,
+        answers: int,
+        *,
+        own_limit: int | None,
+        our_limit: int | None,
+    ) -> None:
+        """Remember what was written; more, if a limit of ours ended it; not if its caller's did."""
+        limit = own_limit or our_limit
+        if limit is not None and wrote_tokens > limit:
+            self.went_beyond(*name[1:])
+        elif limit is not None and wrote_tokens == limit:
+            if own_limit is not None:
+                return
+            wrote_tokens *= 2
+        self.learn(name, wrote_tokens // answers)
+
     def grant(self, name: Name) -> int:
         """As much as 95 of 100 calls wrote at most, with a tenth more."""
         seen = self._seen.get(name)
