@@ -309,3 +309,30 @@ def test_a_cap_of_a_model_without_a_price_cannot_be_kept(bare: Through) -> None:
     body = {**CHAT, "model": "nobody-knows"}
     answer = bare.post(PATH, body, status=400, X_Budget_Max_Usd="1")
     assert answer.json()["error"]["message"].startswith("X-Budget-Max-Usd: cannot be kept")
+
+
+# --- What nobody knows the cost of ---------------------------------------------------------------
+
+
+def test_what_cannot_be_metered_is_refused_within_a_run_and_under_a_cap(bare: Through) -> None:
+    bare.post(PATH, CHAT, X_Budget_Session="strict", X_Budget_Max_Usd="1")
+    for headers in ({"X_Budget_Session": "strict"}, {"X_Budget_Max_Usd": "1"}):
+        said: Any = headers
+        answer = bare.post("/openai/v1/fine_tuning/jobs", {"model": "gpt-4o"}, status=402, **said)
+        assert answer.json()["error"]["code"] == "unmetered_route"
+
+
+def test_a_stream_whose_run_is_ended_meanwhile_is_cut_and_booked(shared: Through) -> None:
+    body = {"model": "gpt-4o", "messages": MESSAGES, "max_tokens": 60}
+    with openai.OpenAI(
+        base_url=f"{shared.url}/openai/v1", api_key=shared.key, max_retries=0
+    ) as client:
+        how = {"x-budget-session": "torn", "x-fake": "words=300 delay_ms=5 unlimited"}
+        finish = ""
+        with client.chat.completions.create(**body, stream=True, extra_headers=how) as stream:
+            for number, chunk in enumerate(stream):
+                if number == 3:
+                    shared.books.release(run_of(shared, "torn").allocation_id)
+                finish = chunk.choices[0].finish_reason or finish
+    assert finish == "length"
+    assert spent_nanos(shared, "torn") > 0

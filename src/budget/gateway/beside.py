@@ -43,7 +43,11 @@ async def pass_on(
     """Answer such a request."""
     known = asked is not None and asked.costs == "nothing"
     attributes = _attributes(incoming, upstream, words)
-    if not known and _is_limited(shop, attributes):
+    jobs = Jobs(shop.budget.books, incoming.caller)
+    if not known and (
+        _is_limited(shop, attributes)
+        or await shop.runs.limits(shop.budget, jobs, attributes, words)
+    ):
         await _reply(sending, upstream, _unmetered(target))
         return
     path = below_version(target.path) if upstream.format.name == "openai" else target.path

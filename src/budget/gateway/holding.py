@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from budget.domain.answers import Allocation, Receipt, Refusal
-from budget.domain.errors import BudgetError, OutcomeUnknown, Unavailable
+from budget.domain.errors import BudgetError, Conflict, OutcomeUnknown, Unavailable
 from budget.engine.budget import AsyncBudget
 from budget.engine.ids import new_id
 from budget.engine.jobs import Jobs
@@ -67,13 +67,22 @@ class Holding:
         most = self.ceiling_tokens
         if most is not None and self.granted_tokens + tokens > most:
             return past_ceiling(most, self._budget.books.database.now_us())
-        answer = await self._budget.run(
-            self._jobs.extend(self.allocation.allocation_id, max_output_tokens=tokens)
-        )
+        try:
+            answer = await self._budget.run(
+                self._jobs.extend(self.allocation.allocation_id, max_output_tokens=tokens)
+            )
+        except Conflict as error:
+            return self._ended_meanwhile(error)
         if isinstance(answer, Refusal):
             return answer
         self.granted_tokens += tokens
         return None
+
+    def _ended_meanwhile(self, error: Conflict) -> Refusal:
+        """It has expired, or the run that it is of was ended: nothing more is held on it."""
+        now_us, parent_id = self._budget.books.database.now_us(), self.allocation.parent_id
+        code = "over_limit" if parent_id is None else "envelope_exhausted"
+        return Refusal(code, error.detail, now_us, parent_id=parent_id)
 
     async def settle(self, usage: Mapping[str, Any]) -> Receipt | None:
         """Book what was used, and give back the rest; None if that must wait, or was done."""

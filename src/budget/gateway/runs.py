@@ -130,10 +130,7 @@ class Runs:
         if session is None or caller.envelope is not None:
             return None
         envelope_id = envelope_id_of(caller.actor, session)
-        if envelope_id in self._known and self._known[envelope_id] is None:
-            self._known.move_to_end(envelope_id)
-            return envelope_id
-        if terms is None:
+        if terms is None or self._is_open(envelope_id):
             return await self._found(budget, jobs, envelope_id)
         ask = _ask(envelope_id, terms, attributes, words)
         try:
@@ -145,6 +142,19 @@ class Runs:
                 return answer
         self._know(envelope_id, None)
         return envelope_id
+
+    async def limits(
+        self, budget: AsyncBudget, jobs: Jobs, attributes: Mapping[str, str], words: Words
+    ) -> bool:
+        """Whether an envelope or a cap limits a call with these attributes, of whatever cost."""
+        session, caller = attributes.get("session"), jobs.caller
+        if self._terms(session, words, caller) is not None:
+            return True
+        if caller.envelope is not None or words.max_usd_nanos is not None:
+            return True
+        if session is None:
+            return False
+        return await self._found(budget, jobs, envelope_id_of(caller.actor, session)) is not None
 
     def _terms(self, session: str | None, words: Words, caller: Caller) -> Template | None:
         """What the run of a call is given, if it is its first; None: nothing."""
@@ -169,6 +179,9 @@ class Runs:
 
     async def _found(self, budget: AsyncBudget, jobs: Jobs, envelope_id: str) -> str | None:
         """The envelope, if some call of the run, of any process, has opened it."""
+        if self._is_open(envelope_id):
+            self._known.move_to_end(envelope_id)
+            return envelope_id
         until = self._known.get(envelope_id)
         if until is not None and time.monotonic() < until:
             return None
@@ -179,6 +192,10 @@ class Runs:
             return None
         self._know(envelope_id, None)
         return envelope_id
+
+    def _is_open(self, envelope_id: str) -> bool:
+        """Whether it was opened, as far as is known here; it may have ended."""
+        return self._known.get(envelope_id, 0.0) is None
 
     def _know(self, envelope_id: str, until: float | None) -> None:
         self._known[envelope_id] = until
