@@ -37,6 +37,8 @@ class Behaviour(NamedTuple):
     """Refuse to answer, as content filters do."""
     unlimited: bool = False
     """Keep to no limit that the request sets."""
+    cost_nanos: int = 0
+    """Tell this cost beside the usage, as OpenRouter does."""
 
 
 class Answer(NamedTuple):
@@ -51,6 +53,7 @@ class Answer(NamedTuple):
     """stop, length or filtered."""
     cached_tokens: int
     tells_usage: bool
+    cost_nanos: int = 0
 
     @property
     def output_tokens(self) -> int:
@@ -95,6 +98,7 @@ def answer_to(
         "filtered" if how.filtered else "stop" if most == made else "length",
         min(how.cached, input_tokens),
         not how.no_usage,
+        how.cost_nanos,
     )
 
 

@@ -65,8 +65,10 @@ def _delta(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
 def _usage(answer: Answer) -> dict[str, Any]:
     if not answer.tells_usage:
         return {}
+    cost = {"cost": answer.cost_nanos / 10**9} if answer.cost_nanos else {}
     return {
         "usage": {
+            **cost,
             "prompt_tokens": answer.input_tokens,
             "completion_tokens": answer.output_tokens,
             "total_tokens": answer.input_tokens + answer.output_tokens,

@@ -22,6 +22,7 @@ from budget.gateway.formats.format import Asked, Target
 from budget.gateway.formats.multipart import fields_of, is_form
 from budget.gateway.holding import Tasks
 from budget.gateway.incoming import Incoming, words_of
+from budget.gateway.leading import below_endpoint, in_openai_shape, led_by
 from budget.gateway.learning import Outputs
 from budget.gateway.loops import Loops
 from budget.gateway.passing import Call, Route
@@ -61,6 +62,8 @@ class Gateway:
         rules: Rules = NO_RULES,
     ) -> None:
         self.upstreams = upstreams
+        shaped = {name: in_openai_shape(one) for name, one in upstreams.items()}
+        self._in_openai_shape = {name: one for name, one in shaped.items() if one is not None}
         self._shop = Shop(
             budget, Sender(), Room(rules.wait_seconds), Tasks(), Outputs(), Breakers(),
             runs=Runs(rules.templates), loops=Loops(rules.loops),
@@ -77,7 +80,12 @@ class Gateway:
         if name == LED_BY_MODEL:
             return Mount(self.upstreams["openai"], path, by_model=True)
         upstream = self.upstreams.get(name)
-        return None if upstream is None or not rest else Mount(upstream, f"/{rest}")
+        if upstream is None or not rest:
+            return None
+        below = below_endpoint(upstream, f"/{rest}")
+        if below is not None:
+            return Mount(self._in_openai_shape[name], below)
+        return Mount(upstream, f"/{rest}")
 
     def problem(self, mount: Mount, error: BudgetError, status: int) -> Reply:
         """An error of ours in the shape of the provider's."""
@@ -112,10 +120,10 @@ class Gateway:
         upstream, model = mount.upstream, asked.model
         renamed = False
         if mount.by_model and model is not None:
-            name, slash, rest = model.partition("/")
-            led = self.upstreams.get(name.lower()) if slash else None
-            if led is not None and led.format is upstream.format:
-                upstream, model, renamed = led, rest, True
+            led = led_by(model, self._in_openai_shape)
+            if led is not None:
+                renamed = led.model != model
+                upstream, model = led
         others = tuple(self.upstreams[name] for name in upstream.fallback)
         return Route((upstream, *others), model, renamed)
 

@@ -14,12 +14,13 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from budget.domain.errors import InvalidInput
-from budget.gateway.formats import anthropic, gemini, ollama, openai
+from budget.gateway.formats import anthropic, azure, gemini, ollama, openai
 from budget.gateway.formats.format import Format
 from budget.gateway.provider_keys import with_keys
 
 FORMATS: Final[Mapping[str, Format]] = {
-    each.name: each for each in (openai.FORMAT, anthropic.FORMAT, gemini.FORMAT, ollama.FORMAT)
+    each.name: each
+    for each in (openai.FORMAT, azure.FORMAT, anthropic.FORMAT, gemini.FORMAT, ollama.FORMAT)
 }
 
 _PREFIX: Final = "BUDGET_GATEWAY_"
@@ -72,6 +73,12 @@ KNOWN: Final[Mapping[str, _Known]] = {
 }
 
 
+_ELSEWHERE: Final[Mapping[str, _Known]] = {
+    "azure": _Known("azure", "", ("AZURE_OPENAI_API_KEY",), "azure"),
+}
+"""Those whose address is each customer's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """Where calls go: `base_url` without a slash at its end. `provider` is whose prices count.
@@ -119,7 +126,7 @@ def _named(env: Mapping[str, str]) -> Iterator[str]:
 
 
 def _upstream(name: str, env: Mapping[str, str]) -> Upstream:
-    known = KNOWN.get(name)
+    known = KNOWN.get(name) or _ELSEWHERE.get(name)
     said = {each: env.get(f"{_PREFIX}{name.upper()}_{each}") or None for each in _FIELDS}
     spoken = said["FORMAT"] or (known.format if known else "openai")
     if spoken not in FORMATS:

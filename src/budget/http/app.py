@@ -103,12 +103,22 @@ class App:
         socket = self._sockets.get(scope["path"])
         error = _unfit(scope, self._hosts)
         if error is None and socket is None:
-            error = problems.NoRoute("No WebSocket is here; they lie under /ws.")
+            error = self._no_socket(scope)
         if error is not None or socket is None:
             await receive()
             await refuse(send, problems.reply_to(error or problems.NoRoute("")))
             return
         await converse(self.live, self._service.door, socket, scope, receive, send)
+
+    def _no_socket(self, scope: Scope) -> BudgetError:
+        gateway = self._service.gateway
+        if gateway is not None and gateway.mount(scope["raw_path"].decode("latin-1")) is not None:
+            return Forbidden(
+                "WebSockets are not passed on to providers: what is said there cannot be held for "
+                "beforehand. Call the provider's routes over HTTP.",
+                code="unmetered_route",
+            )
+        return problems.NoRoute("No WebSocket is here; they lie under /ws.")
 
 
 class _Place:

@@ -23,7 +23,7 @@ from budget.gateway.formats.format import (
 _MESSAGES: Final = "/v1/messages"
 _FREE: Final = "/v1/messages/count_tokens"
 _BATCHES: Final = "/v1/messages/batches"
-_FREE_PATH: Final = re.compile(r"/v1/files|/v1/messages/batches/[^/]+/cancel")
+_FREE_PATH: Final = re.compile(r"/v1/files|/v1/messages/batches/[A-Za-z0-9_-]+/cancel")
 """Files are kept for nothing; what a batch did until it was ended is booked when it is told."""
 _LAST: Final = frozenset({"message_delta", "message_stop"})
 _TELLING: Final = frozenset({"message_start", "message", "error", *_LAST})

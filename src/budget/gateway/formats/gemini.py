@@ -24,6 +24,8 @@ from budget.gateway.formats.format import (
 _ACT: Final = re.compile(r"(.*/models/)([^/:]+):([A-Za-z]+)")
 _GENERATING: Final = frozenset({"generateContent", "streamGenerateContent"})
 _EMBEDDING: Final = frozenset({"embedContent", "batchEmbedContents"})
+_FILES: Final = re.compile(r"(?:/upload)?/v1(?:beta)?/files")
+"""Where files are left, which costs nothing."""
 _FREE: Final = frozenset({"countTokens", "computeTokens"})
 _STREAMED: Final = "streamGenerateContent"
 _STATUS: Final[Mapping[int, str]] = {
@@ -43,7 +45,7 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 def _asked(target: Target) -> Asked | None:
     matched = _ACT.fullmatch(target.path)
-    if target.method in ("GET", "HEAD", "DELETE"):
+    if target.method in ("GET", "HEAD", "DELETE") or _FILES.fullmatch(target.path):
         return Asked("", costs="nothing")
     if matched is None or target.body is None:
         return None

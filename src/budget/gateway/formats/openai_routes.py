@@ -25,7 +25,8 @@ PRICED: Final[Mapping[str, str]] = {
 }
 """The API of each route, as `domain.responses` names it."""
 
-_ID: Final = r"[^/]+"
+_ID: Final = r"(?!runs)[A-Za-z0-9_.:-]+"
+"""An id; not one with signs that an upstream may read as a path's."""
 _FREE: Final[Mapping[str, str]] = {
     r"/files": "a file is kept for nothing",
     rf"/uploads(/{_ID}(/parts|/complete|/cancel))?": "so are its parts",
