@@ -39,7 +39,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     for name in list(os.environ):
-        if name.startswith(("BUDGET_", "XDG_")) and name != "BUDGET_TEST_POSTGRES_URL":
+        ours = name.startswith(("BUDGET_", "XDG_")) or name.endswith("_API_KEY")
+        if ours and name != "BUDGET_TEST_POSTGRES_URL":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(folder))
     return folder

@@ -80,6 +80,34 @@ def test_a_service_without_a_gateway_has_no_upstreams(
     assert "has no gateway" in said.err
 
 
+def test_doctor_asks_upstreams_without_a_key_and_warns_of_keys_in_the_clear(
+    local: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert local("set-limit", "daily", "5").code == 0
+    with closing(Mock()) as mock:
+        monkeypatch.setenv("BUDGET_GATEWAY_NEAR_BASE_URL", mock.upstream.base_url)
+        monkeypatch.setenv("BUDGET_GATEWAY_NEAR_API_KEY", "sk-secret")
+        monkeypatch.setenv("BUDGET_GATEWAY_GONE_BASE_URL", "http://127.0.0.1:9/v1")
+        monkeypatch.setenv("BUDGET_GATEWAY_FAR_BASE_URL", "http://far.invalid/v1")
+        monkeypatch.setenv("BUDGET_GATEWAY_FAR_API_KEY", "sk-secret")
+        said = local("doctor")
+    assert said.code == 0, said.out
+    assert "ok    gateway        answering: near" in said.out
+    assert "gone does not answer at http://127.0.0.1:9/v1" in said.out
+    assert "the key of far goes in the clear to http://far.invalid/v1" in said.out
+    assert "the key of near" not in said.out
+    assert "sk-secret" not in said.out
+
+
+def test_doctor_names_a_setting_with_which_no_service_starts(
+    local: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert local("set-limit", "daily", "5").code == 0
+    monkeypatch.setenv("BUDGET_GATEWAY_SECRETS", "/nowhere/keys.env")
+    said = local("doctor")
+    assert (said.code, "BUDGET_GATEWAY_SECRETS" in said.out) == (1, True)
+
+
 PROGRAM = """
 import sys, time
 import openai

@@ -25,8 +25,8 @@ COST_NANOS: Final = 4 * 2_500 + 5 * 10_000
 def chain(gateway: Through, how: str = "words=5", **given: Any) -> ChatOpenAI:
     """LangChain's model of OpenAI, with nothing changed but its address and its key."""
     return ChatOpenAI(
-        model="gpt-4o", base_url=f"{gateway.url}/openai/v1", api_key=SecretStr(gateway.key), max_retries=0,
-        default_headers={"x-fake": how}, **given,
+        model="gpt-4o", base_url=f"{gateway.url}/openai/v1", api_key=SecretStr(gateway.key),
+        max_retries=0, default_headers={"x-fake": how}, **given,
     )  # fmt: skip
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
-from budget.cli import checks, exits
+from budget.cli import checks, checks_gateway, exits
 from budget.cli.books import NoLedger, open_budget
 from budget.cli.checks import Finding
 from budget.cli.face import Face
-from budget.domain.errors import BudgetError
+from budget.cli.gateway import upstreams_of
+from budget.domain.errors import BudgetError, InvalidInput
 from budget.engine.key_file import books_name
 from budget.engine.places import Place, database_file, find_place
 from budget.engine.settings import Settings
@@ -62,6 +63,7 @@ def _everything(face: Face, confirm_clock: bool) -> Iterator[Finding]:
         yield finding
     if broken:
         return
+    yield from _of_gateway(face)
     try:
         with open_budget(face, priced=True) as books:
             yield from _of_books(books, settings, place)
@@ -89,6 +91,17 @@ def _of_books(books: "Facade", settings: Settings, place: Place) -> Iterator[Fin
     yield from checks.clock(books, settings.timezone)
     yield from checks.prices(books)
     yield checks.holds(books, served=place.url is not None)
+
+
+def _of_gateway(face: Face) -> Iterator[Finding]:
+    try:
+        found = upstreams_of(face)
+    except InvalidInput as error:
+        yield Finding("gateway", "fail", error.detail, "Mend that: the service does not start so.")
+        return
+    except BudgetError:
+        return  # the service has none, or our key may not ask, which comes below
+    yield from checks_gateway.upstreams(found)
 
 
 def _of_database(face: Face, place: Place, *, pages: bool = True) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ def list_upstreams(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
 
     Of the service where one runs, else those that this environment would give one. No key is shown.
     """
-    upstreams = _upstreams(face)
+    upstreams = upstreams_of(face)
     if face.json:
         face.print_json({"upstreams": upstreams})
         return exits.OK
@@ -77,7 +77,8 @@ def list_upstreams(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
     return exits.OK
 
 
-def _upstreams(face: Face) -> list["UpstreamShape"]:
+def upstreams_of(face: Face) -> list["UpstreamShape"]:
+    """The upstreams of the service that was meant, else those of this environment."""
     from budget.engine.places import find_place
     from budget.engine.settings import Settings
 
