@@ -37,6 +37,18 @@ def _litellm() -> Iterable[Figure]:
     return gateway_and_litellm()
 
 
+def _exactness() -> Iterable[Figure]:
+    from benchmarks.exactness import exactness  # loads an HTTP client
+
+    return exactness()
+
+
+def _exactness_of_two() -> Iterable[Figure]:
+    from benchmarks.exactness import exactness_of_two
+
+    return exactness_of_two()
+
+
 def _postgres() -> Iterable[Figure]:
     from tests.support.postgres import start_postgres
 
@@ -59,6 +71,8 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "books": bookkeeping.bookkeeping,
     "reading": reading.reading,
     "tracking": _tracking,
+    "exactness": _exactness,
+    "exactness-of-two": _exactness_of_two,
     "gateway": _gateway,
     "litellm": _litellm,
 }

@@ -50,7 +50,7 @@ def service(told: Mapping[str, str] | None = None) -> Iterator[tuple[str, str, i
         )  # fmt: skip
         address = f"http://127.0.0.1:{port}"
         try:
-            _wait_until_ready(address)
+            wait_until_ready(address)
             key = subprocess.run(
                 [sys.executable, "-m", "budget", "--target", target, "key"],
                 env=environment, capture_output=True, text=True, check=True,
@@ -61,7 +61,7 @@ def service(told: Mapping[str, str] | None = None) -> Iterator[tuple[str, str, i
             process.wait(30)
 
 
-def _wait_until_ready(address: str) -> None:
+def wait_until_ready(address: str) -> None:
     ends_at = time.monotonic() + 30
     while time.monotonic() < ends_at:
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/ready"):
