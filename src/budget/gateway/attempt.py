@@ -130,7 +130,7 @@ class Attempt:
             return await self._failed(error, self._left(may))
         (breakers.failed if answer.status in FAILING else breakers.worked)(name)
         try:
-            if answer.status >= 400:
+            if answer.status >= 300:
                 return await self._error(answer, self._left(may))
             if self._is_streamed(answer):
                 await self._streamed(answer)

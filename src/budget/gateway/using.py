@@ -58,7 +58,8 @@ def used(told: Told, meter: Meter, end: End, expected: Expected, ratios: Ratios)
     output_tokens = counted if meter.is_exact else ratios.likely(meter.name, meter.likely())
     if counted <= granted_tokens:
         output_tokens = min(output_tokens, granted_tokens)
-    unseen = end in _UNSEEN and not output_tokens
+    unread = end == "done" and told == Told()
+    unseen = (unread or end in _UNSEEN) and not output_tokens
     if unseen:  # it may have been written, and not have come
         output_tokens = min(granted_tokens, expected.unseen_tokens)
     source: Source = "counted" if meter.is_exact and not unseen else "estimated"
