@@ -82,31 +82,48 @@ def test_a_run_may_be_limited_in_calls(shared: Through) -> None:
 
 
 def test_fifty_calls_of_one_run_at_once_never_exceed_it(shared: Through) -> None:
-    def call(number: int) -> int:
-        with openai.OpenAI(
-            base_url=f"{shared.url}/openai/v1", api_key=shared.key, max_retries=0
-        ) as client:
+    with openai.OpenAI(
+        base_url=f"{shared.url}/openai/v1", api_key=shared.key, max_retries=0
+    ) as client:
+
+        def call(number: int) -> int:
+            headers = {
+                "x-budget-session": "storm", "x-budget-template": "tiny",
+                "x-budget-agent": f"sub-{number}", "x-fake": "words=5",
+            }  # fmt: skip
             try:
-                client.chat.completions.create(
-                    **CHAT, extra_headers={
-                        "x-budget-session": "storm", "x-budget-template": "tiny",
-                        "x-budget-agent": f"sub-{number}", "x-fake": "words=5",
-                    },
-                )  # fmt: skip
+                client.chat.completions.create(**CHAT, extra_headers=headers)
             except openai.APIStatusError as error:
                 assert error.code == "envelope_exhausted"  # noqa: PT017 - others are no failure
                 return 0
-        return 1
+            return 1
 
-    assert shared.key
-    with ThreadPoolExecutor(16) as pool:
-        served = sum(pool.map(call, range(50)))
+        with ThreadPoolExecutor(16) as pool:
+            served = sum(pool.map(call, range(50)))
     # 300,000 nanos; each call is billed 57,500 and holds a little more while it is open.
     assert spent_nanos(shared, "storm") == served * COST_NANOS <= 300_000
     assert served >= 4
     run = run_of(shared, "storm")
     assert run.remaining.usd == 300_000 - served * COST_NANOS
-    assert len([child for child in run.children if child.status == "open"]) == 0
+    assert not [child for child in run.children if child.status == "open"]
+
+
+def test_calls_that_come_first_at_once_to_two_services_open_one_envelope(
+    sqlite_url: str, providers: Providers
+) -> None:
+    with through(sqlite_url, providers) as one, through(sqlite_url, providers) as other:
+        key = one.key
+
+        def call(number: int) -> int:
+            at, usd = (one, "0.002") if number % 2 else (other, "0.001")
+            headers: Any = {"Authorization": f"Bearer {key}", "X_Budget_Max_Usd": usd}
+            return at.post(PATH, CHAT, X_Budget_Session="both", **headers).status_code
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(call, range(4))) == [200] * 4
+        run = run_of(one, "both", key)
+        assert run.reserved.usd in (2_000_000, 1_000_000)
+        assert run.remaining.usd == run.reserved.usd - 4 * COST_NANOS
 
 
 def test_two_keys_with_the_same_session_have_two_runs(shared: Through) -> None:
