@@ -57,10 +57,11 @@ def spent_nanos(gateway: Through, session: str) -> int:
 
 
 def test_each_session_has_an_envelope_of_its_template(shared: Through) -> None:
-    shared.post(PATH, CHAT, X_Budget_Session="usual", X_Budget_Agent="planner")
+    first = shared.post(PATH, CHAT, X_Budget_Session="usual", X_Budget_Agent="planner")
     shared.post(PATH, CHAT, X_Budget_Session="usual", X_Budget_Agent="coder")
     run = run_of(shared, "usual")
     assert run.envelope
+    assert first.headers["x-budget-envelope"] == run.allocation_id
     assert run.reserved.usd == 10_000_000
     assert run.remaining.usd == 10_000_000 - 2 * COST_NANOS
     assert [child.attributes["agent"] for child in run.children] == ["planner", "coder"]

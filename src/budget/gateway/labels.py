@@ -1,6 +1,7 @@
 """Labels: the headers that tell a caller what its call did to the budget.
 
     X-Budget-Allocation: alloc_...        the hold, as `budget explain` takes it
+    X-Budget-Envelope: run_...            the envelope that it draws on, of its run
     X-Budget-Reserved: 0.0021             the most that it may cost, held before it began
     X-Budget-Cost: 0.0009                 what it has cost; not on streams, whose headers go before
     X-Budget-Degraded: model gpt-4o -> ...  what was changed, and why
@@ -25,6 +26,8 @@ _LOOSE: Final = frozenset({"ignore"})
 def labels_of(allocation: Allocation, receipt: Receipt | None = None) -> list[Header]:
     """The headers for a call that is held, or settled."""
     found = [label("Allocation", allocation.allocation_id)]
+    if allocation.parent_id is not None:
+        found.append(label("Envelope", allocation.parent_id))
     if allocation.reserved.usd is not None:
         found.append(label("Reserved", format_usd(allocation.reserved.usd)))
     if receipt is not None and receipt.cost_nanos is not None:
