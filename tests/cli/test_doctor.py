@@ -2,12 +2,15 @@
 well.
 """
 
+import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Say
-from tests.support.command import Served
+from tests.support.command import COMMAND, Served, clean_environ
 
 
 def test_a_start_writes_the_config_file_and_a_first_budget(say: Say, home: Path) -> None:
@@ -20,6 +23,40 @@ def test_a_start_writes_the_config_file_and_a_first_budget(say: Say, home: Path)
     assert say("config", "get", "timezone").out == "Europe/Berlin\n"
     again = say("init", "--yes", "--timezone", "UTC", "--json")
     assert again.json["limit"] is None  # a budget is there
+
+
+def test_on_a_terminal_what_no_option_says_is_asked_until_it_is_understood(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    environ = {**clean_environ(tmp_path), "NO_COLOR": "1", "TERM": "dumb"}
+    with subprocess.Popen(
+        [*COMMAND, "init", "--period", "daily"],
+        stdin=theirs, stdout=theirs, stderr=theirs, env=environ, cwd=tmp_path,
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        # The place that is proposed; a zone, a limit and whether to refuse, each mistyped at first.
+        os.write(ours, b"\nMars\nEurope/Berlin\nmuch\n12.50\nperhaps\ny\n")
+        shown = b""
+        while chunk := _read(ours):
+            shown += chunk
+        assert process.wait(30) == 0, shown
+    os.close(ours)
+    said = shown.decode()
+    assert said.count("Where do the books lie") == 1
+    for question in ("In which time zone", "How many USD may be spent daily?", "Refuse calls"):
+        assert said.count(question) == 2, question
+    for mistake in ("time zone: ", "limit: ", "answer: must be y or n."):
+        assert mistake in said
+    assert "12.50 USD daily (hard_limit, Europe/Berlin)" in said
+    assert "Traceback" not in said
+    assert 'timezone = "Europe/Berlin"' in (tmp_path / ".config/budget/config.toml").read_text()
+
+
+def _read(terminal: int) -> bytes:
+    """What a terminal shows next; nothing once nobody has it open."""
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # as Linux tells the end of a terminal
+        return b""
 
 
 @pytest.mark.parametrize(
@@ -83,24 +120,6 @@ def test_a_login_is_a_link_to_the_service(remote: Say, service: Served) -> None:
     heard = remote("login")
     assert (heard.code, heard.out.count("\n")) == (0, 1)
     assert heard.out != f"{told['url']}\n"
-
-
-def test_a_start_on_a_terminal_asks_until_it_understands(
-    say: Say, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = iter(["", "Mars", "Europe/Berlin", "much", "20", "perhaps", "y"])
-    asked: list[str] = []
-
-    def answer(question: str) -> str:
-        asked.append(question)
-        return next(words)
-
-    monkeypatch.setattr("builtins.input", answer)
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    heard = say("init")
-    assert (heard.code, len(asked)) == (0, 7)
-    assert "20.00 USD monthly (hard_limit, Europe/Berlin)" in heard.out
-    assert all(word in heard.err for word in ("time zone: ", "limit: ", "answer: must be y or n."))
 
 
 def test_a_start_that_is_left_writes_nothing(
