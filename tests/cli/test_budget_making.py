@@ -73,6 +73,21 @@ def test_fields_of_a_budget_are_changed(local: Say) -> None:
     assert "begun anew" in said.err
 
 
+def test_what_is_done_before_calls_are_refused_is_typed_in_its_order(local: Say) -> None:
+    words = ("Search", "--limit", "1/daily:hard", "--degrade")
+    assert made(local, *words, "gpt-4o-mini, smaller,refuse")["degrade"] == [
+        "gpt-4o-mini", "smaller", "refuse"
+    ]  # fmt: skip
+    shown = local("budgets", "show", "Search").out
+    assert "gpt-4o-mini, then smaller, then refuse" in shown
+    said = local("budgets", "edit", "Search", "--degrade", "none")
+    assert "degrade from gpt-4o-mini|smaller|refuse to none" in said.out
+    said = local("budgets", "edit", "Search", "--degrade", "refuse,smaller")
+    assert said.code == 2
+    assert "--degrade" in said.err
+    assert "refuse, which is the last step" in said.err
+
+
 def test_a_limit_is_changed_added_and_removed(local: Say) -> None:
     made(local, "Search", "--limit", "10/daily")
     said = local("budgets", "edit", "Search", "--limit", "12", "--enforcement", "hard")

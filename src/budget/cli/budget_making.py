@@ -23,7 +23,8 @@ from budget.domain.errors import InvalidInput
 
 _TYPED: Final = {
     "name": "NAME", "description": "--description", "owner": "--owner", "scope": "--scope",
-    "per": "--per", "unpriced": "--unpriced", "policies": "--limit", "limit": "--limit",
+    "per": "--per", "unpriced": "--unpriced", "degrade": "--degrade",
+    "policies": "--limit", "limit": "--limit",
     "period": "--limit", "unit": "--limit", "enforcement": "--limit",
     "timezone": "--timezone", "reset_day": "--reset-day", "rollover": "--rollover",
     "on_expiry": "--on-expiry", "backfill": "--backfill",
@@ -51,6 +52,7 @@ def create_budget(
     owner: str | None = None,
     description: str | None = None,
     unpriced: str | None = None,
+    degrade: str | None = None,
     backfill: bool = False,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
@@ -94,6 +96,9 @@ def create_budget(
     unpriced:
         What to do with models that have no price: refuse, allow, or IN,OUT: take them to cost this
         much, in USD per million tokens, such as 3,15.
+    degrade:
+        What to do with calls through the gateway before they are refused, in this order, such as
+        gpt-4o-mini,smaller,refuse: names of models, and cheaper, smaller, queue, refuse.
     backfill:
         Count in what the present periods have seen already.
     """
@@ -112,7 +117,7 @@ def create_budget(
         for one in monthly:
             one["reset_day"] = _day(reset_day)
     asked: BudgetAsk = {"name": name, "policies": policies, **_described(owner, description)}
-    asked |= _whose(scope, per, unpriced)
+    asked |= _whose(scope, per, unpriced, degrade)
     if backfill:
         asked["backfill"] = True
     with open_budget(face, create=True) as books, typed_as(**_TYPED):
@@ -138,6 +143,7 @@ def edit_budget(
     scope: Annotated[tuple[str, ...], Parameter(metavar="KEY=VALUE")] = (),
     per: tuple[str, ...] = (),
     unpriced: str | None = None,
+    degrade: str | None = None,
     add: str | None = None,
     period: str | None = None,
     unit: str | None = None,
@@ -174,6 +180,9 @@ def edit_budget(
         By what it is split from now on, all of it; its limits begin anew.
     unpriced:
         What to do with models that have no price: refuse, allow, or IN,OUT in USD per million.
+    degrade:
+        What to do with calls through the gateway before they are refused, all of it, such as
+        gpt-4o-mini,smaller,refuse; none: nothing.
     add:
         A further limit: AMOUNT/PERIOD, as `budget budgets create --limit` takes it.
     period:
@@ -205,7 +214,10 @@ def edit_budget(
     backfill:
         Where limits begin anew: count in what the present periods have seen already.
     """
-    of_budget: BudgetAsk = {**_described(owner, description), **_whose(scope, per, unpriced)}
+    of_budget: BudgetAsk = {
+        **_described(owner, description),
+        **_whose(scope, per, unpriced, degrade),
+    }
     if name is not None:
         of_budget["name"] = name
     of_limit = terms(
@@ -291,7 +303,9 @@ def _described(owner: str | None, description: str | None) -> BudgetAsk:
     return asked
 
 
-def _whose(scope: tuple[str, ...], per: tuple[str, ...], unpriced: str | None) -> BudgetAsk:
+def _whose(
+    scope: tuple[str, ...], per: tuple[str, ...], unpriced: str | None, degrade: str | None
+) -> BudgetAsk:
     asked: BudgetAsk = {}
     if scope:
         values: dict[str, list[str]] = {}
@@ -306,6 +320,9 @@ def _whose(scope: tuple[str, ...], per: tuple[str, ...], unpriced: str | None) -
         asked["unpriced"] = (
             {"input": given.strip(), "output": wanted.strip()} if comma else unpriced.strip()
         )
+    if degrade is not None:
+        steps = [step.strip() for step in degrade.split(",")]
+        asked["degrade"] = [] if steps == ["none"] else steps
     return asked
 
 
@@ -322,7 +339,7 @@ def _told(face: Face, new: Budget, old: Budget) -> int:
         face.print_json(wire.changed_budget(new))
         return 0
     then, now = wire.budget(old), wire.budget(new)
-    fields = ("name", "description", "owner", "scope", "per", "unpriced")
+    fields = ("name", "description", "owner", "scope", "per", "unpriced", "degrade")
     changed = {field: (dict(then)[field], dict(now)[field]) for field in fields}
     told = [
         f"{field} from {_word(was)} to {_word(is_now)}"

@@ -144,6 +144,7 @@ def _show_head(face: Face, budget: Budget) -> None:
         "owner": budget.owner,
         "about": budget.description,
         "unpriced models": unpriced if isinstance(unpriced, str) else "priced by this budget",
+        "before calls are refused": ", then ".join(budget.degrade),
         "archived": moment(face, budget.archived_us),
     }
     for title, text in lines.items():

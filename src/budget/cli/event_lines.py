@@ -56,6 +56,8 @@ class Lines:
         budget = self._budget(event, detail)
         if event.kind == "refused":
             return who(detail.get("attributes") or {}), refusals.why(dict(detail)), budget
+        if event.kind == "degraded":
+            return degraded_words(detail), event.allocation_id or "", budget
         if event.kind.startswith("alert_"):
             return (str(detail.get("message") or detail.get("alert") or ""),)
         if event.usage_id is not None or event.allocation_id is not None:
@@ -102,6 +104,13 @@ class Lines:
             return None if budget_id is None else self._books.budget(budget_id).name
         except BudgetError:
             return None
+
+
+def degraded_words(detail: Mapping[str, Any]) -> str:
+    """What was changed of a call before it was refused."""
+    before, after = detail.get("from"), detail.get("to")
+    what = "" if before is None else f" {before} -> {after or 'what fits'}"
+    return f"{detail.get('step')}{what}"
 
 
 def who(attributes: Mapping[str, Any]) -> str:
