@@ -354,6 +354,8 @@ class Attempt:
     async def _broken(self, error: Failed, relayed: bool) -> None:
         """The answer broke off in the middle."""
         await self._settle("timed_out" if error.timed_out else "broken")
+        if relayed and self._held.asked.framing == "bytes":
+            return  # no word of ours is sound: the connection is closed
         if relayed:
             notice = failure_notice(error, self._upstream.name)
             await self._sending.end(self._format.broken(self._held.asked, notice))

@@ -55,10 +55,7 @@ async def pass_on(
     headers = incoming.sent_headers(upstream.format.key_header, upstream.api_key)
     batch_id = later.results_of(below_version(target.path)) if known else None
     if batch_id is not None:
-        fetch = later.fetching(shop, incoming, upstream)
-        await later.hear(
-            shop, upstream, fetch, _object(await fetch(_BATCH + batch_id) or b"") or {}
-        )
+        await _ask_again(shop, incoming, upstream, _BATCH + batch_id)
     try:
         answer = await shop.sender.send(
             incoming.method, url, headers, incoming.body or None, upstream.silence_seconds
@@ -68,9 +65,11 @@ async def pass_on(
         return
     try:
         tells = known and later.may_tell(below_version(target.path))
-        if tells and await _told(shop, incoming, target, upstream, answer, sending):
+        if tells and await _told(shop, incoming, upstream, answer, sending):
             return
         await _relay(shop, incoming, upstream, answer, sending, attributes, known=known)
+        if tells:
+            await _ask_again(shop, incoming, upstream, below_version(target.path))
     finally:
         answer.close()
 
@@ -78,32 +77,32 @@ async def pass_on(
 async def _told(
     shop: Shop,
     incoming: Incoming,
-    target: Target,
     upstream: Upstream,
     answer: Answer,
     sending: Sending,
 ) -> bool:
-    """Answer with what is told of work that goes on, once that is booked; False if it is no JSON.
+    """Answer with what is told of work, once that is booked; False if it is no JSON."""
+    if "application/json" not in answer.header("content-type").lower():
+        return False
+    try:
+        raw = await answer.whole()
+    except Failed as error:
+        await _reply(sending, upstream, _failure(upstream, error))
+        return True
+    body = _object(raw)
+    if body is not None:
+        await later.hear(shop, upstream, later.fetching(shop, incoming, upstream), body)
+    shown = raw if body is None else _encode(unmarked(body))
+    await sending.reply(Reply(answer.status, shown, answer.headers))
+    return True
 
-    A stream of it is passed on as it comes; what it told is asked for again before.
-    """
+
+async def _ask_again(shop: Shop, incoming: Incoming, upstream: Upstream, path: str) -> None:
+    """Book what is told at a path of work whose answer to the caller is a stream, or lines."""
     fetch = later.fetching(shop, incoming, upstream)
-    is_json = "application/json" in answer.header("content-type").lower()
-    if not is_json:
-        raw = await fetch(below_version(target.path))
-    else:
-        try:
-            raw = await answer.whole()
-        except Failed as error:
-            await _reply(sending, upstream, _failure(upstream, error))
-            return True
-    body = _object(raw or b"")
+    body = _object(await fetch(path) or b"")
     if body is not None:
         await later.hear(shop, upstream, fetch, body)
-    if is_json:
-        shown = raw if body is None else _encode(unmarked(body))
-        await sending.reply(Reply(answer.status, shown or b"", answer.headers))
-    return is_json
 
 
 async def _relay(

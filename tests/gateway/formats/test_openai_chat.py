@@ -64,3 +64,50 @@ def test_nothing_but_a_piece_of_text_is_taken_quickly(odd: dict[str, Any]) -> No
     transcript.take(FIRST)
     transcript.take(odd)
     assert take_plain(transcript, odd) is None
+
+
+def test_calls_of_tools_at_once_are_put_together_each() -> None:
+    transcript = ChatTranscript()
+    for index, name in ((0, "weather"), (1, "time")):
+        made = {"name": name, "arguments": ""}
+        call = {"index": index, "id": f"call_{index}", "type": "function", "function": made}
+        transcript.take(chunk(choice({"tool_calls": [call]})))
+    for index, text in ((1, '{"in":'), (0, '{"at":1'), (1, "2}"), (0, "}")):
+        call = {"index": index, "function": {"arguments": text}}
+        transcript.take(chunk(choice({"tool_calls": [call]})))
+    transcript.take(chunk(choice({}, "tool_calls")))
+    (whole,) = transcript.whole()["choices"]
+    assert whole["finish_reason"] == "tool_calls"
+    assert whole["message"]["tool_calls"] == [
+        {
+            "id": f"call_{index}", "type": "function",
+            "function": {"name": name, "arguments": arguments},
+        }
+        for index, (name, arguments) in enumerate(
+            (("weather", '{"at":1}'), ("time", '{"in":2}'))
+        )
+    ]  # fmt: skip
+
+
+def test_several_answers_with_their_logprobs_are_put_together_each() -> None:
+    transcript = ChatTranscript()
+    for text in ("one ", "two "):
+        for index in (1, 0):
+            told = {"content": [{"token": text, "logprob": -1}], "refusal": None}
+            transcript.take(chunk(choice({"content": text}, index=index, logprobs=told)))
+    choices = transcript.whole()["choices"]
+    assert [one["index"] for one in choices] == [0, 1]
+    for one in choices:
+        assert one["message"]["content"] == "one two "
+        assert [each["token"] for each in one["logprobs"]["content"]] == ["one ", "two "]
+
+
+def test_audio_is_put_together_from_its_pieces() -> None:
+    transcript = ChatTranscript()
+    transcript.take(chunk(choice({"audio": {"id": "audio_1", "transcript": "He"}})))
+    transcript.take(chunk(choice({"audio": {"data": "AAAA", "transcript": "llo"}})))
+    transcript.take(chunk(choice({"audio": {"data": "BBBB", "expires_at": 9}})))
+    (whole,) = transcript.whole()["choices"]
+    assert whole["message"]["audio"] == {
+        "id": "audio_1", "data": "AAAABBBB", "transcript": "Hello", "expires_at": 9,
+    }  # fmt: skip

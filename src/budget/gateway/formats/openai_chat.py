@@ -107,7 +107,9 @@ class ChatTranscript:
             elif name == "text":
                 held["text"] = held.get("text", "") + str(value or "")
             elif name == "logprobs" and isinstance(value, Mapping):
-                _join(held.setdefault("logprobs", {}) or {}, value)
+                if held.get("logprobs") is None:
+                    held["logprobs"] = {}
+                _join(held["logprobs"], value)
             elif value is not None or name not in held:
                 held[name] = value
 

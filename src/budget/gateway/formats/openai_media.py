@@ -28,6 +28,8 @@ _HEARD_TOKENS: Final = 25
 """Tokens of a second of audio that is heard ..."""
 _WRITTEN_TOKENS: Final = 12
 """... and of the text that it becomes."""
+_LONGEST_MILLISECONDS: Final = 4 * 3_600_000
+"""How long a recording is taken to be that is only referred to."""
 _SPOKEN_TOKENS: Final = 5
 """Tokens of audio for a character that is spoken."""
 _ROOM_TOKENS: Final = 256
@@ -39,7 +41,7 @@ def images(body: Body) -> Most:
     """Images that are made or changed: each one's tokens, and how many."""
     count = _count(body, "n", 1)
     each = _image_tokens(body) + _PARTIAL_TOKENS * _count(body, "partial_images", 0)
-    given = sum(1 for name in ("image", "mask") for _ in _files(body.get(name)))
+    given = sum(1 for name in ("image", "images", "mask") for _ in _files(body.get(name)))
     seen_tokens = given * _INPUT_IMAGE_TOKENS
     made_tokens = count * each
     return Most(
@@ -79,7 +81,7 @@ def speech(body: Body) -> Most:
 def transcription(body: Body) -> Most:
     """Audio that is written down: how long it is, and the text that it may become."""
     content = b"".join(_files(body.get("file")))
-    most = most_milliseconds(content)
+    most = most_milliseconds(content) if content else _LONGEST_MILLISECONDS
     seconds = -(-most // 1000)
     heard_tokens = seconds * _HEARD_TOKENS + _ROOM_TOKENS
     return Most(
@@ -120,4 +122,4 @@ def _files(value: object) -> Iterator[bytes]:
         if isinstance(one, File):
             yield one.content
         elif one is not None:
-            yield b""  # an image that is only referred to
+            yield one.encode("utf-8", "replace") if isinstance(one, str) else b""
