@@ -94,9 +94,7 @@ class Filled(NamedTuple):
     others: tuple[int, ...]
 
 
-async def fill(
-    addresses: Sequence[str], key: str, case: Case, calls: int, at_once: int
-) -> Filled:
+async def fill(addresses: Sequence[str], key: str, case: Case, calls: int, at_once: int) -> Filled:
     """Make so many calls, so many of them at once, at the services in turn."""
     api = APIS[case.api]
     path = api.streamed_path if case.streamed else api.path

@@ -1,9 +1,11 @@
 """Learning: how much calls of a caller to a model write, to hold for those that set no limit.
 
-Kept in this process, from what calls settled. Not here: what input has (`engine.factors`).
+Kept in this process, from what calls settled. Not here: what was before (`remembering`), and what
+input has (`engine.factors`).
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from typing import Final
 
 from budget.gateway.capping import Usual
@@ -28,15 +30,35 @@ class Outputs:
         self._seen: OrderedDict[Name, deque[int]] = OrderedDict()
         self._unruly: set[tuple[str, str]] = set()
 
+    def is_new(self, name: Name) -> bool:
+        """Whether this is the first that is heard of it: what was before may be recalled."""
+        if name in self._seen:
+            return False
+        self._begun(name)
+        return True
+
+    def recall(self, name: Name, output_tokens: Sequence[int]) -> None:
+        """What calls wrote before this process began, the newest last."""
+        seen = self._begun(name)
+        self._seen[name] = deque([*output_tokens, *seen], maxlen=KEPT)
+
+    def forget(self, name: Name) -> None:
+        """It is as new again, unless calls have taught meanwhile."""
+        if not self._seen.get(name):
+            self._seen.pop(name, None)
+
     def learn(self, name: Name, output_tokens: int) -> None:
         """One more call has ended by itself."""
+        self._begun(name).append(output_tokens)
+
+    def _begun(self, name: Name) -> deque[int]:
         seen = self._seen.get(name)
         if seen is None:
             seen = self._seen[name] = deque(maxlen=KEPT)
             if len(self._seen) > MOST_KNOWN:
                 self._seen.popitem(last=False)
         self._seen.move_to_end(name)
-        seen.append(output_tokens)
+        return seen
 
     def heard(
         self,

@@ -29,6 +29,7 @@ from budget.gateway.incoming import Incoming, Words
 from budget.gateway.loops import Asking, Loop
 from budget.gateway.needing import needs_of
 from budget.gateway.refusing import refusal_headers, refusal_notice
+from budget.gateway.remembering import remember
 from budget.gateway.replying import Reply, Sending
 from budget.gateway.retrying import May
 from budget.gateway.runs import drawing
@@ -185,6 +186,8 @@ def _planned(shop: Shop, call: Call, upstream: Upstream, model: str | None) -> P
     assert body is not None
     name = (caller.actor, upstream.provider, model or "")
     most = shop.budget.books.prices.capabilities(upstream.provider, model or "").max_output_tokens
+    if shop.outputs.is_new(name):
+        shop.tasks.start(remember(shop.outputs, shop.budget.books.database, name))
     usual = shop.outputs.usual(name, most)
     asked = call.asked._replace(model=model)
     named = upstream.format.attributes(body)
