@@ -64,7 +64,9 @@ def test_a_batch_is_refused_where_there_is_no_money_for_all_of_it(gateway: Throu
         with pytest.raises(openai.APIStatusError, match="Everything") as raised:
             begun(client, lines(11, max_tokens=1000))
         assert raised.value.status_code == 402
-        assert ("/v1/batches", {}) not in gateway.providers.requests()
+        assert "/v1/batches" not in [path for path, _ in gateway.providers.requests()]
+        with pytest.raises(openai.APIStatusError, match="X-Budget-Max-Usd"):
+            begun(client, lines(2, max_tokens=1000), extra_headers={"X-Budget-Max-Usd": "0.01"})
         begun(client, lines(9, max_tokens=1000))
 
 

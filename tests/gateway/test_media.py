@@ -150,3 +150,14 @@ def test_what_is_free_is_not_booked(gateway: Through, client: openai.OpenAI) -> 
     assert [model.id for model in client.models.list()] == ["gpt-4o"]
     assert client.moderations.create(input="Hello").id == "modr-1"
     assert not gateway.records()
+
+
+def test_no_ladder_makes_the_hold_of_an_image_smaller(
+    gateway: Through, client: openai.OpenAI
+) -> None:
+    gateway.limit("0.1", degrade=["smaller"])
+    with pytest.raises(openai.APIStatusError, match="Everything"):
+        client.images.generate(
+            model="gpt-image-1", prompt="A cat", size="1024x1024", quality="high"
+        )
+    assert not gateway.providers.requests()

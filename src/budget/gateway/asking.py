@@ -37,6 +37,11 @@ class Plan(NamedTuple):
     is_step: bool = False
     """A step of a ladder: it waits for nobody, and another follows where it is refused."""
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether all that the call may use is held, because it is not cut: it takes no less."""
+        return "units" in self.ask
+
     def below(self, tokens: int) -> "Plan":
         """The same, never holding for more output tokens than these."""
         ask = {**self.ask, "max_output_tokens": min(tokens, self.ask["max_output_tokens"])}

@@ -21,6 +21,7 @@ from budget.domain.usage import units_of
 from budget.engine.callers import LOCAL, Caller
 from budget.engine.estimates import input_of
 from budget.engine.jobs import Books, Jobs
+from budget.gateway import ceilings
 from budget.gateway.addressing import address_of, below_version
 from budget.gateway.admitting import answered
 from budget.gateway.asking import attributes_of
@@ -181,10 +182,18 @@ async def _held(
     )
     if isinstance(envelope_id, Refusal):
         return envelope_id
+    now_us, most_nanos = shop.budget.books.database.now_us(), batch.words.max_usd_nanos
     if envelope_id is not None:
         ask["parent_id"] = envelope_id
+    elif most_nanos is not None:
+        if total.usd_nanos is None:
+            raise InvalidInput(
+                ceilings.HEADER, "cannot be kept: a model of the batch has no price."
+            )
+        if total.usd_nanos > most_nanos:
+            return ceilings.too_dear(most_nanos, total.usd_nanos, now_us)
     placing = answered(shop, jobs.allocate(**ask), since, sending)
-    return await drawing(envelope_id, placing, shop.budget.books.database.now_us())
+    return await drawing(envelope_id, placing, now_us)
 
 
 async def _sent(shop: Shop, batch: Batch, allocation: Allocation, sending: Sending) -> None:

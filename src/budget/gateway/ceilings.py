@@ -38,7 +38,7 @@ def below(
     if short or (too_long and not plan.may_shrink):
         wanted = 0 if short else plan.most_tokens or 0
         least = hold_nanos(place.rates, input_tokens, wanted, requests, place.units)
-        return _refusal(max_usd_nanos, least, now_us)
+        return too_dear(max_usd_nanos, least, now_us)
     plan = plan.below(tokens)
     return plan if _is_safe(plan, tokens, most_of_model) else plan.telling(tokens)
 
@@ -56,7 +56,8 @@ def past_ceiling(tokens: int, now_us: int) -> Refusal:
     return Refusal(CODE, f"{HEADER} pays for {tokens} tokens of output.", now_us)
 
 
-def _refusal(max_usd_nanos: int, least_nanos: int, now_us: int) -> Refusal:
+def too_dear(max_usd_nanos: int, least_nanos: int, now_us: int) -> Refusal:
+    """The refusal of a call that may cost more than its caller allows."""
     return Refusal(
         CODE,
         f"This call may cost {format_usd(least_nanos)} USD, and {HEADER} allows "

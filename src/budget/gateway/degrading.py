@@ -201,7 +201,7 @@ class _Walk:
         """The same call with less output: what fits, or past a soft limit half of it."""
         plan = self._planned.plan
         asked_tokens = int(plan.ask["max_output_tokens"])
-        if asked_tokens <= DEFAULT_MIN_OUTPUT_TOKENS * plan.answers:
+        if plan.is_bounded or asked_tokens <= DEFAULT_MIN_OUTPUT_TOKENS * plan.answers:
             return None
         told = {"step": "smaller", "from": str(asked_tokens)}
         smaller = plan._replace(ask={**plan.ask, "fit": True})
