@@ -30,6 +30,7 @@ def test_a_budget_with_everything_is_made_and_read_alike(both: Ways) -> None:
         scope={"team": ["search", "ads*"], "model": "gpt-4o"},
         per=["user", "project"],
         unpriced=PRICED,
+        degrade=["gpt-4o-mini", "refuse"],
         metadata={"a": [1, {"b": None}], "c": "é"},
         policies=[
             {"unit": "usd", "period": "monthly", "limit": "0.000000001", "reset_day": "last",
@@ -44,6 +45,7 @@ def test_a_budget_with_everything_is_made_and_read_alike(both: Ways) -> None:
     assert made.name == "Küche – «Ω»"
     assert [policy.limit for policy in made.policies] == [1, 10**18, 7, 1000 * 10**9]
     assert made.policies[2].partition_by == ("project", "session", "user")
+    assert made.degrade == ("gpt-4o-mini", "refuse")
     both.read(wire.budget, "budget", made.budget_id)
     both.read(page(wire.budget), "budgets", name="Küche", archived=True, sort="-created_at")
     both.read(page(wire.policy), "policies", budget_id=made.budget_id, unit="usd", limit=1)

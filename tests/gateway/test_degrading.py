@@ -7,9 +7,11 @@ little more than 0.00006.
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import anthropic
+import httpx2
 import openai
 import pytest
 
@@ -258,6 +260,43 @@ def test_the_strictest_ladder_wins(gateway: Through) -> None:
     limit(gateway, "0.0005", "smaller", "refuse")  # a hard limit goes before
     answer = gateway.post(CHAT, ASKED)
     assert answer.headers["x-budget-degraded"].startswith("output tokens 100 -> ")
+
+
+def test_many_calls_at_once_spend_no_more_than_there_is(gateway: Through) -> None:
+    # Room for four calls to gpt-4o at once; what does not fit goes to gpt-4o-mini while that does.
+    limit(gateway, "0.0045", "gpt-4o-mini", "refuse")
+
+    def call(number: int) -> tuple[int, str]:
+        content = f"words, call {number}"
+        body = {**ASKED, "messages": [{"role": "user", "content": content}]}
+        answer = httpx2.post(
+            gateway.url + CHAT, json=body, timeout=60, trust_env=False,
+            headers={"Authorization": f"Bearer {gateway.key}", "x-fake": "words=100"},
+        )  # fmt: skip
+        return answer.status_code, answer.headers.get("x-budget-degraded", "")
+
+    assert gateway.key
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(call, range(40)))
+    assert {status for status, _ in answers} <= {200, 402}
+    assert any("gpt-4o-mini" in told for _, told in answers)
+    gateway.await_settled()
+    (balance,) = gateway.books.status()
+    assert 3_500_000 < balance.spent <= 4_500_000
+    assert balance.overrun == 0
+
+
+def test_a_caller_is_told_nothing_of_a_budget_that_its_key_may_not_see(gateway: Through) -> None:
+    limit(gateway, "0.0005", "cheaper")
+    made = gateway.books.create_key(name="bound", scopes=["spend"], bound={"team": "search"})
+    gateway.__dict__["key"] = made.text
+    answer = gateway.post(CHAT, ASKED)
+    told = answer.headers["x-budget-degraded"]
+    assert told == (
+        f"model gpt-4o -> {models(gateway)[0]}; A limit that this key may not see has no room for "
+        "this call."
+    )
+    assert "Everything" not in str(answer.headers)
 
 
 def test_who_may_queue_waits_for_the_window_to_reset(gateway: Through) -> None:
