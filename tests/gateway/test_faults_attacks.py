@@ -275,3 +275,20 @@ def test_our_key_is_not_told_back_by_an_upstream_that_tells_what_it_was_sent() -
     upstream = read_upstreams({"OPENAI_API_KEY": REAL_KEY})["openai"]
     assert upstream.hidden(f"no such key: {REAL_KEY}".encode()) == b"no such key: ***"
     assert REAL_KEY not in repr(upstream)
+
+
+def test_a_body_that_does_not_come_holds_nothing_and_ends(
+    attacked: Through, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("budget.http.bodies.READ_SECONDS", 0.2)
+    parts = urlsplit(attacked.url)
+    head = (
+        f"POST {CHAT} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: 1000\r\n"
+        f"Authorization: Bearer {attacked.key}\r\n\r\n"
+    )
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+        connection.sendall(head.encode() + SOUND[:40])
+        answer = connection.recv(10_000)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"code":"body_too_slow"' in answer
+    assert attacked.providers.requests() == []
