@@ -1,5 +1,6 @@
 """`budget status` shows the balances as they are, from a database as through the service."""
 
+import re
 from typing import Any
 
 import pytest
@@ -110,7 +111,7 @@ def test_a_terminal_shows_colour_from_the_warning_on_and_a_bar(
     shown = spent("status").out
     assert "████░░░░░░" in shown
     assert "\x1b[1;31m" in shown  # code is over its limit
-    assert "UTC, in " in shown
+    assert re.search(r"in \d+ (h|min)", shown)
     assert "\x1b[1;31m" not in spent("status", "--no-color").out
 
 
@@ -126,7 +127,8 @@ def test_the_colour_changes_at_the_threshold_and_at_the_limit() -> None:
 def test_when_a_window_ends_is_said_for_people_and_for_programs() -> None:
     assert resets_text(None, pretty=True) == "never"
     assert resets_text("2026-02-01T00:00:00Z", pretty=False) == "2026-02-01T00:00:00Z"
-    assert resets_text("1999-02-01T00:00:00Z", pretty=True) == "1999-02-01 00:00 UTC, in 0 min"
+    assert resets_text("1999-02-01T00:00:00Z", pretty=True) == "in 0 min"
+    assert resets_text("2999-02-01T00:00:00Z", pretty=True).startswith("2999-02-01, in 3")
 
 
 @pytest.mark.parametrize(

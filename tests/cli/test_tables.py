@@ -74,7 +74,7 @@ POLICIES = [
     Row(("Sample", "", "monthly", "usd", "9.999999999", "10.00", "0.000000001", "0", "0")),
 ]
 AMOUNTS = {
-    "status": ("4.033474401", "5.00", "0.716525599", "1,234,567", "2,000,000", "765,433"),
+    "status": ("4.033474401", "5.00", "1,234,567", "2,000,000"),
     "replay": ("4.033474401", "5.00", "1,234", "0.000000001", "9.999999999", "10.00"),
 }
 
@@ -166,5 +166,5 @@ def test_what_status_shows_on_a_terminal_of_80_columns_can_be_read(tmp_path: Pat
     os.close(ours)
     os.close(theirs)
     assert "…" not in shown
-    for amount in ("4.033474401", "10.00", "5.966525599", " 5.00", "0.966525599", "80.6"):
+    for amount in ("4.033474401", "10.00", " 5.00", "80.6", "40.3", "Resets"):
         assert amount in shown

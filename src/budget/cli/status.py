@@ -19,13 +19,13 @@ COLUMNS: Final = (
     Column("Period"),
     Column("Unit"),
     Column("Spent", "amount"),
-    Column("Reserved", "amount", rank=3),
-    Column("Assumed", "amount", optional=True, rank=1),
+    Column("Reserved", "amount", rank=4),
+    Column("Assumed", "amount", optional=True, rank=4),
     Column("Limit", "amount"),
-    Column("Left", "amount"),
-    Column("Used %", "amount", rank=2),
+    Column("Left", "amount", rank=3),
+    Column("Used %", "amount", rank=1),
     Column("", rank=5, pretty=True),
-    Column("Resets", rank=4),
+    Column("Resets", rank=2),
 )
 
 
@@ -115,7 +115,7 @@ def mood(balance: BalanceShape) -> str:
 
 
 def resets_text(resets_at: str | None, *, pretty: bool) -> str:
-    """When a window ends: an instant for programs, the day and the wait for people."""
+    """When a window ends: an instant for programs; for people the wait, and the day if far."""
     if resets_at is None:
         return "never"
     if not pretty:
@@ -123,7 +123,5 @@ def resets_text(resets_at: str | None, *, pretty: bool) -> str:
     at = datetime.fromisoformat(resets_at)
     minutes = max(0, int((at - datetime.now(UTC)).total_seconds() // 60))
     if minutes >= 2 * 24 * 60:
-        wait = f"{minutes // (24 * 60)} d"
-    else:
-        wait = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
-    return f"{at:%Y-%m-%d %H:%M} UTC, in {wait}"
+        return f"{at:%Y-%m-%d}, in {minutes // (24 * 60)} d"
+    return f"in {minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"in {minutes} min"
