@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import anthropic
@@ -16,8 +17,10 @@ import pytest
 from google import genai
 
 import budget
-from budget import Budget
+from budget import Budget, Facade
+from budget.client import Client
 from tests.fakes.providers import Providers
+from tests.support.command import start_service, stop_service
 
 HOWS = ("", "words=9", "reasoning=2", "cached=1", "status=429", "status=500", "reset", "no_usage",
         "words=9 cut=4", "words=9 delay_ms=1", "filtered")  # fmt: skip
@@ -85,6 +88,23 @@ async def _looped(providers: Providers, count: int) -> None:
 def test_no_hold_is_leaked_and_no_usage_is_lost(
     providers: Providers, books: Budget, count: int
 ) -> None:
+    _try(providers, books, count)
+
+
+@pytest.mark.faults
+def test_nor_through_a_service(providers: Providers, tmp_path: Path) -> None:
+    served = start_service(tmp_path)
+    try:
+        with Client(served.url, served.key) as books:
+            budget.configure(served.url, key=served.key)
+            _try(providers, books, 2_000)
+    finally:
+        budget.configure()
+        stop_service(served)
+
+
+def _try(providers: Providers, books: Facade, count: int) -> None:
+    """Make so many calls, and hold what is booked against the bills of the providers."""
     _threaded(providers, count // 2)
     asyncio.run(_looped(providers, count // 2))
     gc.collect()
@@ -108,7 +128,7 @@ class _Booked(NamedTuple):
     output_tokens: int
 
 
-def _all_records(books: Budget) -> Iterator[_Booked]:
+def _all_records(books: Facade) -> Iterator[_Booked]:
     """The id of the response, whether its usage is estimated, and what is booked, of each."""
     cursor = None
     while True:
