@@ -38,14 +38,6 @@ def test_the_demo_spends_is_cut_is_refused_and_goes_on(say: Say) -> None:
     assert Decimal(again["left_usd"]) == Decimal("0.02") - spent
 
 
-def test_the_demo_says_what_to_do(say: Say) -> None:
-    said = say("gateway", "demo")
-    assert said.code == 0, said.err
-    assert "refused with 402: nothing was sent, nothing was spent" in said.out
-    assert "budget budgets top-up" in said.out
-    assert "The books add up: 4 calls booked, nothing held." in said.out
-
-
 def test_the_upstreams_are_listed_without_their_keys(
     local: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
