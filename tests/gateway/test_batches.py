@@ -140,3 +140,19 @@ def test_an_answer_in_the_background_is_booked_when_it_is_fetched(gateway: Throu
     (record,) = gateway.records()
     assert record.cost_nanos == BEHIND[0] * 2_500 + BEHIND[1] * 10_000
     assert gateway.open_holds() == 0
+
+
+def test_an_answer_in_the_background_is_told_a_limit_and_its_hold_is_shown_to_nobody_else(
+    gateway: Through,
+) -> None:
+    gateway.limit("1")
+    asked = {"model": "gpt-4o", "input": "Think", "background": True, "metadata": {"mine": "yes"}}
+    told = gateway.post("/openai/v1/responses", asked).json()
+    ((_, came),) = gateway.providers.requests()
+    assert told["metadata"] == {"mine": "yes"}
+    assert came["max_output_tokens"] == 16_384
+    (held,) = gateway.books.allocations(status="open").items
+    assert came["metadata"] == {"mine": "yes", "budget_allocation": held.allocation_id}
+    gateway.post(
+        "/openai/v1/responses", {**asked, "metadata": came["metadata"]}, status=400
+    )  # fmt: skip

@@ -270,6 +270,13 @@ def test_the_name_of_a_model_leads_to_its_provider(sqlite_url: str, providers: P
             "/gemini/v1beta/openai/chat/completions", {**CHAT, "model": "gemini-2.5-flash"}
         )
         assert [record.provider for record in gateway.records()][:2] == ["google", "anthropic"]
+        gateway.post(
+            "/v1/chat/completions", {**CHAT, "model": "claude-haiku-4-5"},
+            Authorization="Bearer sk-of-openai", X_Budget_Key=gateway.key,
+        )  # fmt: skip
+        assert providers.requests()[-1][0] == "/v1/chat/completions"
+        assert providers.headers()[-1]["authorization"] == "Bearer sk-of-openai"
+        assert gateway.records()[0].provider == "openai"
 
 
 def test_the_cost_that_openrouter_tells_is_kept_beside_ours(

@@ -112,15 +112,15 @@ class Gateway:
             return
         if asked.model is None:
             raise InvalidInput("model", "is required: the name of the model to call.")
-        route = self._route(mount, asked)
+        route = self._route(mount, asked, own_key=incoming.own_key)
         call = Call(incoming, target, asked, route, words)
         await passing.pass_on(self._shop, call, sending)
 
-    def _route(self, mount: Mount, asked: Asked) -> Route:
+    def _route(self, mount: Mount, asked: Asked, *, own_key: bool) -> Route:
         upstream, model = mount.upstream, asked.model
         renamed = False
         if mount.by_model and model is not None:
-            led = led_by(model, self._in_openai_shape)
+            led = led_by(model, self._in_openai_shape, own_key=own_key)
             if led is not None:
                 renamed = led.model != model
                 upstream, model = led

@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from budget.domain.errors import BudgetError
+from budget.domain.errors import BudgetError, NotFound
 from budget.domain.responses import Stream
 from budget.engine.callers import LOCAL
 from budget.engine.jobs import Jobs
@@ -93,6 +93,8 @@ async def _hear_one(shop: Shop, upstream: Upstream, fetch: Fetch, work: Mapping[
         asks = await _asks(shop, upstream, fetch, work)
         if asks is not None:
             await _book(shop, allocation_id, asks)
+    except NotFound:
+        return  # begun elsewhere, or long ago
     except BudgetError as error:
         log.error("not booked: %s: %s", str(work.get("id"))[:80], error)
 

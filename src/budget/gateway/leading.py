@@ -56,10 +56,11 @@ def below_endpoint(upstream: Upstream, path: str) -> str | None:
     return path[len(_ENDPOINTS[name]) :]
 
 
-def led_by(model: str, upstreams: Mapping[str, Upstream]) -> Led | None:
+def led_by(model: str, upstreams: Mapping[str, Upstream], *, own_key: bool) -> Led | None:
     """Where the name leads among these; None if it tells nothing of that.
 
-    A name without a prefix leads to a provider only if the gateway has a key for it.
+    A name without a prefix leads to a provider only if the gateway has a key for it; never a call
+    that brings its `own_key`, which is another provider's.
     """
     name, slash, rest = model.partition("/")
     prefixed = upstreams.get(name.lower()) if slash and rest else None
@@ -67,6 +68,6 @@ def led_by(model: str, upstreams: Mapping[str, Upstream]) -> Led | None:
         return Led(prefixed, rest)
     for begin, provider in _PLAIN:
         found = upstreams.get(provider)
-        if model.startswith(begin) and found is not None and found.api_key:
+        if model.startswith(begin) and found is not None and found.api_key and not own_key:
             return Led(found, model)
     return None
