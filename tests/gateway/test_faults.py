@@ -14,8 +14,11 @@ PRICE = {"input": "2.50", "output": "10.00"}
 
 
 @pytest.fixture
-def gateway(sqlite_url: str, providers: Providers) -> Iterator[Through]:
-    """A gateway that waits a second for upstreams that say nothing."""
+def gateway(
+    sqlite_url: str, providers: Providers, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Through]:
+    """A gateway that waits a second for upstreams that say nothing, and leaves none of them out."""
+    monkeypatch.setattr("budget.gateway.breaking.FAILURES", 1_000_000)
     env = {"BUDGET_GATEWAY_SILENCE_SECONDS": "1"}
     with through(sqlite_url, providers, env) as running:
         yield running

@@ -109,6 +109,27 @@ def test_calls_under_way_are_answered_to_their_end_when_the_service_is_told_to_s
         assert books.verify().clean
 
 
+@pytest.mark.faults
+def test_an_answer_that_outlasts_the_grace_is_booked_as_far_as_it_came(
+    service: Service, providers: Providers
+) -> None:
+    """The service waits thirty seconds for calls under way; this one would take sixty."""
+    url = f"http://127.0.0.1:{service.port}"
+    how = "words=600 delay_ms=100"
+    caller = Caller(url, service.key, streamed=True, how=how, limit=600)
+    caller.start()
+    wait_for(lambda: b"word" in caller.came)
+    assert service.terminate() == 0
+    caller.join(30)
+    assert not caller.is_whole
+    with Budget.open(service.target, sweep=False) as books:
+        (record,) = books.usage_records(limit=10).items
+        assert 200 < record.usage.output_tokens < 600
+        assert abs(record.usage.output_tokens - caller.came.count(b"word ")) <= 3
+        assert books.allocations(status="open").items == []
+        assert books.verify().clean
+
+
 def test_after_a_kill_the_hold_stays_until_its_time_is_up(
     service: Service, providers: Providers
 ) -> None:
