@@ -198,6 +198,35 @@ def test_smaller_allows_as_much_output_as_there_is_money_for(gateway: Through) -
     assert (detail["step"], detail["from"]) == ("smaller", "100")
 
 
+def test_smaller_is_passed_over_where_the_caller_wants_all_of_its_output(gateway: Through) -> None:
+    limit(gateway, "0.0005", "smaller", "refuse")
+    gateway.post(CHAT, ASKED, status=402, X_Budget_Fit="off")
+    assert models(gateway) == []
+
+
+def test_gemini_is_asked_for_the_other_model_by_its_address(gateway: Through) -> None:
+    # 100 tokens of output of Gemini 2.5 Pro are 0.001 USD, of 2.5 Flash 0.00025.
+    limit(gateway, "0.0005", "gemini-2.5-flash")
+    body = {
+        "contents": [{"parts": [{"text": "Say five words."}]}],
+        "generationConfig": {"maxOutputTokens": 100},
+    }
+    answer = gateway.post("/gemini/v1beta/models/gemini-2.5-pro:generateContent", body)
+    assert answer.headers["x-budget-degraded"].startswith(
+        "model gemini-2.5-pro -> gemini-2.5-flash;"
+    )
+    ((path, _),) = gateway.providers.requests()
+    assert "gemini-2.5-flash:" in path
+
+
+def test_responses_are_degraded_as_chats_are(gateway: Through) -> None:
+    limit(gateway, "0.0005", "gpt-4o-mini")
+    body = {"model": "gpt-4o", "input": "Say five words.", "max_output_tokens": 100}
+    answer = gateway.post("/openai/v1/responses", body)
+    assert answer.json()["model"] == "gpt-4o-mini"
+    assert "x-budget-degraded" in answer.headers
+
+
 def test_a_soft_limit_past_its_action_threshold_degrades(gateway: Through) -> None:
     limit(gateway, "1", "gpt-4o-mini", enforcement="soft_limit")
     spend(gateway, 94)

@@ -201,12 +201,13 @@ class _Walk:
         """The same call with less output: what fits, or past a soft limit half of it."""
         plan = self._planned.plan
         asked_tokens = int(plan.ask["max_output_tokens"])
-        if plan.is_bounded or asked_tokens <= DEFAULT_MIN_OUTPUT_TOKENS * plan.answers:
+        least = DEFAULT_MIN_OUTPUT_TOKENS * plan.answers
+        if plan.is_bounded or not plan.may_shrink or asked_tokens <= least:
             return None
         told = {"step": "smaller", "from": str(asked_tokens)}
         smaller = plan._replace(ask={**plan.ask, "fit": True})
         if not self._ladder.is_hard:
-            most = max(asked_tokens // SOFT_SHARE, DEFAULT_MIN_OUTPUT_TOKENS * plan.answers)
+            most = max(asked_tokens // SOFT_SHARE, least)
             smaller = smaller.telling(most)
             told["to"] = str(most)
         asked = self._planned._replace(plan=smaller)
