@@ -8,6 +8,7 @@ import openai
 import pytest
 from google import genai
 
+import budget
 from budget.gateway.pointing import SDKS, addresses, variables
 from tests.gateway.sdks import MESSAGES
 from tests.gateway.through import Through
@@ -38,6 +39,14 @@ def test_anthropic_finds_the_gateway(pointed: Through) -> None:
         )  # fmt: skip
     assert answer.content
     assert len(pointed.records()) == 1
+
+
+def test_a_client_that_is_tracked_as_well_pays_once(pointed: Through) -> None:
+    with openai.OpenAI(max_retries=0) as client:
+        budget.track(client, books=pointed.books)
+        client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    assert len(pointed.records()) == 1
+    assert len(pointed.books.allocations().items) == 1
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -14,6 +14,8 @@ from budget.sdk.tracking.core import OnUnavailable, Tracker
 T = TypeVar("T")
 Patch = Callable[[object, Tracker], None]
 
+_OURS: Final = "bud_"
+"""So keys of ours begin, which a provider has none of."""
 _SDKS: Final = ("openai", "anthropic", "google")
 """The packages whose clients can be tracked; `tracking.<name>` has a `patch` for each."""
 
@@ -36,7 +38,8 @@ def track(
     cannot be reached; what they used is booked later. `fit` grants fewer output tokens than asked
     where no more fit; a call that sets no limit is granted `max_output_tokens`, or what the default
     grant is. `provider` names who answers where another than the SDK's own does, at an address
-    that is not known. Tracking a tracked client changes how, and counts once.
+    that is not known. Tracking a tracked client changes how, and counts once. A client whose key is
+    one of ours goes through the gateway, where its calls are held: it is left as it is.
     """
     if on_unavailable not in ("refuse", "allow"):
         raise InvalidInput("on_unavailable", "says what to do then.", ("refuse", "allow"))
@@ -50,6 +53,8 @@ def track(
             f"{type(client).__name__[:80]} is no client of OpenAI's, Anthropic's or Google's SDK; "
             "for others write `with budget.hold(...)`.",
         )
+    if _goes_through_the_gateway(client):
+        return client
     tracker = Tracker(
         books,
         on_unavailable, fit, max_output_tokens, ttl_seconds, provider, dict(attributes or {}),
@@ -57,3 +62,10 @@ def track(
     patch: Patch = import_module(f"budget.sdk.tracking.{package}").patch
     patch(client, tracker)
     return client
+
+
+def _goes_through_the_gateway(client: object) -> bool:
+    """Whether the client's key, or what it sends as one, is a budget key."""
+    google = getattr(client, "_api_client", None)
+    keys = (getattr(one, "api_key", None) for one in (client, google))
+    return any(isinstance(key, str) and key.startswith(_OURS) for key in keys)
