@@ -91,6 +91,8 @@ def of_chat(text: str) -> bytes:
         "/anthropic/v1/messages/../../x",
         "/gemini/v1beta/models/../x:generateContent",
         "/ollama/../x",
+        "/ollama/api/%63hat",
+        "/openai/v1/ch%61t/completions",
         "//evil.test/openai/v1/chat/completions",
         "/openai%2fv1/chat/completions",
         "/nobody/v1/chat/completions",
@@ -114,6 +116,30 @@ def test_no_path_becomes_a_part_of_the_hosts_name(attacked: Through, path: str) 
     answer = send(attacked, path, b"", method="GET")
     assert answer.status == 404  # the fake provider's
     assert b"no such path" in answer.raw
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/ollama/api/chat/", b'{"model":"llama3.2","messages":[]}'),
+        ("/ollama/api/Chat", b'{"model":"llama3.2","messages":[]}'),
+        ("/ollama/api/chat", b'[{"model":"llama3.2","messages":[]}]'),
+        ("/openai/v1/chat/completions/", SOUND),
+        ("/openai/V1/chat/completions", SOUND),
+        ("/openai/v1/chat%2Fcompletions", SOUND),
+        ("/openai/v1/chat/completions;x", SOUND),
+        ("/anthropic/v1/messages/", SOUND),
+        ("/gemini/v1beta/models/gemini-2.5-flash:generateContent:countTokens", SOUND),
+        ("/gemini/v1beta/models/gemini-2.5-flash:generateContent/", SOUND),
+    ],
+)
+def test_a_route_that_the_provider_could_take_for_a_paid_one_is_not_free(
+    attacked: Through, path: str, body: bytes
+) -> None:
+    answer = send(attacked, path, body)
+    assert answer.status == 402
+    assert b"unmetered_route" in answer.raw
+    assert answer.sent == []
 
 
 def test_an_address_in_the_request_line_leads_to_the_upstream_all_the_same(

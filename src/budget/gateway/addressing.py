@@ -11,6 +11,8 @@ from urllib.parse import unquote_to_bytes
 from budget.domain.errors import InvalidInput
 
 _PATH: Final = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+")
+_PLAIN: Final = re.compile(r"%(?:2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe])")
+"""Letters, digits and `-._~` in the other spelling: a provider could read them as we do not."""
 _QUERY: Final = re.compile(r"[!$%-;=?-Z_a-z~\[\]|^]*")
 _PARTS: Final = re.compile(rb"[/\\]")
 _VERSION: Final = re.compile(r"(?:/openai|/api|/inference)?/v1(?=/)")
@@ -26,6 +28,8 @@ def check_path(path: str, query: str) -> None:
     *inner, last = _PARTS.split(meant)[1:]
     if _NO_LETTERS.search(meant) or any(part in (b"", b".", b"..") for part in inner):
         raise _no_path(path, "has empty parts, dots or signs that are no letters in it")
+    if _PLAIN.search(path):
+        raise _no_path(path, "has letters as %XX that need not be written so")
     if last in (b".", b".."):
         raise _no_path(path, "ends in dots")
     if not _QUERY.fullmatch(query):

@@ -21,6 +21,9 @@ from budget.gateway.formats.format import (
 
 _WRITING: Final = frozenset({"/api/chat", "/api/generate"})
 _EMBEDDING: Final = frozenset({"/api/embed", "/api/embeddings"})
+_FREE: Final = frozenset({"/api/show", "/api/create", "/api/copy", "/api/pull", "/api/push"})
+_BLOBS: Final = "/api/blobs/"
+"""What keeps models on the machine, or asks about them, makes nothing that is paid for."""
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -32,8 +35,8 @@ def _asked(target: Target) -> Asked | None:
         return Asked("ollama", _model(body), streams, can_stream=True, framing="lines")
     if target.path in _EMBEDDING and body is not None:
         return Asked("ollama", _model(body))
-    # The rest keeps models on the machine, or asks about them; it makes nothing that is paid for.
-    return Asked("", costs="nothing") if target.path.startswith("/api/") else None
+    free = target.method in ("GET", "HEAD", "DELETE") or target.path in _FREE
+    return Asked("", costs="nothing") if free or target.path.startswith(_BLOBS) else None
 
 
 def _model(body: Body) -> str | None:
