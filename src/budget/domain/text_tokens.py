@@ -21,7 +21,8 @@ _AT_ONCE: Final = 32_768
 """Characters that are looked at in one go, so that other threads have their turn between."""
 
 _MILLI: Final = 1000
-_SLACK_TOKENS: Final = 2
+SLACK_TOKENS: Final = 2
+"""Added once to the bound of any text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def texts_tokens_bound(texts: Iterable[str], family: str) -> int:
             beyond += len(text[len(seen) :].encode("utf-8", "surrogatepass"))
     if empty:
         return 0
-    return -(-cost_milli * look.scale_milli // _MILLI**2) + _SLACK_TOKENS + beyond
+    return -(-cost_milli * look.scale_milli // _MILLI**2) + SLACK_TOKENS + beyond
 
 
 _PIECES: Final = re.compile(

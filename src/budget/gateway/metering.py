@@ -7,7 +7,7 @@ costs little. Not here: the figures of providers (`domain.responses`), and what 
 
 from typing import Final
 
-from budget.domain.text_tokens import FAMILIES, family_of, text_tokens_bound
+from budget.domain.text_tokens import FAMILIES, SLACK_TOKENS, family_of, text_tokens_bound
 from budget.gateway.ratios import Name
 from budget.prices import exact_tokens
 
@@ -101,7 +101,7 @@ class Meter:
         # Encodings begin a token with the blank before a word: there a text may be parted.
         end = text.rfind(" ")
         end = end if end > 0 else len(text)
-        self._counted += self._count(text[:end])
+        self._counted += self._count(text[:end]) - (0 if self.is_exact else SLACK_TOKENS)
         self._lot, self._waiting = [], 0
         if end < len(text):
             self.hear([text[end:]])
