@@ -23,6 +23,8 @@ from benchmarks.service import free_port, post, rss_mb, service
 LITELLM: Final = "litellm[proxy]==1.108.7"
 SECONDS: Final = 4.0
 ROUNDS: Final = 2
+STREAMS: Final = 1000
+OPENED_SECONDS: Final = 20
 LIMITED: Final[Any] = {
     "name": "Bench",
     "policies": [
@@ -56,6 +58,36 @@ def gateway() -> Iterator[Figure]:
                     note=f"p50 {found.p50_ms:.1f} ms",
                 )  # fmt: skip
         yield Figure("gateway, memory after that", rss_mb(pid), "MB", 0)
+        yield from _streams(url, address, key, pid)
+
+
+def _streams(url: str, address: str, key: str, pid: int) -> Iterator[Figure]:
+    """A thousand streams at once, of 5 pieces a second each."""
+    direct, _, _ = _opened(f"{url}/v1", "none", None)
+    before_mb = rss_mb(pid)
+    told, whole, most_mb = _opened(address, key, pid)
+    yield Figure(
+        f"{STREAMS} streams: added until the first piece, median",
+        told["p50_ms"] - direct["p50_ms"], "ms", 5, at_least=False,
+        note=f"p99 {told['p99_ms']:.0f} ms, {whole} whole",
+    )  # fmt: skip
+    yield Figure(
+        f"{STREAMS} streams: memory of each", (most_mb - before_mb) * 1024 / STREAMS, "KB", 100,
+        at_least=False,
+    )  # fmt: skip
+
+
+def _opened(address: str, key: str, pid: int | None) -> tuple[dict[str, float], int, float]:
+    """What was told when all were open, how many ended well, and the memory of a process then."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.load_streams", address, key, str(STREAMS),
+         str(OPENED_SECONDS)],
+        stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        memory_mb = 0.0 if pid is None else rss_mb(pid)
+        return told, json.loads(process.stdout.readline())["whole"], memory_mb
 
 
 def gateway_and_litellm() -> Iterator[Figure]:

@@ -53,8 +53,12 @@ STREAM_END: Final = (
 STREAM: Final = STREAM_HEAD + _event(_choice({"role": "assistant"})) + WORD * WORDS + STREAM_END
 
 
+def _number(head: bytes, name: bytes) -> int:
+    return int(head.partition(name)[2].split(b"\r\n", 1)[0] or b"0")
+
+
 class Answering(asyncio.Protocol):
-    """One connection. A request that asks for it (`x-pace-ms: 200`) is streamed at that pace."""
+    """One connection. Who asks for it is streamed to slowly: `x-pace-ms: 200`, `x-words: 150`."""
 
     def __init__(self, delay_seconds: float) -> None:
         self.delay_seconds = delay_seconds
@@ -75,10 +79,10 @@ class Answering(asyncio.Protocol):
         if len(body) < length:
             return
         self.buffer = body[length:]
-        pace = lowered.partition(b"x-pace-ms:")[2].split(b"\r\n", 1)[0].strip()
-        if pace:
+        pace_ms = _number(lowered, b"x-pace-ms:")
+        if pace_ms:
             self.transport.write(STREAM_HEAD)
-            self._word(WORDS, int(pace) / 1000)
+            self._word(_number(lowered, b"x-words:") or WORDS, pace_ms / 1000)
             return
         answer = STREAM if b'"stream":true' in body.replace(b" ", b"") else WHOLE
         if self.delay_seconds:
