@@ -99,11 +99,13 @@ def is_brief(ask: Mapping[str, Any]) -> bool:
 
 def _chars_left(value: object, left: int) -> int:
     """How many of so many characters a value leaves; it is not looked at beyond them."""
-    left -= len(value) if isinstance(value, str) else _PER_VALUE_CHARS
+    if isinstance(value, str):
+        return left - len(value)
+    left -= _PER_VALUE_CHARS
     inside: Iterable[object] = ()
     if isinstance(value, Mapping):
         inside = chain.from_iterable(value.items())
-    elif isinstance(value, Sequence) and not isinstance(value, str):
+    elif isinstance(value, Sequence):
         inside = value
     for one in inside:
         if left < 0:

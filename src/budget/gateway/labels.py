@@ -69,5 +69,7 @@ def _left(view: BalanceView) -> tuple[bool, int]:
 
 def label(name: str, text: str) -> Header:
     """A header; letters that no header may have are written as in an address."""
-    safe = "".join(c if " " <= c <= "~" else f"%{ord(c):X}" for c in text)
+    safe = text
+    if not (text.isascii() and text.isprintable()):
+        safe = "".join(c if " " <= c <= "~" else f"%{ord(c):X}" for c in text)
     return b"x-budget-" + name.lower().encode(), safe.encode("latin-1")

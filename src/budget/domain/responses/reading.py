@@ -142,7 +142,7 @@ def _at(source: Mapping[str, Any], path: tuple[str, ...]) -> object:
     for step in path:
         if value is None:
             return None
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):
             return ""
         value = value.get(step)
     return value

@@ -30,9 +30,11 @@ def is_last(event: Body) -> bool:
     if event.get("usage") is not None:
         return True
     choices = event.get("choices")
-    return isinstance(choices, list) and any(
-        isinstance(one, Mapping) and one.get("finish_reason") is not None for one in choices
-    )
+    if isinstance(choices, list):
+        for one in choices:
+            if isinstance(one, dict) and one.get("finish_reason") is not None:
+                return True
+    return False
 
 
 def take_plain(transcript: object, event: Body) -> str | None:
