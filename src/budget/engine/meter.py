@@ -64,14 +64,20 @@ class Meter:
             self.batch_seconds.add(seconds)
 
     def answered(self, tickets: Iterable[Any], now: float) -> None:
-        """These tickets of the ledger are answered at `now`, on the clock they were queued by."""
+        """These tickets of the ledger are answered at `now`, on the clock they were queued by.
+
+        A refusal that is not the last word is `tentative`.
+        """
         decisions, wait = self.decisions, self.wait_seconds
         for ticket in tickets:
             command = ticket.command
             act = "change" if command is None else command.act
             if act == "allocate" and command.dry:
                 act = "check"
-            name = (act, result_of(ticket.answer, ticket.error))
+            result = result_of(ticket.answer, ticket.error)
+            if result == "refused" and getattr(command, "tentative", False):
+                result = "tentative"
+            name = (act, result)
             decisions[name] = decisions.get(name, 0) + 1
             wait.add(now - ticket.queued_at)
 
