@@ -23,7 +23,7 @@ from budget.gateway.formats.frames import FRAMES, Frame, object_of
 from budget.gateway.growing import Growth
 from budget.gateway.holding import Holding
 from budget.gateway.incoming import Incoming
-from budget.gateway.labels import Header, labels_of, without_type
+from budget.gateway.labels import Header, comment_of, labels_of, without_type
 from budget.gateway.later import is_under_way
 from budget.gateway.marks import unmarked
 from budget.gateway.metering import Meter
@@ -232,7 +232,7 @@ class Attempt:
             return
         receipt = await self._settle("done")
         if relayed:
-            await self._sending.end(tail)
+            await self._sending.end(self._told(receipt) + tail)
             return
         headers = (*without_type(answer.headers), _JSON, *self._labels(receipt))
         await self._sending.reply(Reply(answer.status, _encode(transcript.whole()), headers))
@@ -307,7 +307,7 @@ class Attempt:
         )
         receipt = await self._settle("cut")
         if relayed:
-            await self._sending.end(transcript.ending(notice))
+            await self._sending.end(self._told(receipt) + transcript.ending(notice))
             return
         headers = (_JSON, *self._labels(receipt))
         await self._sending.reply(Reply(200, _encode(transcript.cut_short(notice)), headers))
@@ -398,6 +398,12 @@ class Attempt:
             self._name, found.usage.output_tokens, plan.answers,
             own_limit=plan.most_tokens, our_limit=self._held.told_tokens,
         )  # fmt: skip
+
+    def _told(self, receipt: Receipt | None) -> bytes:
+        """What is told in a stream before its end, to who asked for that."""
+        if not self._incoming.wants_events or not self._held.asked.has_comments:
+            return b""
+        return comment_of(self._labels(receipt))
 
     def _labels(self, receipt: Receipt | None) -> list[Header]:
         return [*labels_of(self._holding.allocation, receipt), *self._held.labels]

@@ -6,6 +6,7 @@
     X-Budget-Max-Usd: 0.50           the most that this run, or this call, may cost
     X-Budget-Degrade: off            be refused rather than be answered by another model
     X-Budget-Queue: allow            wait up to a minute, where the budget has calls queue
+    X-Budget-Events: on              tell in a stream, before its end, what it has cost
     X-Budget-Priority, X-Budget-Fit, X-Budget-Template
     baggage: budget.team=research    W3C baggage, with names of attributes
 
@@ -25,9 +26,10 @@ from budget.engine.keys import HIGHEST_PRIORITY
 KEY_BEGINS: Final = "bud_"
 BUDGET_KEY: Final = b"x-budget-key"
 _OURS: Final = b"x-budget-"
+_EVENTS: Final = b"x-budget-events"
 _TAG: Final = "tag-"
 _WORDS: Final = frozenset({
-    "key", "max-usd", "priority", "fit", "template", "degrade", "queue",
+    "key", "max-usd", "priority", "fit", "template", "degrade", "queue", "events",
 })  # fmt: skip
 """What stands behind `X-Budget-` and is no attribute."""
 _SPELLED: Final[Mapping[str, str]] = {name.replace("_", "-"): name for name in STANDARD}
@@ -56,6 +58,7 @@ class Words(NamedTuple):
     template: str | None = None
     degrade: bool = True
     queue: bool = False
+    events: bool = False
 
 
 class Incoming(NamedTuple):
@@ -71,6 +74,11 @@ class Incoming(NamedTuple):
     body: bytes
     caller: Caller
     own_key: bool = False
+
+    @property
+    def wants_events(self) -> bool:
+        """Whether a stream shall tell what it has cost."""
+        return self.headers.get(_EVENTS, b"").strip().lower() == b"on"
 
     def sent_headers(self, key_header: str, api_key: str | None) -> dict[str, str]:
         """The headers for the upstream: the caller's, without what is ours, and with its key."""
@@ -145,6 +153,7 @@ def words_of(headers: Mapping[bytes, bytes]) -> Words:
         said.get("template"),
         _switch(said.get("degrade", "on"), "Degrade"),
         _switch(said.get("queue", "refuse"), "Queue", _QUEUES),
+        _switch(said.get("events", "off"), "Events"),
     )
 
 

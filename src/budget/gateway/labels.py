@@ -8,11 +8,15 @@
     X-Budget-Advice: ...                  what might be
     X-Budget-Budget, -Remaining, -Unit, -Resets-At: the limit that is nearest to its end
 
+Streams tell them before their end too, as a comment, to who sends `X-Budget-Events: on`.
+
 Not here: what refusals say (`refusing`).
 """
 
 from collections.abc import Iterable
 from typing import Final
+
+import msgspec
 
 from budget.domain.answers import Allocation, BalanceView, Receipt
 from budget.domain.money import format_usd
@@ -20,6 +24,7 @@ from budget.domain.windows import MAX_US, to_rfc3339
 
 Header = tuple[bytes, bytes]
 
+_encode: Final = msgspec.json.Encoder().encode
 _LOOSE: Final = frozenset({"ignore"})
 
 
@@ -48,6 +53,12 @@ def balance_labels(view: BalanceView) -> list[Header]:
     if view.window.end_us < MAX_US:
         found.append(label("Resets-At", to_rfc3339(view.window.end_us)))
     return found
+
+
+def comment_of(labels: Iterable[Header]) -> bytes:
+    """Labels in a stream of events, as a comment, which clients pass over."""
+    told = {name.decode(): text.decode("latin-1") for name, text in labels}
+    return b": budget " + _encode(told) + b"\n\n"
 
 
 def without_type(headers: Iterable[Header]) -> tuple[Header, ...]:

@@ -57,6 +57,11 @@ class Asked(NamedTuple):
     most: Most | None = None
     later: bool = False
 
+    @property
+    def has_comments(self) -> bool:
+        """Whether clients pass over comments in its stream; Google's own does not."""
+        return self.framing == "events" and self.api != "generate_content"
+
 
 class Changes(NamedTuple):
     """What budgeting writes into a request; None leaves it as it is.
