@@ -101,7 +101,7 @@ NO_ANSWERS: Final = {
     "half a head": b"HTTP/1.1 200 OK\r\ncontent-le",
     "a split header": b"HTTP/1.1 200 OK\r\nx-a: b\rset-cookie: c=1\r\n\r\n",
     "a header without a name": b"HTTP/1.1 200 OK\r\n: b\r\n\r\n",
-    "a header too long": b"HTTP/1.1 200 OK\r\nx-a: " + b"a" * 300_000 + b"\r\n\r\n",
+    "a header too long": b"HTTP/1.1 200 OK\r\nx-a: " + b"a" * 70_000 + b"\r\n\r\n",
     "two lengths": b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
     "less than promised": b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{",
     "a broken chunk": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{",

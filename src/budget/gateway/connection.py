@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httptools
 
-MAX_HEAD_BYTES: Final = 256 * 1024
+MAX_HEAD_BYTES: Final = 64 * 1024
 MOST_UNREAD_BYTES: Final = 1024 * 1024
 """When so much waits for its reader the upstream is asked to wait too."""
 PART_BYTES: Final = 512 * 1024
@@ -167,6 +167,8 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if self._has_head:
             return
+        if sum(len(name) + len(value) for name, value in self._head) > MAX_HEAD_BYTES:
+            raise BrokenOff  # which the parser makes an error of its own
         if status < _INFORMATION:
             self._head = []
             return
