@@ -54,13 +54,11 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
     parent = _open_envelope(batch, command) if command.parent_id is not None else None
     attributes = _attributes(batch, command)
     match = batch.catalogue.match(attributes)
+    if match.unpriced == "refuse" and _is_unpriced(command):
+        return refuse_unpriced(batch, command, match)
     rates = command.rates
     if rates is None and command.model is not None:
-        if match.unpriced == "refuse":
-            return refuse_unpriced(batch, command, match)
         rates = match.unpriced if isinstance(match.unpriced, Rates) else None
-    if rates is not None and match.unpriced == "refuse" and unpriced_units(rates, command.units):
-        return refuse_unpriced(batch, command, match)
     balances = batch.balances_of(match)
     wanted, held, granted = _wanted(command, attributes, rates, balances, parent, batch.balances)
     check_within_bounds(held, "tokens" if command.input_tokens is None else "max_output_tokens")
@@ -107,6 +105,13 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
     _tell_degraded(batch, command)
     batch.take_key(command, command.allocation_id)
     return allocation_answer(batch, holding)
+
+
+def _is_unpriced(command: Place) -> bool:
+    """Whether the price of the model, or of something that it is asked for, is not known."""
+    if command.rates is None:
+        return command.model is not None
+    return bool(unpriced_units(command.rates, command.units))
 
 
 def _tell_degraded(batch: Batch, command: Place) -> None:

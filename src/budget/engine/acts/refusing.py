@@ -35,23 +35,9 @@ def refuse(
     batch.set_aside_if_due()
     uncounted = isinstance(command, Place) and (command.dry or command.tentative)
     if refused.envelope is not None:
-        short = refused.envelope
         if not uncounted:
-            _count_empty(batch, command, short)
-        if not covers(command.bound, batch.holdings[short.parent_id].terms.attributes):
-            return Refusal("envelope_exhausted", _NO_ROOM_WITHIN, batch.now_us)
-        amount = amount_text(short.requested, short.unit)
-        return Refusal(
-            code="envelope_exhausted",
-            detail=f"Envelope {short.parent_id} has {amount_text(short.left, short.unit)} left; "
-            f"this call needs {amount}. Extend the envelope, or ask for less.",
-            at_us=batch.now_us,
-            parent_id=short.parent_id,
-            unit=short.unit,
-            limit=short.limit,
-            requested=short.requested,
-            shortfall=short.requested - short.left,
-        )
+            _count_empty(batch, command, refused.envelope)
+        return _empty(batch, command, refused.envelope)
     lines = sorted(
         (
             RefusalLine(batch.view(s.balance), s.requested, s.short, s.resets_us)
@@ -71,6 +57,24 @@ def refuse(
         model=getattr(command, "model", None),
         asked=asked,
         ladder=_ladder(batch, refused, laddered) if laddered else None,
+    )
+
+
+def _empty(batch: Batch, command: Command, short: EnvelopeShort) -> Refusal:
+    """The answer to a call for which its envelope has not enough."""
+    if not covers(command.bound, batch.holdings[short.parent_id].terms.attributes):
+        return Refusal("envelope_exhausted", _NO_ROOM_WITHIN, batch.now_us)
+    amount = amount_text(short.requested, short.unit)
+    return Refusal(
+        code="envelope_exhausted",
+        detail=f"Envelope {short.parent_id} has {amount_text(short.left, short.unit)} left; "
+        f"this call needs {amount}. Extend the envelope, or ask for less.",
+        at_us=batch.now_us,
+        parent_id=short.parent_id,
+        unit=short.unit,
+        limit=short.limit,
+        requested=short.requested,
+        shortfall=short.requested - short.left,
     )
 
 
