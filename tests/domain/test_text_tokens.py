@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toktok import batch_count  # type: ignore[import-untyped]
+from toktok import batch_count
 
 from budget.domain.text_tokens import FAMILIES, LOOKED_AT, bare_name, family_of, text_tokens_bound
 from tests.support.token_corpus import Case, cases

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-import toktok  # type: ignore[import-untyped]
+import toktok
 from hypothesis import given
 from hypothesis import strategies as st
 
