@@ -450,7 +450,7 @@ def test_flags_come_before_variables_and_variables_before_defaults(tmp_path: Pat
     assert from_env == Settings("sqlite:///env.db", "127.0.0.2", 9000, tmp_path)
     flags = Settings.read(env, target="sqlite:///flag.db", host="::1", port="0")
     assert flags == Settings("sqlite:///flag.db", "::1", 0, tmp_path)
-    defaults = Settings.read({"BUDGET_PORT": ""})
+    defaults = Settings.read({"BUDGET_PORT": "", "BUDGET_CONFIG_DIR": str(tmp_path)})
     assert (defaults.host, defaults.port) == ("127.0.0.1", 8013)
     assert defaults.target.startswith("sqlite:////")
     assert defaults.target.endswith("/budget/budget.db")

@@ -206,7 +206,7 @@ def test_camel_case_is_read_in_parameters(shared: Running) -> None:
     ("path", "field"),
     [
         ("/allocations?parentId=a&parent_id=a", "parent_id"),
-        ("/allocations?parentId=a&parentId=a", "parentId"),
+        ("/allocations?parentId=a&parentId=a", "parent_id"),
         ("/allocations?ParentId=a", "ParentId"),
         ("/allocations?parentId=%00", "parent_id"),
         ("/status?taskType=chat&task_type=code", "task_type"),

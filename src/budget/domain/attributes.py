@@ -84,8 +84,8 @@ def parse_attributes(given: object, field: str = "attributes") -> dict[str, str]
         raise InvalidInput(field, "must be an object of attribute: value.")
     parsed: dict[str, str] = {}
     for key, value in given.items():
+        name = parse_key(key, field)
         if value is not None:
-            name = parse_key(key, field)
             put_once(parsed, name, parse_value(value, f"{field}.{name}"), field)
     if sum(key.startswith("tag.") for key in parsed) > MAX_TAGS:
         raise InvalidInput(field, f"at most {MAX_TAGS} tags.")
