@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
+import trustme
 
 from budget.gateway.connection import MOST_UNREAD_BYTES, PART_BYTES
 from budget.gateway.sending import Answer, Failed, Sender
@@ -279,3 +282,56 @@ def test_who_stops_reading_closes_the_connection() -> None:
 
     over(spoken, act)
     assert spoken.connections == 2
+
+
+# --- TLS -----------------------------------------------------------------------------------------
+
+
+def asked_by_tls(
+    named: str, authority: trustme.CA, trusted: trustme.CA, path: Path, times: int = 1
+) -> list[bytes]:
+    """What an upstream with a certificate for this name answers, asked as localhost."""
+    trusted.cert_pem.write_to_path(str(path / "trusted.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(named).configure_cert(context)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(OK)
+                await writer.drain()
+        writer.close()
+
+    async def ask() -> list[bytes]:
+        server = await asyncio.start_server(answer, "localhost", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        sender = Sender()
+        try:
+            url = f"https://localhost:{port}/v1"
+            return [await (await sender.send("GET", url, {}, None)).whole() for _ in range(times)]
+        finally:
+            await sender.close()
+            server.close()
+
+    return asyncio.run(ask())
+
+
+def test_upstreams_that_speak_tls_are_asked_over_kept_connections_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+    authority = trustme.CA()
+    assert asked_by_tls("localhost", authority, authority, tmp_path, times=3) == [b"ok"] * 3
+
+
+@pytest.mark.parametrize("wrong", ["name", "authority"])
+def test_no_request_goes_to_who_cannot_prove_to_be_the_upstream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+    authority = trustme.CA()
+    trusted = trustme.CA() if wrong == "authority" else authority
+    named = "elsewhere.example" if wrong == "name" else "localhost"
+    with pytest.raises(Failed, match="SSLCertVerificationError") as raised:
+        asked_by_tls(named, authority, trusted, tmp_path)
+    assert raised.value.phase == "connecting"
