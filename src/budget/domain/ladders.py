@@ -14,8 +14,8 @@ from budget.domain.errors import InvalidInput
 STEPS: Final = ("cheaper", "smaller", "queue", "refuse")
 """The steps that are no names of models."""
 MAX_STEPS: Final = 10
-STEP: Final = "^[!-~]{1,200}$"
-"""What a step looks like: names of models have no spaces."""
+STEP: Final = "^[A-Za-z0-9@][A-Za-z0-9._:/@+-]{0,199}$"
+"""What a step looks like: the names that providers give their models."""
 
 _is_step: Final = re.compile(STEP[1:-1]).fullmatch
 
