@@ -201,7 +201,7 @@ def test_an_answer_for_which_no_more_can_be_held_ends_there_with_a_reason(
     """The provider keeps to no limit; the books are locked before what is held is used up."""
     gateway.limit("1")
     how = "words=3000 delay_ms=6 unlimited"
-    caller = Caller(gateway.url, gateway.key, streamed=True, how=how, limit=200)
+    caller = Caller(gateway.url, gateway.key, streamed=True, how=how, limit=None)
     caller.start()
     wait_for(lambda: b"word" in caller.came)
     with closing(locked(sqlite_url)):

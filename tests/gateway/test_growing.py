@@ -52,3 +52,15 @@ def test_without_a_hard_limit_no_limit_is_told(gateway: Through) -> None:
     gateway.post(CHAT, ASKED)
     ((_, sent),) = gateway.providers.requests()
     assert "max_completion_tokens" not in sent
+
+
+def test_who_writes_more_than_it_was_allowed_is_cut_there(gateway: Through) -> None:
+    """There is money for all of it; the caller allowed 50 tokens, and 900 would come."""
+    gateway.limit("10")
+    body = {**ASKED, "max_tokens": 50}
+    answer = gateway.post(CHAT, body, x_fake="words=900 delay_ms=2 unlimited").json()
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert answer["budget"]["code"] == "beyond_limit"
+    (record,) = gateway.records()
+    assert 50 <= record.usage.output_tokens < 120
+    assert '"end":"cut"' in record.metadata

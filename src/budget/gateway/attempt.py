@@ -27,7 +27,7 @@ from budget.gateway.labels import Header, comment_of, labels_of, without_type
 from budget.gateway.later import is_under_way
 from budget.gateway.marks import unmarked
 from budget.gateway.metering import Meter
-from budget.gateway.refusing import failure_notice, refusal_notice
+from budget.gateway.refusing import Beyond, cut_notice, failure_notice
 from budget.gateway.replying import Reply, Sending
 from budget.gateway.retrying import FAILING, Failure, May, after_error, after_nothing
 from budget.gateway.sending import Answer, Failed
@@ -226,7 +226,7 @@ class Attempt:
         except Failed as error:
             await self._broken(error, relayed)
             return
-        if isinstance(tail, Refusal):
+        if not isinstance(tail, bytes):
             answer.close()
             await self._cut(tail, transcript, relayed)
             return
@@ -239,10 +239,10 @@ class Attempt:
 
     async def _relayed(
         self, answer: Answer, transcript: Transcript, relayed: bool
-    ) -> bytes | Refusal:
+    ) -> bytes | Refusal | Beyond:
         """Pass on all but what ends the stream, which is returned: the books come first.
 
-        The refusal if there was no money for the rest.
+        Or why the rest must not come.
         """
         frames = FRAMES[self._held.asked.framing]()
         tail: list[bytes] = []
@@ -261,17 +261,20 @@ class Attempt:
             if out:
                 await self._sending.more(b"".join(out))
             if self._limited and not ended:
-                refusal = await self._covered()
-                if refusal is not None:
-                    return refusal
+                why = await self._uncovered()
+                if why is not None:
+                    return why
         for frame in frames.rest():
             self._heard(frame, transcript)
             tail.append(frame.raw)
         answer.keep()
         return b"".join(tail)
 
-    async def _covered(self) -> Refusal | None:
-        """The refusal if what has come is not held for; without books nothing more can be."""
+    async def _uncovered(self) -> Refusal | Beyond | None:
+        """Why no more may come: it is not held for, or is more than the caller allowed."""
+        most = self._held.plan.most_tokens
+        if most is not None and self._meter.is_exact and self._meter.is_over(most):
+            return Beyond(most)
         try:
             return await self._growth.cover()
         except BudgetError as error:
@@ -297,14 +300,9 @@ class Attempt:
         event = frame.event
         return event is not None and self._format.is_hidden(self._target, event)
 
-    async def _cut(self, refusal: Refusal, transcript: Transcript, relayed: bool) -> None:
+    async def _cut(self, why: Refusal | Beyond, transcript: Transcript, relayed: bool) -> None:
         """End the answer here, in the provider's own way."""
-        notice = refusal_notice(refusal, self._sending.status_of_refusals)
-        notice = notice._replace(
-            code="cut",
-            message=f"Cut here. {notice.message}",
-            output_tokens=self._meter.likely(),
-        )
+        notice = cut_notice(why, self._sending.status_of_refusals, self._meter.likely())
         receipt = await self._settle("cut")
         if relayed:
             await self._sending.end(self._told(receipt) + transcript.ending(notice))

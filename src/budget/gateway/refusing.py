@@ -3,6 +3,8 @@
 Not here: the shapes (`formats`), and whether a call may go (`domain.decide`).
 """
 
+from typing import NamedTuple
+
 from budget.domain import wire
 from budget.domain.answers import Refusal
 from budget.domain.errors import BudgetError, InvalidInput
@@ -21,6 +23,24 @@ def refusal_notice(refusal: Refusal, status: int | None) -> Notice:
     if refusal.advice:
         words = f"{words} {refusal.advice}"
     return Notice(status or _status_of(refusal), refusal.code, words, told)
+
+
+class Beyond(NamedTuple):
+    """An answer is longer than its caller allowed: the upstream keeps to no limit."""
+
+    most_tokens: int
+
+
+def cut_notice(why: Refusal | Beyond, status: int | None, output_tokens: int) -> Notice:
+    """The notice of an answer that is cut after so many tokens."""
+    if isinstance(why, Beyond):
+        words = f"The upstream does not keep to the {why.most_tokens} output tokens it was allowed."
+        notice = Notice(200, "cut", words, {"code": "beyond_limit", "detail": words})
+    else:
+        notice = refusal_notice(why, status)
+    return notice._replace(
+        code="cut", message=f"Cut here. {notice.message}", output_tokens=output_tokens
+    )
 
 
 def _status_of(refusal: Refusal) -> int:
