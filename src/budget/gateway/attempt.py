@@ -267,7 +267,7 @@ class Attempt:
         for frame in frames.rest():
             self._heard(frame, transcript)
             tail.append(frame.raw)
-        answer.keep()
+        answer.close()
         return b"".join(tail)
 
     async def _uncovered(self) -> Refusal | Beyond | None:

@@ -127,7 +127,7 @@ async def _relay(
     except Failed as error:
         log.warning("%s: %s", upstream.name, error.detail)
         return  # the connection is closed: what came is not whole
-    answer.keep()
+    answer.close()
     if held is not None:
         await _book(shop, incoming, upstream, b"".join(held), attributes)
     await sending.end()

@@ -73,7 +73,7 @@ class Answer:
             total_bytes += len(piece)
             if total_bytes > MAX_ANSWER_BYTES:
                 raise Failed("reading", "the upstream's answer is too long")
-        self.keep()
+        self.close()
         return b"".join(parts)
 
     def close(self) -> None:
@@ -81,10 +81,6 @@ class Answer:
         connection, self._connection = self._connection, None
         if connection is not None and connection.end():
             self._kept.append(connection)
-
-    def keep(self) -> None:
-        """Give the connection back: the body was read to its end."""
-        self.close()
 
 
 class _Origin(NamedTuple):

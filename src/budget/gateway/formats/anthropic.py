@@ -18,6 +18,9 @@ from budget.gateway.formats.format import (
     Notice,
     Target,
     Transcript,
+    hides_nothing,
+    model_in,
+    path_as_it_came,
 )
 
 _MESSAGES: Final = "/v1/messages"
@@ -59,9 +62,7 @@ def _asked(target: Target) -> Asked | None:
         return Asked("", costs="batch")
     if target.path != _MESSAGES or body is None:
         return None
-    model = body.get("model")
-    named = model if isinstance(model, str) and model else None
-    return Asked("messages", named, body.get("stream") is True, can_stream=True)
+    return Asked("messages", model_in(body), body.get("stream") is True, can_stream=True)
 
 
 def _written(_asked: Asked, body: Body, changes: Changes) -> Body:
@@ -77,10 +78,6 @@ def _written(_asked: Asked, body: Body, changes: Changes) -> Body:
     return sent
 
 
-def _path(target: Target, _asked: Asked, _changes: Changes) -> str:
-    return f"{target.path}?{target.query}" if target.query else target.path
-
-
 def _transcript(_asked: Asked) -> Transcript:
     return MessageTranscript()
 
@@ -91,10 +88,6 @@ def _tells(event: Body) -> bool:
 
 def _is_last(event: Body) -> bool:
     return event.get("type") in _LAST
-
-
-def _is_hidden(_target: Target, _event: Body) -> bool:
-    return False
 
 
 def _problem(notice: Notice) -> Body:
@@ -213,6 +206,16 @@ class MessageTranscript:
 
 
 FORMAT: Final = Format(
-    "anthropic", _asked, _written, _path, _transcript, _tells, _is_last, _is_hidden, _problem,
-    _broken, _attributes, "x-api-key",
-)  # fmt: skip
+    "anthropic",
+    _asked,
+    _written,
+    path_as_it_came,
+    _transcript,
+    _tells,
+    _is_last,
+    hides_nothing,
+    _problem,
+    _broken,
+    _attributes,
+    "x-api-key",
+)

@@ -137,3 +137,19 @@ class Format(NamedTuple):
     key_header: str
     """The header in which a provider's key travels; `authorization` takes it as a bearer."""
     plain: Callable[[Any, Body], str | None] = nothing_plain
+
+
+def model_in(body: Body) -> str | None:
+    """The model that a body names, as most formats do it."""
+    model = body.get("model")
+    return model if isinstance(model, str) and model else None
+
+
+def path_as_it_came(target: Target, _asked: Asked, _changes: Changes) -> str:
+    """Where a request goes whose path no change concerns."""
+    return f"{target.path}?{target.query}" if target.query else target.path
+
+
+def hides_nothing(_target: Target, _event: Body) -> bool:
+    """Whether an event is hidden where callers are told all that comes."""
+    return False

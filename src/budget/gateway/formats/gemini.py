@@ -19,6 +19,7 @@ from budget.gateway.formats.format import (
     Notice,
     Target,
     Transcript,
+    hides_nothing,
 )
 
 _ACT: Final = re.compile(r"(.*/models/)([^/:]+):([A-Za-z]+)")
@@ -103,10 +104,6 @@ def _is_last(event: Body) -> bool:
     if isinstance(candidates, list) and candidates:
         return any(isinstance(one, Mapping) and one.get("finishReason") for one in candidates)
     return "usageMetadata" in event or "promptFeedback" in event
-
-
-def _is_hidden(_target: Target, _event: Body) -> bool:
-    return False
 
 
 def _problem(notice: Notice) -> Body:
@@ -223,6 +220,16 @@ def _join(parts: list[dict[str, Any]], more: Body) -> None:
 
 
 FORMAT: Final = Format(
-    "gemini", _asked, _written, _path, _transcript, _tells, _is_last, _is_hidden, _problem, _broken,
-    _attributes, "x-goog-api-key",
-)  # fmt: skip
+    "gemini",
+    _asked,
+    _written,
+    _path,
+    _transcript,
+    _tells,
+    _is_last,
+    hides_nothing,
+    _problem,
+    _broken,
+    _attributes,
+    "x-goog-api-key",
+)

@@ -17,6 +17,9 @@ from budget.gateway.formats.format import (
     Notice,
     Target,
     Transcript,
+    hides_nothing,
+    model_in,
+    path_as_it_came,
 )
 
 _WRITING: Final = frozenset({"/api/chat", "/api/generate"})
@@ -32,16 +35,11 @@ def _asked(target: Target) -> Asked | None:
     body = target.body
     if target.path in _WRITING and body is not None:
         streams = body.get("stream") is not False
-        return Asked("ollama", _model(body), streams, can_stream=True, framing="lines")
+        return Asked("ollama", model_in(body), streams, can_stream=True, framing="lines")
     if target.path in _EMBEDDING and body is not None:
-        return Asked("ollama", _model(body))
+        return Asked("ollama", model_in(body))
     free = target.method in ("GET", "HEAD", "DELETE") or target.path in _FREE
     return Asked("", costs="nothing") if free or target.path.startswith(_BLOBS) else None
-
-
-def _model(body: Body) -> str | None:
-    model = body.get("model")
-    return model if isinstance(model, str) and model else None
 
 
 def _written(_asked: Asked, body: Body, changes: Changes) -> Body:
@@ -62,10 +60,6 @@ def _written(_asked: Asked, body: Body, changes: Changes) -> Body:
     return sent
 
 
-def _path(target: Target, _asked: Asked, _changes: Changes) -> str:
-    return f"{target.path}?{target.query}" if target.query else target.path
-
-
 def _transcript(_asked: Asked) -> Transcript:
     return LinesTranscript()
 
@@ -76,10 +70,6 @@ def _tells(event: Body) -> bool:
 
 def _is_last(event: Body) -> bool:
     return event.get("done") is True
-
-
-def _is_hidden(_target: Target, _event: Body) -> bool:
-    return False
 
 
 def _problem(notice: Notice) -> Body:
@@ -154,6 +144,16 @@ def _done(notice: Notice) -> dict[str, Any]:
 
 
 FORMAT: Final = Format(
-    "ollama", _asked, _written, _path, _transcript, _tells, _is_last, _is_hidden, _problem, _broken,
-    _attributes, "authorization",
-)  # fmt: skip
+    "ollama",
+    _asked,
+    _written,
+    path_as_it_came,
+    _transcript,
+    _tells,
+    _is_last,
+    hides_nothing,
+    _problem,
+    _broken,
+    _attributes,
+    "authorization",
+)

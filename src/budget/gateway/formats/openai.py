@@ -21,6 +21,7 @@ from budget.gateway.formats.format import (
     Notice,
     Target,
     Transcript,
+    model_in,
 )
 from budget.gateway.marks import check_unmarked, marked
 
@@ -36,7 +37,7 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 def _asked(target: Target) -> Asked | None:
     path, body = below_version(target.path), target.body
     check_unmarked(body)
-    if openai_routes.is_free(target.method, path, _model(body or {})):
+    if openai_routes.is_free(target.method, path, model_in(body or {})):
         return Asked("", costs="nothing")
     if path == openai_routes.BATCHES and target.method == "POST":
         return Asked("", costs="batch")
@@ -52,7 +53,7 @@ def _asked(target: Target) -> Asked | None:
 def asked_of(api: str, body: Body) -> Asked:
     """What a request asks of one of the priced APIs."""
     streams = body.get("stream") in (True, "true")
-    asked = Asked(api, _model(body), streams)
+    asked = Asked(api, model_in(body), streams)
     if api in _BOUNDED:
         framed = asked._replace(most=_BOUNDED[api](body))
         in_bytes = api == "speech" and body.get("stream_format") != "sse"
@@ -65,11 +66,6 @@ def asked_of(api: str, body: Body) -> Asked:
         return asked._replace(most=most, later=not streams)
     spoken = openai_media.chat_in_audio(body) if api == "chat" else None
     return asked._replace(can_stream=spoken is None, most=spoken)
-
-
-def _model(body: Body) -> str | None:
-    model = body.get("model")
-    return model if isinstance(model, str) and model else None
 
 
 def _written(asked: Asked, body: Body, changes: Changes) -> Body:
