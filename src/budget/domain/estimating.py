@@ -92,6 +92,9 @@ _CHAT: Final = frozenset(
     {"content", "text", "parts", "output", "summary", "thinking", "refusal", "reasoning_content"}
 )
 _QUIET_CHARS: Final = 64
+_LISTS: Final = (list, tuple)
+_TEXT_FIELDS: Final = frozenset({"role", "type", "content", "text"})
+_TEXT_TYPES: Final = ("text", "message", "input_text", "output_text")
 
 
 def input_tokens_bound(request: object, *, provider: str, model: str) -> int:
@@ -115,14 +118,15 @@ def parts_of(request: object, *, provider: str, model: str) -> Parts:
     """Take a request apart; it raises what `input_tokens_bound` does."""
     if isinstance(request, str):
         request = [request]
-    if isinstance(request, list | tuple):
+    if isinstance(request, _LISTS):
         request = {"messages": request}
     if not isinstance(request, dict):
         raise InvalidInput("request", "must be a text, a list of messages or an object.")
     walk = _Walk(request, provider, model)
     for key, value in request.items():
-        walk.field = key if isinstance(key, str) else "request"
-        walk.top(key, value)
+        if value is not None and key not in _FREE:
+            walk.field = key if isinstance(key, str) else "request"
+            walk.top(key, value)
     return Parts(tuple(walk.texts), walk.tokens, walk.fixed)
 
 
@@ -133,7 +137,7 @@ class _Walk:
         self.provider = provider
         self.model = model
         self.overhead = _OVERHEADS.get(family_of(provider, model), _UNKNOWN_OVERHEAD)
-        self.detail = _general_detail(request)
+        self.request = request
         self.field = "request"
         self.texts: list[str] = []
         self.tokens = self.overhead.request
@@ -141,8 +145,6 @@ class _Walk:
         self.left = MOST_PARTS
 
     def top(self, key: object, value: object) -> None:
-        if value is None or key in _FREE:
-            return
         if key in _MESSAGES:
             self.messages(value)
         elif key in _REFERENCES or (key == "prompt" and isinstance(value, dict) and "id" in value):
@@ -167,7 +169,7 @@ class _Walk:
     def messages(self, value: object) -> None:
         if _is_ids(value):
             self.fix(len(value))
-        elif isinstance(value, list | tuple):
+        elif isinstance(value, _LISTS):
             self.tokens += self.overhead.message * len(value)
             self.chat(value)
         else:
@@ -175,7 +177,7 @@ class _Walk:
             self.chat(value)
 
     def tools(self, value: object) -> None:
-        tools = value if isinstance(value, list | tuple) else (value,)
+        tools = value if isinstance(value, _LISTS) else (value,)
         if not tools:
             return
         self.tokens += self.overhead.tools
@@ -190,10 +192,16 @@ class _Walk:
         while stack:
             value = stack.pop()
             self.spend()
-            if isinstance(value, list | tuple):
+            if isinstance(value, str):
+                self.texts.append(value)
+            elif isinstance(value, _LISTS):
                 stack.extend(reversed(value))
             elif not isinstance(value, dict):
                 self.texts.append(self.scalar(value))
+            elif _is_text(value):  # nearly all that is said
+                for key, said in value.items():
+                    if said is not None and key in _CHAT:
+                        stack.append(said)
             elif self.media(value, stack):
                 stack.extend(said for key, said in value.items() if key in _CHAT and said)
             else:
@@ -262,7 +270,7 @@ class _Walk:
             image_tokens_bound(
                 self.provider,
                 self.model,
-                detail=detail if isinstance(detail, str) else self.detail,
+                detail=detail if isinstance(detail, str) else _general_detail(self.request),
                 size=size_of_base64(data) if isinstance(data, str) else None,
             )
         )
@@ -296,7 +304,7 @@ class _Walk:
                 for name, held in reversed(value.items()):
                     self.spend()
                     stack += ((True, ", "), (False, held), (True, f"{self.quoted(name)}: "))
-            elif isinstance(value, list | tuple):
+            elif isinstance(value, _LISTS):
                 out.append("[")
                 stack.append((True, "]"))
                 for held in reversed(value):
@@ -334,6 +342,15 @@ class _Walk:
 def _inner(block: dict[object, object], key: str) -> dict[object, object]:
     held = block.get(key)
     return held if isinstance(held, dict) else {}
+
+
+def _is_text(block: dict[object, object]) -> bool:
+    """Whether a message or block holds text, or blocks, and nothing else that counts."""
+    return (
+        block.keys() <= _TEXT_FIELDS
+        and block.get("type", "text") in _TEXT_TYPES
+        and _is_word(block.get("role", ""))
+    )
 
 
 def _is_ids(value: object) -> TypeGuard[list[int]]:

@@ -56,6 +56,8 @@ def format_pico_usd(pico: int) -> str:
 
 def parse_count(value: object, field: str, *, maximum: int = MAX_TOKENS) -> int:
     """Read a count of tokens or requests: a whole JSON number, never a string."""
+    if type(value) is int and 0 <= value <= maximum:
+        return value
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise InvalidInput(field, "must be a whole number such as 1200.")
     number = _unsigned(value, field)

@@ -37,7 +37,7 @@ def output_tokens_limit(request: object) -> int | None:
     Where several fields set one, the largest counts. Raises InvalidInput, naming the field, for
     what is no count; a negative `num_predict` is Ollama's word for no limit.
     """
-    if not isinstance(request, Mapping):
+    if not isinstance(request, (dict, Mapping)):
         return None
     limits = [
         parse_count(value, name)
@@ -53,18 +53,18 @@ def answers_of(request: object) -> int:
     """How many answers a request asks for, 1 at least: for each prompt of a list as many as it
     says. InvalidInput for what is no count.
     """
-    if not isinstance(request, Mapping):
+    if not isinstance(request, (dict, Mapping)):
         return 1
-    found = [
-        parse_count(value, name, maximum=_MOST_ANSWERS) for name, value in _found(request, _ANSWERS)
-    ]
-    return max([1, *found]) * _prompts_of(request)
+    most = 1
+    for name, value in _found(request, _ANSWERS):
+        most = max(most, parse_count(value, name, maximum=_MOST_ANSWERS))
+    return most * _prompts_of(request)
 
 
 def _prompts_of(request: Mapping[Any, Any]) -> int:
     """How many prompts OpenAI's older completions are given: texts, or lists of tokens."""
     prompt = request.get("prompt")
-    if not isinstance(prompt, list | tuple) or not prompt or isinstance(prompt[0], int):
+    if not prompt or not isinstance(prompt, (list, tuple)) or isinstance(prompt[0], int):
         return 1
     return len(prompt)
 
@@ -74,8 +74,10 @@ def _found(
 ) -> Iterator[tuple[str, Any]]:
     """What a request says at these places, with the name of each."""
     for place in places:
+        if place[0] not in request:
+            continue
         held: Any = request
         for key in place:
-            held = held.get(key) if isinstance(held, Mapping) else None
+            held = held.get(key) if isinstance(held, (dict, Mapping)) else None
         if held is not None:
             yield ".".join(("request", *place)), held

@@ -14,7 +14,7 @@ import msgspec
 from budget.domain.allocations import MAX_TTL_SECONDS, NORMAL_PRIORITY
 from budget.domain.attributes import parse_attributes, parse_value
 from budget.domain.errors import Forbidden, InvalidInput
-from budget.domain.money import MAX_TOKENS, parse_count, parse_usd
+from budget.domain.money import parse_count, parse_usd
 from budget.domain.usage import UNITS, Units, Usage, consistent, units_of
 from budget.domain.windows import parse_rfc3339
 from budget.engine.callers import Caller
@@ -30,6 +30,7 @@ MIN_TTL_SECONDS: Final = 1
 US: Final = 1_000_000
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _CHOSEN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
@@ -155,9 +156,7 @@ def price_context(ask: Mapping[str, Any]) -> Context:
 
 def count(ask: Mapping[str, Any], name: str) -> int | None:
     value = ask.get(name)
-    if value is None or (type(value) is int and 0 <= value <= MAX_TOKENS):
-        return value
-    return parse_count(value, name)
+    return None if value is None else parse_count(value, name)
 
 
 def parse_flag(ask: Mapping[str, Any], name: str) -> bool:
@@ -249,7 +248,7 @@ def parse_text(value: object, field: str, most: int | None = None) -> str:
         raise InvalidInput(field, "must be a string.")
     if most is not None and len(value) > most:
         raise InvalidInput(field, f"must have at most {most} characters.")
-    if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
+    if "\x00" in value or not (value.isascii() or _SURROGATES.search(value) is None):
         raise InvalidInput(field, "must not contain NUL or lone surrogates.")
     return value
 

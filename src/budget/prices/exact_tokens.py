@@ -7,7 +7,6 @@ its vocabularies are those of OpenAI's tiktoken, MIT): nothing is downloaded.
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Final, Protocol, cast
 
@@ -79,17 +78,22 @@ def input_tokens(request: object, *, provider: str, model: str) -> int:
 
 
 def _counts(texts: Iterable[str], encoding: str) -> list[int]:
-    try:
-        toktok = cast(_Toktok, import_module("toktok"))
-    except ImportError as error:
-        raise BudgetError(
-            "Exact counts need the extra `tokens`: pip install 'budgetd[tokens]'.",
-            code="extra_missing",
-        ) from error
-    sound = [_SURROGATES.sub("\ufffd", text) for text in texts]
+    toktok = _toktok()
+    sound = [text if text.isascii() else _SURROGATES.sub("\ufffd", text) for text in texts]
     if encoding in _loaded and sum(map(len, sound)) <= _BRIEF_CHARS:
         count = toktok._encoding(encoding).count
         return [count(text) for text in sound]
     counts = toktok.batch_count(sound, encoding, 1)
     _loaded.add(encoding)
     return counts
+
+
+def _toktok() -> _Toktok:
+    try:
+        import toktok
+    except ImportError as error:
+        raise BudgetError(
+            "Exact counts need the extra `tokens`: pip install 'budgetd[tokens]'.",
+            code="extra_missing",
+        ) from error
+    return cast(_Toktok, toktok)
