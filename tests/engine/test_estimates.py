@@ -191,7 +191,7 @@ def test_an_estimate_of_what_cannot_be_read_names_the_field(
         ({"request": CHAT, "tokens": 5}, "tokens"),
         ({"request": CHAT, "usd": "5"}, "usd"),
         ({"request": CHAT, "envelope": True}, "request"),
-        ({"request": {"messages": [object()]}, "model": "m"}, "request"),
+        ({"request": {"messages": [object()]}, "model": "m"}, "request.messages"),
         ({"request": {"messages": [], "max_tokens": True}, "model": "m"}, "request.max_tokens"),
         ({"request": []}, "model"),
     ],

@@ -15,7 +15,7 @@ from budget.domain.calibration import calibrated
 from budget.domain.errors import InvalidInput
 from budget.domain.estimating import bound_of
 from budget.domain.output_limits import output_tokens_limit
-from budget.domain.pricing import cost_nanos
+from budget.domain.pricing import Rates, cost_nanos
 from budget.domain.text_tokens import family_of
 from budget.domain.usage import Usage
 from budget.engine.callers import Caller
@@ -116,18 +116,17 @@ def _chars_left(value: object, left: int) -> int:
 
 def with_model(ask: Mapping[str, Any]) -> Mapping[str, Any]:
     """The ask, with the model that the request names where the ask names none."""
-    request, model = ask["request"], ask.get("model")
-    if model is None and isinstance(request, Mapping) and isinstance(request.get("model"), str):
-        model = request["model"]
-    if model is None:
+    if ask.get("model") is not None:
+        return ask
+    request = ask["request"]
+    model = request.get("model") if isinstance(request, Mapping) else None
+    if not isinstance(model, str):
         raise InvalidInput("model", "is required, here or in the request.")
     return {**ask, "model": model}
 
 
-def with_estimate(
-    ask: Mapping[str, Any], caller: Caller, prices: PriceBook, factors: Factors | None, now_us: int
-) -> tuple[Mapping[str, Any], InputEstimate]:
-    """An ask of `allocate` with what its request comes to in place of the request."""
+def check_call(ask: Mapping[str, Any]) -> None:
+    """InvalidInput for an ask of `allocate` that says more than its request allows."""
     if ask.get("input_tokens") is not None:
         raise InvalidInput("input_tokens", "is stated beside request; give one of them.")
     if ask.get("envelope"):
@@ -135,13 +134,6 @@ def with_estimate(
             "request",
             "is one call, and an envelope is for several; give it to the calls inside.",
         )
-    ask = with_model(ask)
-    found = input_of(ask, caller, prices, factors, now_us)
-    output_tokens = count(ask, "max_output_tokens")
-    if output_tokens is None:
-        output_tokens = output_tokens_limit(ask["request"])
-    rest = {name: value for name, value in ask.items() if name != "request"}
-    return {**rest, "input_tokens": found.tokens, "max_output_tokens": output_tokens}, found
 
 
 def input_of(
@@ -151,20 +143,30 @@ def input_of(
     _, provider, model = who(ask, prices, now_us)
     assert model is not None
     rates = prices.lookup(provider, model, now_us)
+    return input_at(ask["request"], provider, model, rates, caller.actor, factors)
+
+
+def input_at(
+    request: object,
+    provider: str | None,
+    model: str,
+    rates: Rates | None,
+    actor: str,
+    factors: Factors | None,
+) -> InputEstimate:
+    """The input of a request to a model that has these rates."""
     # A deployment's name says nothing of the model behind it; its price does.
-    named = {
-        "provider": provider or "",
-        "model": model if rates is None or not rates.model else rates.model,
-    }
-    family = family_of(**named)
+    name = model if rates is None or not rates.model else rates.model
+    seller = provider or ""
+    family = family_of(seller, name)
     try:
-        if exact_tokens.is_exact(**named):
-            counted = exact_tokens.input_tokens(ask["request"], **named)
+        if exact_tokens.is_exact(seller, name):
+            counted = exact_tokens.input_tokens(request, provider=seller, model=name)
             return InputEstimate(counted, "counted", family, None, None, teaches=False)
-        bound = bound_of(ask["request"], **named)
+        bound = bound_of(request, provider=seller, model=name)
     except InvalidInput as error:
         raise _within_request(error) from None
-    factor = UNTAUGHT if factors is None else factors.of(family, caller.actor)
+    factor = UNTAUGHT if factors is None else factors.of(family, actor)
     teaches = not bound.fixed_tokens
     if factor.taught_by == "nobody":
         return InputEstimate(bound.tokens, "bound", family, bound.tokens, None, teaches)

@@ -274,7 +274,9 @@ def metadata_json(value: object, field: str = "metadata") -> str:
 
 def request_hash(ask: Mapping[str, Any], *more: str) -> str:
     """A hash that tells whether the same request came again, whatever its key."""
-    asked = {name: value for name, value in ask.items() if name != "idempotency_key"}
+    asked = ask
+    if "idempotency_key" in ask:
+        asked = {name: value for name, value in ask.items() if name != "idempotency_key"}
     try:
         try:
             content = _canonical((asked, more))

@@ -5,18 +5,20 @@ gets the same clear error everywhere. Not here: budgets and policies (`engine.bu
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from budget.domain.allocations import DEFAULT_MIN_OUTPUT_TOKENS, DEFAULT_TTL_SECONDS
 from budget.domain.asks import AllocationAsk, ExtendAsk, ReportAsk, UsageAsk
 from budget.domain.attributes import Attributes
 from budget.domain.errors import Forbidden, InvalidInput
 from budget.domain.money import parse_count, parse_usd
+from budget.domain.output_limits import output_tokens_limit
+from budget.domain.pricing import Rates
 from budget.domain.rights import forced
 from budget.domain.usage import Usage, validated
 from budget.engine.callers import Caller
 from budget.engine.commands import Correct, Extend, Place, Record, Release, Report, Sweep
-from budget.engine.estimates import with_estimate
+from budget.engine.estimates import check_call, input_at, with_model
 from budget.engine.factors import Factors
 from budget.engine.fields import (
     US,
@@ -60,32 +62,25 @@ def placing(
 ) -> Place:
     """The command of `allocate` (`dry`: of `check`). An ask with a `request` takes a while."""
     only_fields(ask, _PLACE_FIELDS)
-    hashed = request_hash(ask)
-    bound_tokens = bound_family = None
+    allocation_id, key = chosen_id(ask, "allocation_id"), parse_idempotency_key(ask)
+    # Under an id of ours the same request never comes again.
+    hashed = "" if allocation_id is None and key is None else request_hash(ask)
     if ask.get("request") is not None:
-        ask, found = with_estimate(ask, caller, prices, factors, now_us)
-        if found.teaches:
-            bound_tokens, bound_family = found.bound_tokens, found.family
+        check_call(ask)
+        ask = with_model(ask)
     attributes, provider, model = who(ask, prices, now_us)
     context = price_context(ask)
+    rates = None if model is None else prices.lookup(provider, model, now_us, context)
     priority = priority_of(ask.get("priority"), caller)
     envelope = parse_flag(ask, "envelope")
     parent_id = _parent_of(ask, caller, envelope=envelope)
     attributes = _as_caller(attributes, caller, within=parent_id is not None)
-    tokens = count(ask, "tokens")
-    allocated = count(ask, "tokens_allocated")
-    if allocated is not None:
-        if tokens is not None and tokens != allocated:
-            raise InvalidInput("tokens_allocated", "says the same as tokens; give one of them.")
-        tokens = allocated
-    input_tokens = count(ask, "input_tokens")
-    max_output_tokens = count(ask, "max_output_tokens")
-    usd = None if ask.get("usd") is None else parse_usd(ask["usd"], "usd")
-    requests = count(ask, "requests")
-    _check_size(ask, envelope=envelope, parent_id=parent_id, tokens=tokens, usd=usd)
-    allocation_id = chosen_id(ask, "allocation_id")
+    usual = rates
+    if model is not None and context:
+        usual = prices.lookup(provider, model, now_us)
+    size = _size_of(ask, provider, model, usual, caller.actor, factors)
+    _check_size(ask, size, envelope=envelope, parent_id=parent_id)
     minimum = count(ask, "min_output_tokens")
-    key = parse_idempotency_key(ask)
     return Place(
         actor=caller.actor,
         key=None if dry else key,
@@ -97,12 +92,12 @@ def placing(
         attributes=attributes,
         provider=provider,
         model=model,
-        rates=None if model is None else prices.lookup(provider, model, now_us, context),
-        input_tokens=input_tokens,
-        max_output_tokens=max_output_tokens,
-        usd_nanos=usd,
-        tokens=tokens,
-        requests=requests,
+        rates=rates,
+        input_tokens=size.input_tokens,
+        max_output_tokens=size.max_output_tokens,
+        usd_nanos=size.usd_nanos,
+        tokens=size.tokens,
+        requests=count(ask, "requests"),
         units=() if ask.get("units") is None else parse_units(ask["units"], "units"),
         fit=parse_flag(ask, "fit"),
         min_output_tokens=DEFAULT_MIN_OUTPUT_TOKENS if minimum is None else minimum,
@@ -113,9 +108,48 @@ def placing(
         metadata=metadata_of(ask),
         dry=dry,
         price_context=context_text(context) or None,
-        bound_tokens=bound_tokens,
-        bound_family=bound_family,
+        bound_tokens=size.bound_tokens,
+        bound_family=size.bound_family,
     )
+
+
+class _Size(NamedTuple):
+    """What is to be held: an estimate, or amounts. The bound is there where it may teach."""
+
+    input_tokens: int | None
+    max_output_tokens: int | None
+    tokens: int | None
+    usd_nanos: int | None
+    bound_tokens: int | None = None
+    bound_family: str | None = None
+
+
+def _size_of(
+    ask: Mapping[str, Any],
+    provider: str | None,
+    model: str | None,
+    rates: Rates | None,
+    actor: str,
+    factors: Factors | None,
+) -> _Size:
+    """The size of a hold as it is stated, or as its `request` comes to at such rates."""
+    tokens, allocated = count(ask, "tokens"), count(ask, "tokens_allocated")
+    if allocated is not None:
+        if tokens is not None and tokens != allocated:
+            raise InvalidInput("tokens_allocated", "says the same as tokens; give one of them.")
+        tokens = allocated
+    usd = None if ask.get("usd") is None else parse_usd(ask["usd"], "usd")
+    most, request = count(ask, "max_output_tokens"), ask.get("request")
+    if request is None:
+        return _Size(count(ask, "input_tokens"), most, tokens, usd)
+    assert model is not None
+    found = input_at(request, provider, model, rates, actor, factors)
+    if most is None:
+        limit = output_tokens_limit(request)
+        most = None if limit is None else parse_count(limit, "max_output_tokens")
+    if not found.teaches:
+        return _Size(found.tokens, most, tokens, usd)
+    return _Size(found.tokens, most, tokens, usd, found.bound_tokens, found.family)
 
 
 def _parent_of(ask: Mapping[str, Any], caller: Caller, *, envelope: bool) -> str | None:
@@ -148,21 +182,17 @@ def _as_caller(attributes: Attributes, caller: Caller, *, within: bool = False) 
 
 
 def _check_size(
-    ask: Mapping[str, Any],
-    *,
-    envelope: bool,
-    parent_id: str | None,
-    tokens: int | None,
-    usd: int | None,
+    ask: Mapping[str, Any], size: _Size, *, envelope: bool, parent_id: str | None
 ) -> None:
-    estimated = ask.get("input_tokens") is not None or ask.get("max_output_tokens") is not None
+    tokens, usd = size.tokens, size.usd_nanos
+    estimated = size.input_tokens is not None or size.max_output_tokens is not None
     if estimated and (tokens is not None or usd is not None):
         raise InvalidInput(
             "tokens" if tokens is not None else "usd",
             "is stated beside an estimate; give either input_tokens and max_output_tokens, "
             "or the amounts to hold.",
         )
-    if estimated and ask.get("input_tokens") is None:
+    if estimated and size.input_tokens is None:
         raise InvalidInput("input_tokens", "is required beside max_output_tokens; 0 is fine.")
     if envelope and parent_id is not None:
         raise InvalidInput("parent_id", "an envelope cannot be inside another; there is one level.")
