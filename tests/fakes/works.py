@@ -15,9 +15,10 @@ BEHIND: Final = (30, 7)
 
 
 class Works:
-    """What goes on. `end` ends all of it."""
+    """What goes on. `end` ends all of it; while it `is_away` nobody is told how it stands."""
 
     def __init__(self) -> None:
+        self.is_away = False
         self._files: dict[str, bytes] = {}
         self._works: dict[str, dict[str, Any]] = {}
         self._requests: dict[str, list[dict[str, Any]]] = {}
@@ -53,6 +54,8 @@ class Works:
             return Reply(self._results(parts[-2]), "application/x-jsonl")
         if path in ("/batches", "/messages/batches"):
             return _json({"object": "list", "data": list(self._works.values()), "has_more": False})
+        if self.is_away:
+            return _json({"error": {}}, 500)
         if parts[-1] in self._works:
             return _json(self._works[parts[-1]])
         return None

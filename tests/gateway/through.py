@@ -92,8 +92,8 @@ def through(
         "GEMINI_API_KEY": REAL_KEY,
         **(env or {}),
     }
+    given.setdefault("rules", read_rules(told))
     with running(
-        target, price_settings=PriceSettings(), upstreams=read_upstreams(told),
-        rules=read_rules(told), **given,
-    ) as service:  # fmt: skip
+        target, price_settings=PriceSettings(), upstreams=read_upstreams(told), **given
+    ) as service:
         yield Through(service, providers)

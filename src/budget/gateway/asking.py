@@ -66,6 +66,10 @@ class Plan(NamedTuple):
         units = {name: count for name, count in self.ask["units"].items() if name in priced}
         return self._replace(ask={**self.ask, "units": units})
 
+    def noting(self, notes: Mapping[str, str]) -> "Plan":
+        """The same with notes on the hold."""
+        return self._replace(ask={**self.ask, "metadata": notes})
+
     def holding_at_least(self, tokens: int) -> "Plan":
         """The same for a model that keeps to no limit: what its answers usually have is held."""
         most = max(tokens * self.answers, self.ask["max_output_tokens"])
@@ -118,7 +122,7 @@ def plan_of(
             del ask["request"]
             ask["input_tokens"] = bounded.input_tokens
     if asked.later:
-        ask |= {"ttl_seconds": HELD_SECONDS, "metadata": {"later": asked.api}}
+        ask["ttl_seconds"] = HELD_SECONDS
     tier = body.get("service_tier")
     if tier in TIERS:
         ask["price_context"] = {"service_tier": tier}

@@ -18,9 +18,10 @@ from budget.engine.commands import Place
 from budget.gateway.addressing import address_of
 from budget.gateway.asking import Plan
 from budget.gateway.capping import is_limited
-from budget.gateway.formats.format import Asked, Body, Changes, Target, Transcript
-from budget.gateway.formats.frames import FRAMES, Frame, object_of
+from budget.gateway.formats.format import Asked, Changes, Target, Transcript
+from budget.gateway.formats.frames import object_of
 from budget.gateway.growing import Growth
+from budget.gateway.hearing import Hearing
 from budget.gateway.holding import Holding
 from budget.gateway.incoming import Incoming
 from budget.gateway.labels import Header, comment_of, labels_of, without_type
@@ -35,6 +36,7 @@ from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream
 from budget.gateway.using import End, Expected, Used, bounded, learn, likely_input, used
 from budget.gateway.waiting import keys_of, keys_within
+from budget.gateway.works import begun
 from budget.gateway.writing import sent_body
 
 DRAIN_SECONDS: Final = 5.0
@@ -207,68 +209,53 @@ class Attempt:
         if body is not None:
             self._stream.take(body)
             self._meter.hear(texts_of(body))
+        work = body if self._held.asked.later else None
+        if work is not None:
+            raw = _encode(unmarked(work))
         receipt = None
-        if self._held.asked.later and body is not None:
-            raw = _encode(unmarked(body))
-        if body is None or not (self._held.asked.later and is_under_way(body)):
+        if work is not None and is_under_way(work):
+            shop, allocation = self._shop, self._holding.allocation
+            await begun(shop.budget, shop.works, allocation, str(work.get("id")))
+        else:
             receipt = await self._settle("done")
         headers = (*answer.headers, *self._labels(receipt))
         await self._sending.reply(Reply(answer.status, raw, headers))
 
     async def _streamed(self, answer: Answer) -> None:
         """Read a stream; pass it on as it comes, or put it together for who wants it whole."""
-        transcript = self._format.transcript(self._held.asked)
-        relayed = self._held.asked.streams
-        if relayed:
+        asked = self._held.asked
+        hearing = Hearing(self._format, self._target, asked, self._stream, self._meter)
+        if asked.streams:
             await self._sending.start(answer.status, (*answer.headers, *self._labels(None)))
         try:
-            tail = await self._relayed(answer, transcript, relayed)
+            why = await self._relayed(answer, hearing)
         except Failed as error:
-            await self._broken(error, relayed)
+            await self._broken(error, asked.streams)
             return
-        if not isinstance(tail, bytes):
-            answer.close()
-            await self._cut(tail, transcript, relayed)
+        answer.close()
+        if why is not None:
+            await self._cut(why, hearing.transcript)
             return
+        tail = hearing.rest()
         receipt = await self._settle("done")
-        if relayed:
+        if asked.streams:
             await self._sending.end(self._told(receipt) + tail)
             return
         headers = (*without_type(answer.headers), _JSON, *self._labels(receipt))
-        await self._sending.reply(Reply(answer.status, _encode(transcript.whole()), headers))
+        body = _encode(hearing.transcript.whole())
+        await self._sending.reply(Reply(answer.status, body, headers))
 
-    async def _relayed(
-        self, answer: Answer, transcript: Transcript, relayed: bool
-    ) -> bytes | Refusal | Beyond:
-        """Pass on all but what ends the stream, which is returned: the books come first.
-
-        Or why the rest must not come.
-        """
-        frames = FRAMES[self._held.asked.framing]()
-        tail: list[bytes] = []
-        ended = False
-        plain, hear_text = self._format.plain, self._meter.hear_text
+    async def _relayed(self, answer: Answer, hearing: Hearing) -> Refusal | Beyond | None:
+        """Pass on all but what ends the stream; or why the rest must not come."""
         async for piece in answer.pieces():
-            out: list[bytes] = []
-            for frame in frames.feed(piece):
-                text = None if frame.event is None else plain(transcript, frame.event)
-                if text is not None:
-                    hear_text(text)
-                else:
-                    ended = self._heard(frame, transcript) or ended
-                if relayed and (text is not None or not self._is_hidden(frame)):
-                    (tail if ended else out).append(frame.raw)
+            out = hearing.take(piece)
             if out:
-                await self._sending.more(b"".join(out))
-            if self._limited and not ended:
+                await self._sending.more(out)
+            if self._limited and not hearing.ended:
                 why = await self._uncovered()
                 if why is not None:
                     return why
-        for frame in frames.rest():
-            self._heard(frame, transcript)
-            tail.append(frame.raw)
-        answer.close()
-        return b"".join(tail)
+        return None
 
     async def _uncovered(self) -> Refusal | Beyond | None:
         """Why no more may come: it is not held for, or is more than the caller allowed."""
@@ -282,29 +269,11 @@ class Attempt:
                 return None
             raise Failed("booking", error.detail) from error
 
-    def _heard(self, frame: Frame, transcript: Transcript) -> bool:
-        """Hear a frame; whether the answer ends with it."""
-        event = frame.event
-        if event is None:
-            return frame.is_end
-        self._hear(event)
-        transcript.take(event)
-        return self._format.is_last(event)
-
-    def _hear(self, event: Body) -> None:
-        if self._format.tells(event):
-            self._stream.take(event)
-        self._meter.hear(texts_of(event))
-
-    def _is_hidden(self, frame: Frame) -> bool:
-        event = frame.event
-        return event is not None and self._format.is_hidden(self._target, event)
-
-    async def _cut(self, why: Refusal | Beyond, transcript: Transcript, relayed: bool) -> None:
+    async def _cut(self, why: Refusal | Beyond, transcript: Transcript) -> None:
         """End the answer here, in the provider's own way."""
         notice = cut_notice(why, self._sending.status_of_refusals, self._meter.likely())
         receipt = await self._settle("cut")
-        if relayed:
+        if self._held.asked.streams:
             await self._sending.end(self._told(receipt) + transcript.ending(notice))
             return
         headers = (_JSON, *self._labels(receipt))

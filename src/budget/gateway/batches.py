@@ -13,12 +13,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from budget.domain.answers import Allocation, Refusal
-from budget.domain.errors import BudgetError, InvalidInput
+from budget.domain.errors import InvalidInput
 from budget.domain.money import format_usd
 from budget.domain.output_limits import answers_of, output_tokens_limit
 from budget.domain.pricing import hold_nanos, lacks_measure
 from budget.domain.usage import units_of
-from budget.engine.callers import LOCAL, Caller
+from budget.engine.callers import Caller
 from budget.engine.estimates import input_of
 from budget.engine.jobs import Books, Jobs
 from budget.gateway import ceilings
@@ -29,10 +29,10 @@ from budget.gateway.batch_results import BATCH
 from budget.gateway.formats.format import HELD_SECONDS, Asked, Body, Notice, Target
 from budget.gateway.formats.openai import asked_of
 from budget.gateway.formats.openai_routes import PRICED
-from budget.gateway.holding import Holding, log
+from budget.gateway.holding import Holding
 from budget.gateway.incoming import Incoming, Words
 from budget.gateway.labels import labels_of
-from budget.gateway.later import Fetch, fetching, marker_of
+from budget.gateway.later import Fetch, fetching
 from budget.gateway.marks import marked, unmarked
 from budget.gateway.refusing import refusal_headers, refusal_notice
 from budget.gateway.replying import Reply, Sending
@@ -40,6 +40,7 @@ from budget.gateway.runs import drawing
 from budget.gateway.sending import Failed
 from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream
+from budget.gateway.works import Kind, begun, notes
 
 MOST_REQUESTS: Final = 100_000
 MOST_WRITTEN_TOKENS: Final = 16_384
@@ -167,11 +168,13 @@ async def _held(
 ) -> Allocation | Refusal:
     caller, upstream = batch.incoming.caller, batch.upstream
     jobs = Jobs(shop.budget.books, caller)
-    named = upstream.format.attributes(batch.target.body or {})
+    body = batch.target.body or {}
+    named = upstream.format.attributes(body)
     attributes = attributes_of(named, batch.words, caller.bound)
     ask: dict[str, Any] = {
         "provider": upstream.provider, "attributes": attributes, "tokens": total.tokens,
-        "requests": total.requests, "ttl_seconds": HELD_SECONDS, "metadata": {"later": "batch"},
+        "requests": total.requests, "ttl_seconds": HELD_SECONDS,
+        "metadata": notes(_kind_of(body), upstream, own_key=batch.incoming.own_key),
     }  # fmt: skip
     if total.usd_nanos is not None:
         ask["usd"] = format_usd(total.usd_nanos)
@@ -200,7 +203,7 @@ async def _sent(shop: Shop, batch: Batch, allocation: Allocation, sending: Sendi
     """Give it to the provider; nothing is held for what that does not take."""
     incoming, upstream = batch.incoming, batch.upstream
     body = dict(batch.target.body or {})
-    is_file = "requests" not in body
+    is_file = _kind_of(body) == "batch"
     if is_file:
         body["metadata"] = marked(body.get("metadata"), allocation.allocation_id)
     path = below_version(batch.target.path) if is_file else batch.target.path
@@ -227,21 +230,12 @@ async def _sent(shop: Shop, batch: Batch, allocation: Allocation, sending: Sendi
         await sending.reply(Reply(answer.status, shown, (*answer.headers, *labels_of(allocation))))
         return
     value: Any = _decode(raw)
-    if not is_file and isinstance(value, dict):
-        await _leave_marker(shop, allocation, str(value.get("id")))
+    if isinstance(value, dict):
+        await begun(shop.budget, shop.works, allocation, str(value.get("id")))
     shown = _encode(unmarked(value)) if isinstance(value, dict) else raw
     await sending.reply(Reply(answer.status, shown, (*answer.headers, *labels_of(allocation))))
 
 
-async def _leave_marker(shop: Shop, allocation: Allocation, batch_id: str) -> None:
-    """A record of no usage, whose name leads from the batch to its hold."""
-    jobs = Jobs(shop.budget.books, LOCAL)
-    try:
-        await shop.budget.run(
-            jobs.record(
-                allocation.allocation_id, usage_id=marker_of(batch_id), final=False,
-                input_tokens=0, requests=0,
-            )
-        )  # fmt: skip
-    except BudgetError as error:
-        log.error("what %s will have used cannot be booked: %s", batch_id[:80], error)
+def _kind_of(body: Body) -> Kind:
+    """OpenAI's are files of requests, Anthropic's have them within."""
+    return "message_batch" if "requests" in body else "batch"

@@ -26,6 +26,7 @@ from budget.gateway.leading import below_endpoint, in_openai_shape, led_by
 from budget.gateway.learning import Outputs
 from budget.gateway.loops import Loops
 from budget.gateway.passing import Call, Route
+from budget.gateway.poller import Poller
 from budget.gateway.refusing import error_notice
 from budget.gateway.replying import Reply, Sending
 from budget.gateway.rules import NO_RULES, Rules, read_rules
@@ -68,6 +69,7 @@ class Gateway:
             budget, Sender(), Room(rules.wait_seconds), Tasks(), Outputs(), Breakers(),
             runs=Runs(rules.templates), loops=Loops(rules.loops),
         )  # fmt: skip
+        self._poller = Poller(self._shop, upstreams, self._in_openai_shape, rules.ask_seconds)
 
     @classmethod
     def read(cls, budget: AsyncBudget, env: Mapping[str, str]) -> "Gateway":
@@ -131,8 +133,13 @@ class Gateway:
         """The upstreams that are not called just now, because they failed again and again."""
         return self._shop.breakers.left_out()
 
+    def start(self) -> None:
+        """Begin to look after what goes on at upstreams. It need not be called."""
+        self._poller.start()
+
     async def close(self) -> None:
         """Settle what is under way, and let go of the connections."""
+        await self._poller.close()
         await self._shop.tasks.finish(CLOSE_SECONDS)
         await self._shop.sender.close()
 

@@ -1,8 +1,9 @@
 """Later: work that goes on at a provider when its call has been answered: batches, and answers in
 the background. What it used is booked when an answer tells it.
 
-The hold's id travels with the work (`marks`); where that has no metadata (Anthropic), a usage
-record of nothing is named after the work. Not here: how such work is begun (`attempt`, `batches`).
+The hold's id travels with the work (`marks`); where that has no metadata (Anthropic), the marker of
+the work leads to it (`works`). Not here: how such work is begun (`attempt`, `batches`), and who
+asks about it when no caller does (`poller`).
 """
 
 import asyncio
@@ -22,13 +23,13 @@ from budget.gateway.marks import mark_of
 from budget.gateway.sending import Failed
 from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream
+from budget.gateway.works import OPEN, marker_of
 from budget.sdk.responses import usage_ask
 
 Fetch = Callable[[str], Awaitable[bytes | None]]
 """Gets what is at a path of the upstream, with the caller's key; None if it cannot."""
 
 _ENDED: Final = frozenset({"completed", "failed", "expired", "incomplete", "cancelled", "ended"})
-_OPEN: Final = frozenset({"open", "expired"})
 _WORK: Final = frozenset({"response", "batch"})
 _TELLING: Final = re.compile(r"/(?:responses|batches|messages/batches)(?:/[^/]+(?:/cancel)?)?")
 _RESULTS: Final = re.compile(r"/messages/batches/([^/]+)/results")
@@ -50,20 +51,25 @@ def is_under_way(body: Mapping[str, Any]) -> bool:
     return body.get("object") == "response" and body.get("status") not in _ENDED
 
 
-def marker_of(batch_id: str) -> str:
-    """The name of the usage record that leads from a batch to its hold."""
-    return f"use_{batch_id}"
-
-
 def fetching(shop: Shop, incoming: Incoming, upstream: Upstream) -> Fetch:
     """Gets what is at paths of the upstream, with the key of this request."""
     headers = incoming.sent_headers(upstream.format.key_header, upstream.api_key)
     headers = {name: text for name, text in headers.items() if not name.startswith("content-")}
+    return _fetching(shop, upstream, headers, upstream.silence_seconds)
 
+
+def asking(shop: Shop, upstream: Upstream, silence_seconds: float) -> Fetch:
+    """Gets what is at paths of the upstream, with the gateway's own key, for no caller."""
+    return _fetching(shop, upstream, upstream.own_headers(), silence_seconds)
+
+
+def _fetching(
+    shop: Shop, upstream: Upstream, headers: Mapping[str, str], silence_seconds: float
+) -> Fetch:
     async def fetch(path: str) -> bytes | None:
         try:
             answer = await shop.sender.send(
-                "GET", address_of(upstream.base_url, path), headers, None, upstream.silence_seconds
+                "GET", address_of(upstream.base_url, path), headers, None, silence_seconds
             )
             raw = await answer.whole()
         except Failed as error:
@@ -111,7 +117,7 @@ async def _hold_of(shop: Shop, work: Mapping[str, Any]) -> str | None:
     if not isinstance(found, str):
         return None
     allocation = await shop.budget.run(jobs.allocation(found))
-    return found if allocation.status in _OPEN and '"later"' in allocation.metadata else None
+    return found if allocation.status in OPEN and '"later"' in allocation.metadata else None
 
 
 async def _asks(

@@ -35,6 +35,7 @@ from budget.gateway.retrying import May
 from budget.gateway.runs import drawing
 from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream
+from budget.gateway.works import notes
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -192,6 +193,8 @@ def _planned(shop: Shop, call: Call, upstream: Upstream, model: str | None) -> P
     asked = call.asked._replace(model=model)
     named = upstream.format.attributes(body)
     plan = plan_of(asked, body, call.words, named, upstream.provider, usual.tokens, caller.bound)
+    if asked.later:
+        plan = plan.noting(notes(asked.api, upstream, own_key=call.incoming.own_key))
     if not shop.outputs.keeps_to_limits(upstream.provider, model or ""):
         plan = plan.holding_at_least(usual.tokens)
     books = shop.budget.books

@@ -12,12 +12,13 @@ from budget.gateway.ratios import Ratios
 from budget.gateway.runs import Runs
 from budget.gateway.sending import Sender
 from budget.gateway.waiting import Room
+from budget.gateway.works import Works, no_works
 
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """The books, the connections to upstreams, who waits, what goes on, what was learnt, and
-    which upstreams fail.
+    """The books, the connections to upstreams, who waits, what goes on, what was learnt, which
+    upstreams fail, and what has begun there that they go on with by themselves.
     """
 
     budget: AsyncBudget
@@ -30,3 +31,4 @@ class Shop:
     ratios: Ratios = field(default_factory=Ratios)
     runs: Runs = field(default_factory=Runs)
     loops: Loops = field(default_factory=Loops)
+    works: Works = field(default_factory=no_works)

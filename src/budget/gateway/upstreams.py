@@ -97,6 +97,14 @@ class Upstream:
     retries: int = 1
     silence_seconds: int = _SILENCE_SECONDS
 
+    def own_headers(self) -> dict[str, str]:
+        """The headers of a request for no caller, with our key."""
+        sent = {"accept-encoding": "identity", **self.format.own_headers}
+        if self.api_key is not None:
+            name = self.format.key_header
+            sent[name] = f"Bearer {self.api_key}" if name == "authorization" else self.api_key
+        return sent
+
     def hidden(self, answer: bytes) -> bytes:
         """What it answers without our key in it: some tell in an error what they were sent."""
         return answer.replace(self.api_key.encode(), b"***") if self.api_key else answer

@@ -93,6 +93,11 @@ class App:
                 return
         await self._router(scope, receive, send)
 
+    def start(self) -> None:
+        """Begin what goes on behind answers, on the event loop that answers."""
+        if self._service.gateway is not None:
+            self._service.gateway.start()
+
     async def close(self) -> None:
         """End what goes on behind answers."""
         if self._service.gateway is not None:

@@ -243,6 +243,7 @@ def make_server(
             await super().startup(sockets)
             gc.collect()
             gc.freeze()  # what is there now stays: the collector need not look at it again
+            app.start()
             if on_start is not None:
                 on_start()
 

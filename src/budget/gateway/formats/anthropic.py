@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from budget.gateway.formats.format import (
+    MOST_APART,
     Asked,
     Body,
     Changes,
@@ -30,6 +31,7 @@ _FREE_PATH: Final = re.compile(r"/v1/files|/v1/messages/batches/[A-Za-z0-9_-]+/c
 """Files are kept for nothing; what a batch did until it was ended is booked when it is told."""
 _LAST: Final = frozenset({"message_delta", "message_stop"})
 _TELLING: Final = frozenset({"message_start", "message", "error", *_LAST})
+_PLAIN_FIELDS: Final = 3
 _TYPES: Final[Mapping[int, str]] = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -113,17 +115,58 @@ def _event(kind: str, body: Body) -> bytes:
     return b"event: " + kind.encode() + b"\ndata: " + _encode(body) + b"\n\n"
 
 
+def _plain(transcript: object, event: Body) -> str | None:
+    """Take an event that brings text to a block that has begun, and nothing else."""
+    if type(transcript) is not MessageTranscript or event.get("type") != "content_block_delta":
+        return None
+    delta, index = event.get("delta"), event.get("index")
+    if len(event) != _PLAIN_FIELDS or type(delta) is not dict or len(delta) != _PLAIN_FIELDS - 1:
+        return None
+    text = delta.get("text")
+    if delta.get("type") != "text_delta" or type(text) is not str or type(index) is not int:
+        return None
+    return text if transcript.grows(index, text) else None
+
+
 class MessageTranscript:
     """The events of one message, joined."""
+
+    __slots__ = ("_block_said", "_blocks", "_json", "_message", "_open", "_said")
 
     def __init__(self) -> None:
         self._message: dict[str, Any] = {}
         self._blocks: dict[int, dict[str, Any]] = {}
         self._json: dict[int, str] = {}
         self._open: set[int] = set()
+        self._said: list[str] = []
+        self._block_said = 0
+
+    def grows(self, index: int, text: str) -> bool:
+        """Hear more text of a block of text; False if it is none."""
+        block = self._blocks.get(index)
+        if block is None or block.get("type") != "text":
+            return False
+        if index != self._block_said:
+            self._join_said()
+            self._block_said = index
+        self.say(text)
+        return True
+
+    def say(self, text: str) -> None:
+        """Hear more text of the block that had some last."""
+        self._said.append(text)
+        if len(self._said) > MOST_APART:
+            self._join_said()
+
+    def _join_said(self) -> None:
+        if self._said:
+            block = self._blocks.setdefault(self._block_said, {"type": "text", "text": ""})
+            block["text"] = (block.get("text") or "") + "".join(self._said)
+            self._said.clear()
 
     def take(self, event: Body) -> None:
         """Hear one more event."""
+        self._join_said()
         kind, index = event.get("type"), event.get("index")
         if kind == "message_start" and isinstance(event.get("message"), Mapping):
             self._message = dict(event["message"])
@@ -166,6 +209,7 @@ class MessageTranscript:
 
     def whole(self) -> Body:
         """The message as it would have come in one piece."""
+        self._join_said()
         blocks = [self._block(index) for index in sorted(self._blocks)]
         return {**self._message, "content": blocks}
 
@@ -218,4 +262,6 @@ FORMAT: Final = Format(
     _broken,
     _attributes,
     "x-api-key",
+    _plain,
+    own_headers={"anthropic-version": "2023-06-01"},
 )

@@ -11,6 +11,8 @@ Costs = Literal["tokens", "nothing", "batch"]
 """What a route costs: by what was used; nothing; or as much as all requests of a batch together."""
 HELD_SECONDS: Final = 86_400
 """How long is held for what goes on when its call was answered: a day, in which batches end."""
+MOST_APART: Final = 64
+"""How many pieces of a text are kept before they are joined: each alone is larger than its text."""
 Framing = Literal["events", "lines", "array", "bytes"]
 """How a stream is cut: server-sent events, lines of JSON, one JSON array; or not at all."""
 
@@ -96,6 +98,9 @@ class Transcript(Protocol):
     def take(self, event: Body) -> None:
         """Hear one more event."""
 
+    def say(self, text: str) -> None:
+        """Hear more text, where the last event that was `plain` brought some."""
+
     def whole(self) -> Body:
         """The answer as it would have come in one piece."""
 
@@ -137,6 +142,8 @@ class Format(NamedTuple):
     key_header: str
     """The header in which a provider's key travels; `authorization` takes it as a bearer."""
     plain: Callable[[Any, Body], str | None] = nothing_plain
+    own_headers: Mapping[str, str] = {}
+    """What an upstream asks for in the head of every request, beside the key."""
 
 
 def model_in(body: Body) -> str | None:
