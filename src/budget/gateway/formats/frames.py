@@ -5,67 +5,87 @@ one after the other, are those that came. Not here: what events mean (the format
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
+
+from budget.gateway.formats.alike import Alike, alike
 
 _decode: Final = msgspec.json.Decoder().decode
 
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
 """A longer one is passed on in pieces, unread."""
+_MOST_TRIES: Final = 3
 
 
 class Frame(NamedTuple):
     """One event: its bytes, what its JSON says, and whether it is the word for the end.
 
-    `event` is None where there is no JSON object in it: comments, blank lines, what is broken.
+    `event` is None where there is no JSON object in it: comments, blank lines, what is broken. With
+    a `text` it is several events, each like the one that was named to `expect`: their text joined.
     """
 
     raw: bytes
     event: dict[str, Any] | None = None
     is_end: bool = False
+    text: str | None = None
 
 
 class Frames(Protocol):
     """Takes pieces that end anywhere."""
 
-    def feed(self, piece: bytes) -> list[Frame]:
+    def feed(self, piece: bytes) -> Iterable[Frame]:
         """The frames that are whole now."""
 
     def rest(self) -> list[Frame]:
         """What is left when nothing more comes."""
 
+    def expect(self, frame: Frame, text: str) -> None:
+        """More may come like this frame, which brings nothing but this text."""
+
 
 class ServerSentEvents:
     """Events that end with a blank line, whichever ends of line they have."""
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_alike", "_buffer", "_tries")
 
     def __init__(self) -> None:
         self._buffer = b""
+        self._alike: Alike | None = None
+        self._tries = _MOST_TRIES
 
-    def feed(self, piece: bytes) -> list[Frame]:
-        """The events that are whole now."""
-        buffer = self._buffer + piece
-        if b"\r" not in buffer and len(buffer) <= MAX_FRAME_BYTES:  # nearly always
-            *whole, self._buffer = buffer.split(b"\n\n")
-            return [_event(raw + b"\n\n") for raw in whole]
-        frames: list[Frame] = []
+    def feed(self, piece: bytes) -> Iterator[Frame]:
+        """The events that are whole now; to be looked at one by one, for `expect` between them."""
+        buffer = self._buffer + piece if self._buffer else piece
         at = 0
         while (end := _end_of_event(buffer, at)) > 0:
-            frames.append(_event(buffer[at:end]))
+            alike = self._alike
+            if alike is not None and buffer.startswith(alike.head, at):
+                run = alike.run(buffer, at)
+                if run is not None:
+                    at += len(run.raw)
+                    self._tries = _MOST_TRIES
+                    yield Frame(run.raw, text=run.text)
+                    continue
+            raw = buffer[at:end]
             at = end
+            yield _event(raw)
         self._buffer = buffer[at:]
         if len(self._buffer) > MAX_FRAME_BYTES:
-            frames.append(Frame(self._buffer))
-            self._buffer = b""
-        return frames
+            left, self._buffer = self._buffer, b""
+            yield Frame(left)
 
     def rest(self) -> list[Frame]:
         """What came after the last blank line."""
         left, self._buffer = self._buffer, b""
         return [_event(left)] if left else []
+
+    def expect(self, frame: Frame, text: str) -> None:
+        """More may come like this frame; where none does a few times, that is given up."""
+        if self._tries and frame.event is not None:
+            self._tries -= 1
+            self._alike = alike(frame.raw, frame.event, text, _object)
 
 
 def _end_of_event(buffer: bytes, at: int) -> int:
@@ -79,6 +99,10 @@ def _end_of_event(buffer: bytes, at: int) -> int:
         if place >= 0:
             end = place + len(mark)
     return end
+
+
+def _object(raw: bytes) -> dict[str, Any] | None:
+    return _event(raw).event
 
 
 def _event(raw: bytes) -> Frame:
@@ -115,6 +139,9 @@ class Lines:
         left, self._buffer = self._buffer, b""
         return [Frame(left, object_of(left))] if left else []
 
+    def expect(self, frame: Frame, text: str) -> None:
+        """Each one is read by itself."""
+
 
 class Array:
     """The objects of one JSON array, each with what stands before it: a bracket or a comma."""
@@ -141,6 +168,9 @@ class Array:
         left, self._buffer = self._buffer, b""
         return [Frame(left)] if left else []
 
+    def expect(self, frame: Frame, text: str) -> None:
+        """Each one is read by itself."""
+
 
 _MARKS: Final = re.compile(rb'["{}]')
 _IN_STRING: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
@@ -158,6 +188,9 @@ class Pieces:
     def rest(self) -> list[Frame]:
         """Nothing is kept."""
         return []
+
+    def expect(self, frame: Frame, text: str) -> None:
+        """Each one is read by itself."""
 
 
 def _end_of_object(buffer: bytes) -> int:

@@ -154,6 +154,10 @@ class ContentTranscript:
             if isinstance(one, Mapping):
                 self._candidate(one)
 
+    def say(self, text: str) -> None:
+        """Hear more text of the first candidate."""
+        self._candidate({"content": {"parts": [{"text": text}]}})
+
     def _candidate(self, candidate: Body) -> None:
         index = candidate.get("index", 0)
         if not isinstance(index, int):

@@ -4,12 +4,13 @@ Streams are what it sends unless told otherwise. Source: Ollama's API reference.
 OpenAI-compatible endpoints, which are OpenAI's format under another address.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Final
 
 import msgspec
 
 from budget.gateway.formats.format import (
+    MOST_APART,
     Asked,
     Body,
     Changes,
@@ -27,6 +28,9 @@ _EMBEDDING: Final = frozenset({"/api/embed", "/api/embeddings"})
 _FREE: Final = frozenset({"/api/show", "/api/create", "/api/copy", "/api/pull", "/api/push"})
 _BLOBS: Final = "/api/blobs/"
 """What keeps models on the machine, or asks about them, makes nothing that is paid for."""
+
+_NAMES: Final = frozenset({"model", "created_at", "message", "done"})
+_PLAIN: Final = frozenset({"role", "content"})
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -84,25 +88,62 @@ def _attributes(_body: Body) -> Mapping[str, str]:
     return {}
 
 
+def _plain(transcript: object, event: Body) -> str | None:
+    """Take an object that brings text to a message that has begun, and nothing else."""
+    if type(transcript) is not LinesTranscript or event.get("done") is not False:
+        return None
+    message = event.get("message")
+    if (
+        type(message) is not dict
+        or not message.keys() <= _PLAIN
+        or event.keys() != transcript.names
+    ):
+        return None
+    text = message.get("content")
+    if type(text) is not str:
+        return None
+    transcript.say(text)
+    return text
+
+
 class LinesTranscript:
-    """The objects of one answer, joined."""
+    """The objects of one answer, joined. `names` are the fields of those that may be plain."""
+
+    __slots__ = ("_last", "_message", "_said", "_texts", "names")
 
     def __init__(self) -> None:
+        self.names: Set[str] = frozenset()
         self._last: dict[str, Any] = {}
         self._message: dict[str, Any] | None = None
         self._texts: dict[str, str] = {}
+        self._said: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Hear more text of the message."""
+        self._said.append(text)
+        if len(self._said) > MOST_APART:
+            self._join_said()
+
+    def _join_said(self) -> None:
+        if self._said:
+            said = "".join(self._said)
+            self._said.clear()
+            self._take_message({"content": said})
 
     def take(self, event: Body) -> None:
         """Hear one more object."""
+        self._join_said()
         self._last.update(event)
         for name in ("response", "thinking"):
             if isinstance(event.get(name), str):
                 self._texts[name] = self._texts.get(name, "") + event[name]
         message = event.get("message")
         if isinstance(message, Mapping):
-            self._said(message)
+            self._take_message(message)
+        alike = event.keys() <= _NAMES and type(message) is dict and message.keys() <= _PLAIN
+        self.names = frozenset(event) if alike else frozenset()
 
-    def _said(self, message: Body) -> None:
+    def _take_message(self, message: Body) -> None:
         held = self._message
         if held is None:
             held = self._message = {"role": "assistant", "content": ""}
@@ -116,6 +157,7 @@ class LinesTranscript:
 
     def whole(self) -> Body:
         """The answer as it would have come in one piece."""
+        self._join_said()
         said = {} if self._message is None else {"message": self._message}
         return {**self._last, **self._texts, **said}
 
@@ -156,4 +198,5 @@ FORMAT: Final = Format(
     _broken,
     _attributes,
     "authorization",
+    _plain,
 )

@@ -110,6 +110,12 @@ def _transcript(asked: Asked) -> Transcript:
     return openai_chat.ChatTranscript()
 
 
+def _plain(transcript: object, event: Body) -> str | None:
+    if type(transcript) is openai_responses.ResponseTranscript:
+        return openai_responses.take_plain(transcript, event)
+    return openai_chat.take_plain(transcript, event)
+
+
 def _tells(event: Body) -> bool:
     return (
         "response" in event
@@ -181,5 +187,5 @@ def _attributes(body: Body) -> Mapping[str, str]:
 
 FORMAT: Final = Format(
     "openai", _asked, _written, _path, _transcript, _tells, _is_last, _is_hidden, _problem,
-    _broken, _attributes, "authorization", openai_chat.take_plain,
+    _broken, _attributes, "authorization", _plain,
 )  # fmt: skip

@@ -9,15 +9,14 @@ from typing import Any, Final
 
 import msgspec
 
-from budget.gateway.formats.format import Body, Notice
+from budget.gateway.formats.format import MOST_APART, Body, Notice
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 _SET_ONCE: Final = frozenset({"index", "type", "role", "id"})
-_OWN: Final = frozenset({"choices", "usage", "object"})
+_OWN: Final = frozenset({"choices", "usage", "object", "obfuscation"})
 _TELLING: Final = frozenset({"response", "x_groq"})
 _PLAIN: Final = frozenset({"index", "delta", "finish_reason", "logprobs"})
-_MOST_APART: Final = 64
 
 
 def is_usage_only(event: Body) -> bool:
@@ -39,7 +38,7 @@ def is_last(event: Body) -> bool:
 
 def take_plain(transcript: object, event: Body) -> str | None:
     """Take a chunk that is like those before it, but for the piece of text that it brings."""
-    if not isinstance(transcript, ChatTranscript) or event.keys() != transcript.names:
+    if type(transcript) is not ChatTranscript or event.keys() != transcript.names:
         return None
     choices = event["choices"]
     if type(choices) is not list or len(choices) != 1 or event.get("usage") is not None:
@@ -87,9 +86,9 @@ class ChatTranscript:
         self.names = frozenset(event) if alike else frozenset()
 
     def say(self, text: str) -> None:
-        """Hear a piece of text of the first answer."""
+        """Hear more text of the first answer."""
         self._said.append(text)
-        if len(self._said) > _MOST_APART:
+        if len(self._said) > MOST_APART:
             self._join_said()
 
     def _join_said(self) -> None:

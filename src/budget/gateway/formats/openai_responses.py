@@ -9,15 +9,16 @@ from typing import Any, Final
 
 import msgspec
 
-from budget.gateway.formats.format import Body, Notice
+from budget.gateway.formats.format import MOST_APART, Body, Notice
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 ENDS: Final = frozenset(
     {"response.completed", "response.incomplete", "response.failed", "response.cancelled"}
 )
+_TEXT: Final = "response.output_text.delta"
 _GROWING: Final[Mapping[str, str]] = {
-    "response.output_text.delta": "text",
+    _TEXT: "text",
     "response.refusal.delta": "refusal",
     "response.reasoning_text.delta": "text",
 }
@@ -27,16 +28,58 @@ _ARGUMENTS: Final = frozenset({
 })  # fmt: skip
 
 
+def take_plain(transcript: "ResponseTranscript", event: Body) -> str | None:
+    """Take an event that brings text to a part that has begun, and nothing else."""
+    if event.get("type") != _TEXT or "response" in event or "item" in event or "part" in event:
+        return None
+    text, number = event.get("delta"), event.get("sequence_number", 0)
+    if type(text) is not str or type(number) is not int or event.get("usage") is not None:
+        return None
+    place = (event.get("output_index"), event.get("content_index"))
+    return text if transcript.grows(place, text, number) else None
+
+
 class ResponseTranscript:
     """The events of one response, joined."""
+
+    __slots__ = ("_items", "_number", "_part_said", "_response", "_said")
 
     def __init__(self) -> None:
         self._response: dict[str, Any] = {}
         self._items: dict[int, dict[str, Any]] = {}
         self._number = 0
+        self._said: list[str] = []
+        self._part_said: dict[str, Any] = {}
+
+    def grows(self, place: tuple[object, object], text: str, number: int) -> bool:
+        """Hear more text of a part, by its item and its place there; False if it is not there."""
+        at, within = place
+        item = self._items.get(at) if type(at) is int else None
+        parts = None if item is None else item.get("content")
+        if type(parts) is not list or type(within) is not int or not 0 <= within < len(parts):
+            return False
+        if parts[within] is not self._part_said:
+            self._join_said()
+            self._part_said = parts[within]
+        self._number = number or self._number
+        self.say(text)
+        return True
+
+    def say(self, text: str) -> None:
+        """Hear more text of the part that had some last."""
+        self._said.append(text)
+        if len(self._said) > MOST_APART:
+            self._join_said()
+
+    def _join_said(self) -> None:
+        if self._said:
+            part = self._part_said
+            part["text"] = (part.get("text") or "") + "".join(self._said)
+            self._said.clear()
 
     def take(self, event: Body) -> None:
         """Hear one more event."""
+        self._join_said()
         kind = str(event.get("type"))
         number = event.get("sequence_number")
         if isinstance(number, int):
@@ -74,6 +117,7 @@ class ResponseTranscript:
 
     def cut_short(self, notice: Notice) -> Body:
         """The response as far as it came, incomplete for its most output tokens."""
+        self._join_said()
         output = [
             {**self._items[at], "status": "incomplete"}
             if self._items[at].get("status") == "in_progress"
