@@ -123,13 +123,18 @@ class Batch:
                 parent_id = holding.terms.parent_id
                 if parent_id is not None:
                     self.children.setdefault(parent_id, []).append(holding)
-                needs.heads.update(leg.head_id for leg in holding.state.legs)
+                needs.heads.update([leg[0] for leg in holding.state.legs])
         if needs.usage:
             for row in self.unit.usage(sorted(needs.usage)):
                 self.usage[row[0]] = row
-        if needs.settling:
-            for row in self.unit.settling_usage(sorted(needs.settling)):
+        settled = [id_ for id_ in needs.settling if self._is_settled(id_)]
+        if settled:
+            for row in self.unit.settling_usage(sorted(settled)):
                 self.settling[row[1]] = row
+
+    def _is_settled(self, allocation_id: str) -> bool:
+        holding = self.holdings.get(allocation_id)
+        return holding is not None and holding.state.status == "settled"
 
     def load_balances(self) -> None:
         """Create what heads are missing, lock all by id, open them at now, load closed windows."""

@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 _SYNCHRONOUS: Final = {0: "off", 1: "normal", 2: "full", 3: "extra"}
 _FULL: Final = 2
+MAX_SERIES: Final = 10_000
+"""Series remembered as stored; the memory is emptied when full."""
 
 _REOPEN: Final = frozenset(
     {
@@ -79,6 +81,10 @@ def _raising_storage_errors(
     return raising
 
 
+def _envelopes_first(row: Row) -> tuple[int, str]:
+    return -row[4], row[0]
+
+
 class SqliteUnit:
     """The connection of one writer, and the transaction it is in. Used by one thread."""
 
@@ -106,6 +112,8 @@ class SqliteUnit:
         self._counted = False
         self._last_head_id: int | None = None
         self._pending_heads: dict[tuple[str, str], int] = {}
+        self._series: set[str] = set()
+        self._new_series: set[str] = set()
 
     # --- The transaction -------------------------------------------------------------------------
 
@@ -160,6 +168,7 @@ class SqliteUnit:
 
     def _disconnect(self) -> None:
         self._log.close()
+        self._series.clear()
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
@@ -187,11 +196,13 @@ class SqliteUnit:
             if nothing_written:
                 raise unreachable from error
             raise CommitUnknown(str(error)) from error
+        self._series |= self._new_series
         self._lock.release()
 
     def rollback(self) -> None:
         """Give the transaction up; never raises."""
         self._pending_heads.clear()
+        self._new_series.clear()
         self._last_head_id = None
         connection = self._connection
         if connection is not None and self._lock.held:
@@ -226,7 +237,7 @@ class SqliteUnit:
 
     def claim(self, rows: Sequence[Row]) -> list[Row]:
         """Those of the idempotency keys that exist already, as stored."""
-        return self._select(sql.KEYS, {row[:3] for row in rows})
+        return self._select(sql.KEYS, list({row[:3] for row in rows}))
 
     def allocations(self, ids: Sequence[str], ending: Sequence[str]) -> list[Row]:
         """Load allocations, their parents, and open children of `ending`; envelopes first."""
@@ -234,9 +245,10 @@ class SqliteUnit:
         parents = {row[3] for row in found.values() if row[3] is not None} - found.keys()
         if parents:
             found.update(self._by_id(sql.ALLOCATIONS, parents))
-        if ending:
-            found.update(self._by_id(sql.OPEN_CHILDREN, dict.fromkeys(ending)))
-        return sorted(found.values(), key=lambda row: (-row[4], row[0]))
+        envelopes = [id_ for id_ in dict.fromkeys(ending) if id_ in found and found[id_][4]]
+        if envelopes:
+            found.update(self._by_id(sql.OPEN_CHILDREN, envelopes))
+        return sorted(found.values(), key=_envelopes_first)
 
     @_raising_storage_errors
     def due(self, now_us: int, most: int) -> list[str]:
@@ -268,7 +280,7 @@ class SqliteUnit:
         So a call that is refused in a partition of its own leaves nothing to write.
         """
         wanted = dict.fromkeys(pairs)
-        found = {row[0]: row for row in self._select(sql.HEADS_BY_PAIR, wanted)}
+        found = {row[0]: row for row in self._select(sql.HEADS_BY_PAIR, list(wanted))}
         for row in found.values():
             del wanted[row[1], row[2]]
         created = []
@@ -291,20 +303,21 @@ class SqliteUnit:
 
     def windows(self, keys: Sequence[tuple[int, int]]) -> list[Row]:
         """Closed windows by (head_id, start_us); missing ones are left out."""
-        return self._select(sql.WINDOWS, dict.fromkeys(keys))
+        return self._select(sql.WINDOWS, list(dict.fromkeys(keys)))
 
     def _by_id(self, statement: sql.Sizes, ids: Iterable[Any]) -> dict[Any, Row]:
         return {row[0]: row for row in self._select(statement, [(id_,) for id_ in ids])}
 
     @_raising_storage_errors
-    def _select(self, statement: sql.Sizes, wanted: Iterable[Row]) -> list[Row]:
+    def _select(self, statement: sql.Sizes, keys: Sequence[Row]) -> list[Row]:
         """The rows of each wanted key (each given once), in any order."""
         connection = self._begun()
-        keys = list(wanted)
         rows: list[Row] = []
+        if len(keys) == 1:
+            return connection.execute(statement[1], keys[0]).fetchall()
         most = max(statement)
         for start in range(0, len(keys), most):
-            some = keys[start : start + most]
+            some = list(keys[start : start + most])
             size = min(size for size in statement if size >= len(some))
             some += [(None,) * len(some[0])] * (size - len(some))  # which finds nothing
             rows += connection.execute(statement[size], list(chain.from_iterable(some))).fetchall()
@@ -325,13 +338,21 @@ class SqliteUnit:
         self._insert(sql.INSERT_KEYS, changes.keys)
         self._write_heads(changes)
         self._insert(sql.UPSERT_WINDOWS, changes.windows)
-        self._insert(sql.ADD_SERIES, changes.series)
+        self._add_series(changes.series)
         self._insert(sql.ADD_ROLLUPS, changes.rollups)
         self._insert(sql.ADD_ALERTS, changes.alerts)
         self._insert(sql.TELL_ALERTS, changes.alert_entries)
         if connection.total_changes != done and not self._counted:
             self._change("state", {1: sql.COUNT_UP}, [(self._xid, self._xid - 1)])
             self._counted = True
+
+    def _add_series(self, rows: Sequence[Row]) -> None:
+        """Add those that this connection has not seen there: series are never removed."""
+        new = [row for row in rows if row[0] not in self._series]
+        if len(self._series) > MAX_SERIES:
+            self._series.clear()
+        self._insert(sql.ADD_SERIES, new)
+        self._new_series.update(row[0] for row in new)
 
     def _write_heads(self, changes: Changes) -> None:
         """Update heads, and create those that were promised, unless they turned out unused."""
@@ -380,7 +401,9 @@ class SqliteUnit:
         at = 0
         for size, text in statement.items():
             if size == 1:
-                if at < len(rows):
+                if at == len(rows) - 1:
+                    met += connection.execute(text, rows[at]).rowcount
+                elif at < len(rows):
                     met += connection.executemany(text, rows[at:]).rowcount
                 break
             while len(rows) - at >= size:
