@@ -3,7 +3,6 @@
 Headers of the connection to the upstream are left out. Not here: what is answered (`passing`).
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, NamedTuple
 
@@ -29,34 +28,37 @@ class Sending:
     """The way back to one caller. What is sent to one who has gone is lost without a word.
 
     `status_of_refusals` is that of every refusal; None: by the limit that refuses. `first` are
-    headers of every answer. `status` is that of the answer once it has begun, else 0.
+    headers of every answer. `status` is that of the answer once it has begun, else 0; `is_gone`
+    says that nobody waits for one any more.
     """
 
     def __init__(
         self,
         send: Send,
-        gone: "asyncio.Future[None]",
         *,
         status_of_refusals: int | None = None,
         first: tuple[Header, ...] = (),
     ) -> None:
         self._send = send
-        self._gone = gone
         self._first = first
+        self._farewells: list[Callable[[], None]] = []
         self.status_of_refusals = status_of_refusals
         self.status = 0
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether nobody waits for an answer any more."""
-        return self._gone.done()
+        self.is_gone = False
 
     def when_gone(self, act: Callable[[], None]) -> None:
         """Do this when the caller goes; at once, if it has."""
-        if self._gone.done():
+        if self.is_gone:
             act()
         else:
-            self._gone.add_done_callback(lambda _: act())
+            self._farewells.append(act)
+
+    def lose(self) -> None:
+        """The caller has gone."""
+        self.is_gone = True
+        for act in self._farewells:
+            act()
+        self._farewells.clear()
 
     async def reply(self, reply: Reply) -> None:
         """Send a whole answer."""

@@ -3,7 +3,6 @@
 Not here: what is done with a call (`budget.gateway`).
 """
 
-import asyncio
 import json
 from typing import Final
 
@@ -15,6 +14,7 @@ from budget.gateway.incoming import Incoming, find_key
 from budget.gateway.replying import Sending
 from budget.http import bodies, problems
 from budget.http.calls import Service
+from budget.http.door.cycle import WHEN_GONE
 from budget.http.door.door import Visitor
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
@@ -27,14 +27,10 @@ async def pass_through(
     """Answer one request to the gateway."""
     route = f"gateway {mount.upstream.name}"
     seen = service.observer.begin(scope, route)
-    gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    sending = Sending(
-        send, gone, status_of_refusals=service.status_of_refusals, first=(seen.header,)
-    )
-    watch: asyncio.Task[None] | None = None
+    sending = Sending(send, status_of_refusals=service.status_of_refusals, first=(seen.header,))
     try:
         incoming = await _incoming(service, scope, receive)
-        watch = asyncio.create_task(_watch(receive, gone))
+        scope["extensions"][WHEN_GONE](sending.lose)
         scope["budget.actor"] = incoming.caller.actor
         await gateway.answer(mount, incoming, sending)
     except bodies.ClientGone:
@@ -46,8 +42,6 @@ async def pass_through(
         if not sending.status:
             await sending.reply(told._replace(headers=(*told.headers, *reply.headers)))
     finally:
-        if watch is not None:
-            watch.cancel()
         observed = problems.Reply(sending.status or 499, b"")
         service.observer.end(seen, scope, route, observed)
 
@@ -76,13 +70,3 @@ async def _incoming(service: Service, scope: Scope, receive: Receive) -> Incomin
 def _of_connection(headers: dict[bytes, bytes]) -> dict[bytes, bytes]:
     """What the door looks at beside the key: through how many proxies a request came."""
     return {name: value for name, value in headers.items() if name.startswith(b"x-forwarded")}
-
-
-async def _watch(receive: Receive, gone: "asyncio.Future[None]") -> None:
-    """Tell when the caller goes."""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            if not gone.done():
-                gone.set_result(None)
-            return

@@ -1,16 +1,20 @@
 """Patience: how long a connection may take to say what it wants, before it is cut.
 
-uvicorn's protocol, with one timer: it runs only while a request is there in part, so that requests
-that arrive whole, nearly all, set none. Not here: what is in a request (`app`, `bodies`).
+uvicorn's protocol, with two timers. One runs only while a request is there in part, so that those
+that arrive whole, nearly all, set none; the other, for connections that are kept, goes on over many
+requests. Not here: what is in a request (`app`, `bodies`), and how it is answered (`cycle`).
 """
 
 import asyncio
+import urllib.parse
 from typing import Any, ClassVar, Final
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from budget.domain.errors import BudgetError
 from budget.http.bodies import READ_SECONDS, BodyTooSlow
+from budget.http.door.cycle import Cycle
 from budget.http.door.protection import protection_of
 from budget.http.problems import HeadersTooLarge, HeadersTooSlow, Malformed, reply_to
 
@@ -31,6 +35,8 @@ class PatientProtocol(HttpToolsProtocol):
     _part = ""  # of a request that is there in part: "head" or "body"
     _head_bytes = 0
     _upgraded = False
+    _answered: Cycle | None = None  # the request that is being answered, or was last
+    _answered_at = 0.0  # since when nothing is asked; 0: something is
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Somebody connected: a request has to follow."""
@@ -40,7 +46,13 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """They are gone."""
         self._stop_waiting()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         super().connection_lost(exc)
+        for cycle in (self._answered, self.cycle):
+            if isinstance(cycle, Cycle):
+                cycle.lost()
+        self._answered = None
 
     def data_received(self, data: bytes) -> None:
         """Read on; a request that is there in part now has to arrive in time."""
@@ -68,13 +80,74 @@ class PatientProtocol(HttpToolsProtocol):
         """Its head is there."""
         self._part = "body"
         self._stop_waiting()
-        super().on_headers_complete()
+        version, scope = self.parser.get_http_version(), self.scope
+        scope["method"] = self.parser.get_method().decode("ascii")
+        if version != "1.1":
+            scope["http_version"] = version
+        if self.parser.should_upgrade() and self._should_upgrade():
+            return
+        parsed = httptools.parse_url(self.url)
+        path = parsed.path.decode("ascii")
+        scope["path"] = urllib.parse.unquote(path) if "%" in path else path
+        scope["raw_path"] = parsed.path
+        scope["query_string"] = parsed.query or b""
+        before: Any = self.cycle
+        cycle: Any = Cycle(
+            self.loop, scope, self.transport, self.flow,  # type: ignore[arg-type]
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            expects_word=self.expect_100_continue,
+            first=self.server_state.default_headers,
+            on_response=self.on_response_complete,
+        )  # fmt: skip
+        self.cycle = cycle
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:  # it was sent before the answer to another
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_message_complete(self) -> None:
         """All of it is there."""
         self._part = ""
         self._stop_waiting()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """A request is answered: the next one, if it is here, or some time to ask it."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._answered_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_after(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection if nothing was asked for long; look again if that is yet to come."""
+        self.timeout_keep_alive_task = None
+        if not self._answered_at:
+            return  # one is being answered, whose end sets the timer
+        left_seconds = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if left_seconds > 0:
+            self._look_after(left_seconds)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _look_after(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Something is asked. The timer goes on: to stop and set it for each would cost more."""
+        self._answered_at = 0.0
 
     def handle_websocket_upgrade(self) -> None:
         """From here on it is no business of HTTP."""
