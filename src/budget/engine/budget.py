@@ -18,9 +18,9 @@ from budget.domain.facade import AsyncFacade, Facade
 from budget.engine.callers import LOCAL, Caller
 from budget.engine.commands import Command
 from budget.engine.following import Followed, awaiting, following
-from budget.engine.job import job_of
+from budget.engine.job import Job, job_of
 from budget.engine.jobs import Books, Jobs
-from budget.engine.tickets import Ticket
+from budget.engine.tickets import CatalogueChange, Ticket
 from budget.prices.book import PriceBook
 
 T = TypeVar("T")
@@ -81,21 +81,21 @@ class Budget(Facade):
 class _LoopWaiter:
     """An event loop that waits for tickets: woken once a batch, not once a command."""
 
-    __slots__ = ("_loop",)
+    __slots__ = ("loop",)
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
 
     def wake(self, tickets: Sequence[Ticket]) -> None:
         try:
-            self._loop.call_soon_threadsafe(_resolve, tickets)
+            self.loop.call_soon_threadsafe(_resolve, tickets)
         except RuntimeError:
             return  # the loop has closed: nobody waits any more
 
 
 def _resolve(tickets: Sequence[Ticket]) -> None:
     for ticket in tickets:
-        future = ticket.future
+        future, ticket.future = ticket.future, None
         if not future.done():
             if ticket.error is None:
                 future.set_result(ticket.answer)
@@ -142,28 +142,43 @@ class AsyncBudget(AsyncFacade):
             job = await asyncio.to_thread(job.prepare)
         if job.read is not None:
             return await asyncio.to_thread(job.read)
-        loop = asyncio.get_running_loop()
-        if self._waiter is None:
-            self._waiter = _LoopWaiter(loop)
         if job.commands is not None:
-            answer: Any = await self._all(job.commands, self._waiter, loop)
+            answer: Any = await self._all(job.commands)
+            return answer if job.finish is None else job.finish(answer)
+        return await self.answer(job, self.queue(job))
+
+    def queue(self, job: Job[Any]) -> Ticket:
+        """Queue the command or the change of a job, to be done whoever waits for it."""
+        ticket = self._ticket(job.command, job.change)
+        self.books.ledger.submit(ticket)
+        return ticket
+
+    async def answer(self, job: Job[T], ticket: Ticket) -> T:
+        """Wait for what was queued of a job; again, if whoever waited before was cancelled."""
+        future = ticket.future
+        if future is None:
+            answer = ticket.result()
         else:
-            ticket = Ticket(self._waiter, job.command, job.change)
-            ticket.future = loop.create_future()
-            self.books.ledger.submit(ticket)
-            answer = await ticket.future
+            if future.cancelled():
+                future = ticket.future = asyncio.get_running_loop().create_future()
+            answer = await future
         told: T = answer if job.finish is None else job.finish(answer)
         return told
 
-    async def _all(
-        self, commands: Sequence[Command], waiter: _LoopWaiter, loop: asyncio.AbstractEventLoop
-    ) -> list[Any]:
+    def _ticket(self, command: Command | None, change: CatalogueChange | None = None) -> Ticket:
+        waiter = self._waiter
+        if waiter is None:
+            waiter = self._waiter = _LoopWaiter(asyncio.get_running_loop())
+        ticket = Ticket(waiter, command, change)
+        ticket.future = waiter.loop.create_future()
+        return ticket
+
+    async def _all(self, commands: Sequence[Command]) -> list[Any]:
         """Each command's answer or error."""
-        tickets = [Ticket(waiter, command) for command in commands]
-        for ticket in tickets:
-            ticket.future = loop.create_future()
+        tickets = [self._ticket(command) for command in commands]
+        futures = [ticket.future for ticket in tickets]
         self.books.ledger.submit_all(tickets)
-        return await asyncio.gather(*(one.future for one in tickets), return_exceptions=True)
+        return await asyncio.gather(*futures, return_exceptions=True)
 
     def follow(self, **ask: Unpack[FollowAsk]) -> AsyncIterator[Event]:
         """Events as they come, without end: those after a cursor, or from the first step on.

@@ -7,14 +7,18 @@ for (`asking`), and what was used (`passing`).
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from budget.domain.answers import Allocation, Receipt, Refusal
 from budget.domain.errors import BudgetError, Conflict, OutcomeUnknown, Unavailable
 from budget.engine.budget import AsyncBudget
 from budget.engine.ids import new_id
+from budget.engine.job import Job
 from budget.engine.jobs import Jobs
+from budget.engine.tickets import Ticket
 from budget.gateway.ceilings import past_ceiling
+
+T = TypeVar("T")
 
 FIRST_WAIT_SECONDS: Final = 0.2
 MOST_WAIT_SECONDS: Final = 10.0
@@ -89,13 +93,11 @@ class Holding:
         if self._ended:
             return None
         self._ended = True
-        ask = {"usage_id": new_id("use"), **usage}
         allocation_id = self.allocation.allocation_id
-        receipt: Receipt | None = await self._surely(
-            lambda: self._budget.run(self._jobs.settle(allocation_id, **ask)),
-            f"usage of {allocation_id}: {ask}",
+        ask = {"usage_id": new_id("use"), **usage}
+        return await self._surely(
+            lambda: self._jobs.settle(allocation_id, **ask), ("usage", allocation_id, ask)
         )
-        return receipt
 
     async def release(self, reason: str) -> None:
         """Give all of it back: nothing was used."""
@@ -104,45 +106,74 @@ class Holding:
         self._ended = True
         allocation_id = self.allocation.allocation_id
         await self._surely(
-            lambda: self._budget.run(self._jobs.release(allocation_id, reason=reason)),
-            f"release of {allocation_id}",
+            lambda: self._jobs.release(allocation_id, reason=reason),
+            ("release", allocation_id, reason),
         )
 
-    async def _surely(self, act: Callable[[], Awaitable[Any]], what: str) -> Any:
-        """Do it; if the books are unavailable go on trying, without keeping the caller waiting.
+    async def _surely(self, make: Callable[[], Job[T]], what: tuple[object, ...]) -> T | None:
+        """Do a job; if the books are unavailable go on trying, without keeping the caller waiting.
 
         Cancelling ends the waiting only.
         """
-        task = self._tasks.start(_once(act, what))
-        answer = await asyncio.shield(task)
-        if answer is _LATER:
-            self._tasks.start(_until_done(act, what))
-            return None
-        return answer
-
-
-_LATER: Final = object()
-
-
-async def _once(act: Callable[[], Awaitable[Any]], what: str) -> Any:
-    """The act's answer; _LATER if the books are unavailable, None if they will not have it."""
-    try:
         try:
-            return await act()
-        except OutcomeUnknown:
-            return await act()  # the same ids: the same effect
-    except Unavailable as error:
-        log.warning("booked later: %s: %s", what, error)
-        return _LATER
-    except BudgetError as error:
-        log.error("not booked: %s: %s", what, error)
+            job = make()
+        except BudgetError as error:
+            _refused(error, what)
+            return None
+        try:
+            ticket = self._budget.queue(job)
+        except Unavailable as error:
+            self._later(job, error, what)
+            return None
+        try:
+            return await self._budget.answer(job, ticket)
+        except asyncio.CancelledError:
+            self._tasks.start(self._answered(job, ticket, what))
+            raise
+        except BudgetError as error:
+            return await asyncio.shield(self._tasks.start(self._otherwise(job, error, what)))
+
+    async def _answered(self, job: Job[T], ticket: Ticket, what: tuple[object, ...]) -> T | None:
+        """The answer to what is on its way."""
+        try:
+            return await self._budget.answer(job, ticket)
+        except BudgetError as error:
+            return await self._otherwise(job, error, what)
+
+    async def _otherwise(
+        self, job: Job[T], error: BudgetError, what: tuple[object, ...]
+    ) -> T | None:
+        """The answer to another try, if one may help at once; None if it must wait, or cannot."""
+        if isinstance(error, OutcomeUnknown):
+            try:
+                return await self._budget.run(job)  # the same ids: the same effect
+            except BudgetError as other:
+                error = other
+        if isinstance(error, Unavailable):
+            self._later(job, error, what)
+        else:
+            _refused(error, what)
         return None
 
+    def _later(self, job: Job[Any], error: Unavailable, what: tuple[object, ...]) -> None:
+        log.warning("booked later: %s of %s (%s): %s", *what, error)
+        self._tasks.start(self._until_done(job, what))
 
-async def _until_done(act: Callable[[], Awaitable[Any]], what: str) -> None:
-    wait_seconds = FIRST_WAIT_SECONDS
-    while True:
-        await asyncio.sleep(wait_seconds)
-        if await _once(act, what) is not _LATER:
+    async def _until_done(self, job: Job[Any], what: tuple[object, ...]) -> None:
+        wait_seconds = FIRST_WAIT_SECONDS
+        while True:
+            await asyncio.sleep(wait_seconds)
+            try:
+                await self._budget.run(job)
+            except Unavailable as error:
+                log.warning("booked later: %s of %s (%s): %s", *what, error)
+                wait_seconds = min(2 * wait_seconds, MOST_WAIT_SECONDS)
+                continue
+            except BudgetError as error:
+                _refused(error, what)
             return
-        wait_seconds = min(2 * wait_seconds, MOST_WAIT_SECONDS)
+
+
+def _refused(error: BudgetError, what: tuple[object, ...]) -> None:
+    """The books will not have it: say so to who runs this."""
+    log.error("not booked: %s of %s (%s): %s", *what, error)
