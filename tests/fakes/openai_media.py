@@ -23,7 +23,6 @@ HEARD: Final = {
 }
 SPOKEN: Final = b"ID3 not really an MP3 " * 100
 _FREE: Final[Mapping[str, Any]] = {
-    "/models": {"object": "list", "data": [{"id": "gpt-4o", "object": "model"}]},
     "/moderations": {"id": "modr-1", "model": "omni-moderation-latest", "results": []},
 }
 

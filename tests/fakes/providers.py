@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from tests.fakes import (
     anthropic_messages,
     gemini,
+    models,
     ollama,
     openai_chat,
     openai_media,
@@ -171,9 +172,11 @@ class Providers:
         self, request: _Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """Answer one request; whether the connection stays open."""
-        beside = self.works.answer(
-            request.method, request.path, request.body, request.raw
-        ) or openai_media.answer(request.path, request.body, request.raw)
+        beside = (
+            self.works.answer(request.method, request.path, request.body, request.raw)
+            or openai_media.answer(request.path, request.body, request.raw)
+            or models.answer(request.path, request.headers)
+        )
         if beside is not None:
             with self._lock:
                 self._requests.append(request)

@@ -31,7 +31,7 @@ def await_true(condition: Callable[[], bool], seconds: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def think(gateway: Through, **headers: str) -> str:
+def think(gateway: Through, **headers: Any) -> str:
     """Have an answer made in the background; its id."""
     asked = {"model": "gpt-4o", "input": "Think", "background": True, "max_output_tokens": 100}
     return str(gateway.post("/openai/v1/responses", asked, **headers).json()["id"])

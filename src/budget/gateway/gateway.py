@@ -25,6 +25,7 @@ from budget.gateway.incoming import Incoming, words_of
 from budget.gateway.leading import below_endpoint, in_openai_shape, led_by
 from budget.gateway.learning import Outputs
 from budget.gateway.loops import Loops
+from budget.gateway.models import Models
 from budget.gateway.passing import Call, Route
 from budget.gateway.poller import Poller
 from budget.gateway.refusing import error_notice
@@ -69,6 +70,7 @@ class Gateway:
             budget, Sender(), Room(rules.wait_seconds), Tasks(), Outputs(), Breakers(),
             runs=Runs(rules.templates), loops=Loops(rules.loops),
         )  # fmt: skip
+        self._models = Models(self._shop.sender, upstreams, self._in_openai_shape)
         self._poller = Poller(self._shop, upstreams, self._in_openai_shape, rules.ask_seconds)
 
     @classmethod
@@ -101,6 +103,11 @@ class Gateway:
         _check_method(incoming.method)
         check_path(mount.path, incoming.query)
         _check_coding(incoming.headers)
+        if mount.by_model and incoming.method == "GET" and not incoming.own_key:
+            listed = await self._models.answer(mount.path)
+            if listed is not None:
+                await sending.reply(listed)
+                return
         body = await _parsed(incoming)
         target = Target(incoming.method, mount.path, incoming.sent_query(), body)
         asked = upstream.format.asked(target)
@@ -151,8 +158,8 @@ def _check_method(method: str) -> None:
 
 def _check_coding(headers: Mapping[bytes, bytes]) -> None:
     """A body is as it is: what is squeezed would be passed on unread."""
-    coding = headers.get(b"content-encoding", b"identity").strip().lower()
-    if coding not in (b"", b"identity"):
+    coding = headers.get(b"content-encoding")
+    if coding is not None and coding.strip().lower() not in (b"", b"identity"):
         raise InvalidInput("Content-Encoding", "must not be given: send the body as it is.")
 
 

@@ -97,6 +97,18 @@ class Upstream:
     retries: int = 1
     silence_seconds: int = _SILENCE_SECONDS
 
+    @property
+    def is_set_up(self) -> bool:
+        """Whether the operator said anything of it: gave a key, or named an address."""
+        known = KNOWN.get(self.name)
+        return self.api_key is not None or known is None or known.base_url != self.base_url
+
+    @property
+    def needs_no_key(self) -> bool:
+        """Whether it is known to work without a key."""
+        known = KNOWN.get(self.name)
+        return known is not None and not known.keys
+
     def own_headers(self) -> dict[str, str]:
         """The headers of a request for no caller, with our key."""
         sent = {"accept-encoding": "identity", **self.format.own_headers}
