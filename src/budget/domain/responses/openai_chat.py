@@ -44,26 +44,35 @@ def read(chunk: Mapping[str, Any], provider: str) -> Heard:
     """What a response or a chunk of a stream tells."""
     usage = object_at(chunk, "usage") or object_at(chunk, "x_groq", "usage")
     choices = objects_at(chunk, "choices")
-    known, bad = counts_of(usage, _FIELDS)
-    pages = counts_of(chunk, _PAGES)
-    if ("usage" in chunk and not isinstance(chunk["usage"], Mapping | None)) or pages.bad:
-        bad |= {"usage"}
-    counts = Counts({**known, **pages.known}, bad | pages.bad)
-    if counts.known and "choices" not in chunk:
-        counts = Counts({"output": 0, **counts.known}, counts.bad)  # embeddings make no text
-        if not known.get("input") and not known.get("output") and "input" not in counts.bad:
-            # some say only the total, which is then the input
-            counts = Counts({**counts.known, "input": known.get("total", 0)}, counts.bad)
+    counts = _counts(chunk, usage)
+    told = any(counts.known.values())
+    adds = any(map(_adds, choices))
     return Heard(
         counts,
         word_at(chunk, "model"),
         word_at(chunk, "id") or word_at(chunk, "x_groq", "id"),
         _cost_nanos(usage) if provider in ("", "openrouter") else None,
         word_at(chunk, "service_tier"),
-        final=_final(chunk, counts.known),
+        final=_final(choices if "choices" in chunk else None, counts.known, adds=adds),
         ended=any(one.get("finish_reason") is not None for one in choices),
-        closing=any(counts.known.values()) and not any(_adds(one) for one in choices),
+        closing=told and not adds,
     )
+
+
+def _counts(chunk: Mapping[str, Any], usage: Mapping[str, Any]) -> Counts:
+    counts, pages = counts_of(usage, _FIELDS), counts_of(chunk, _PAGES)
+    bad = counts.bad | pages.bad
+    if ("usage" in chunk and not isinstance(chunk["usage"], Mapping | None)) or pages.bad:
+        bad |= {"usage"}
+    if pages.known or bad:
+        counts = Counts({**counts.known, **pages.known}, bad)
+    if counts.known and "choices" not in chunk:
+        known = {"output": 0, **counts.known}  # embeddings make no text
+        if not known.get("input") and not known["output"] and "input" not in bad:
+            # some say only the total, which is then the input
+            known["input"] = known.get("total", 0)
+        counts = Counts(known, bad)
+    return counts
 
 
 def parts_of(counts: Mapping[str, int], provider: str) -> Parts:
@@ -110,23 +119,24 @@ def _made_apart(counts: Mapping[str, int], provider: str) -> tuple[int, bool]:
     return guess, not guess and (gap <= 0 or bool(counts.get("seconds")))
 
 
-def _final(chunk: Mapping[str, Any], known: Mapping[str, int]) -> bool | None:
+def _final(
+    choices: list[Mapping[str, Any]] | None, known: Mapping[str, int], *, adds: bool
+) -> bool | None:
     """Figures are final in a whole response and with the end of a stream or after it.
 
     Some providers send running figures with every chunk; those that come with more text, and no
-    reason why it ends, are not the last.
+    reason why it ends, are not the last. A response without `choices` at all has None.
     """
     told = any(known.values())
-    if "choices" not in chunk:
+    if choices is None:
         return told or None
-    choices = objects_at(chunk, "choices")
     if not choices:
         # After the end comes a chunk without choices; some send one before the beginning too.
         return True if known.get("output") else None
     if all("message" in one or one.get("finish_reason") is not None for one in choices):
         return told or None
     # OpenRouter's last chunk has a choice in which there is nothing.
-    return False if any(_adds(one) for one in choices) else None
+    return False if adds else None
 
 
 def _adds(choice: Mapping[str, Any]) -> bool:

@@ -4,11 +4,17 @@ Not here: how a shape is read (one file per shape), and the order of chunks (`st
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from budget.domain.responses.reading import Counts, added
 from budget.domain.responses.told import Told
 from budget.domain.usage import MAX_TOKENS, Usage, units_of
+
+
+_APART: Final = (
+    "input_audio_tokens", "input_image_tokens", "cache_read_audio_tokens",
+    "cache_read_image_tokens", "output_audio_tokens", "output_image_tokens",
+)  # fmt: skip
 
 
 class Heard(NamedTuple):
@@ -102,6 +108,8 @@ def merged(old: Heard, new: Heard) -> Heard:
 def _merged_counts(old: Counts, new: Counts) -> Counts:
     if not new.known and not new.bad:
         return old
+    if not old.known and not old.bad:
+        return new
     known = dict(old.known)
     for name, count in new.known.items():
         if count or name not in known:
@@ -114,7 +122,8 @@ def _merged_counts(old: Counts, new: Counts) -> Counts:
 
 def told(heard: Heard, shape: Shape, provider: str) -> Told:
     """The answer to what was heard."""
-    known = added(heard.earlier.known, heard.counts.known)
+    earlier = heard.earlier.known
+    known = added(earlier, heard.counts.known) if earlier else heard.counts.known
     usage, agree = agreed(shape.parts_of(known, provider))
     sound = agree and not heard.counts.bad and not heard.earlier.bad
     return Told(
@@ -153,20 +162,16 @@ def agreed(parts: Parts) -> tuple[Usage | None, bool]:
     made_audio = min(parts.made_audio, most_output)
     made_image = min(parts.made_image, most_output - made_audio)
     reasoning = min(parts.reasoning, most_output - made_audio - made_image)
-    units = {
-        "input_audio_tokens": fresh_audio,
-        "input_image_tokens": fresh_image,
-        "cache_read_audio_tokens": cached_audio,
-        "cache_read_image_tokens": cached_image,
-        "output_audio_tokens": made_audio,
-        "output_image_tokens": made_image,
-    }
-    others = {name: min(count, MAX_TOKENS) for name, count in parts.others if count}
+    units = {name: min(count, MAX_TOKENS) for name, count in parts.others if count}
+    others = bool(units)
     if not most_input and not most_output and not others:
         return None, False
+    apart = (fresh_audio, fresh_image, cached_audio, cached_image, made_audio, made_image)
+    if any(apart):
+        units.update(zip(_APART, apart, strict=True))
     usage = Usage(
         most_input, most_output, read, write, write_1h, reasoning, parts.requests,
-        units_of(units | others),
+        units_of(units) if units else (),
     )  # fmt: skip
     fits = (
         (read, write, write_1h, reasoning, cached_audio, cached_image, made_audio, made_image)
@@ -176,5 +181,5 @@ def agreed(parts: Parts) -> tuple[Usage | None, bool]:
     )  # fmt: skip
     # Where something else than tokens is counted, there need not be tokens.
     told = parts.input is not None and parts.output is not None
-    whole = told or (bool(others) and parts.input is None and not parts.output)
+    whole = told or (others and parts.input is None and not parts.output)
     return usage, fits and whole and parts.agree

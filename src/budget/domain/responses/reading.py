@@ -28,17 +28,25 @@ class Counts(NamedTuple):
     bad: frozenset[str] = frozenset()
 
 
+NOTHING: Final = Counts()
+
+
 def counts_of(source: Mapping[str, Any], fields: Fields) -> Counts:
     """The counts that `source` has at the paths of `fields`; what is absent or null is left out."""
+    if not source:
+        return NOTHING
     known: dict[str, int] = {}
     bad: set[str] = set()
     for name, path in fields:
-        count = count_of(_at(source, path))
+        value = source.get(path[0])
+        if value is None:  # nearly always
+            continue
+        count = count_of(value if len(path) == 1 else _at(value, path[1:]))
         if count == _BAD:
             bad.add(name)
         elif count is not None and not known.get(name):  # a figure wins against a zero
             known[name] = count
-    return Counts(known, frozenset(bad - known.keys()))
+    return Counts(known, frozenset(bad - known.keys()) if bad else NOTHING.bad)
 
 
 def joined(parts: Iterable[Counts]) -> Counts:
@@ -65,6 +73,8 @@ def count_of(value: object) -> int | None:
     12.0 is a count, because Cohere's are floats; "12" is none, nor is true. An empty object is
     absent: Mistral sends it for what it did not count.
     """
+    if type(value) is int:  # nearly always
+        return value if 0 <= value <= MAX_TOKENS else _BAD
     if value is None or value == {}:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
@@ -80,13 +90,15 @@ def count_of(value: object) -> int | None:
 def object_at(source: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
     """The object at the path; an empty one if there is none."""
     value = _at(source, path)
-    return value if isinstance(value, Mapping) else EMPTY
+    return value if type(value) is dict or isinstance(value, Mapping) else EMPTY
 
 
 def objects_at(source: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """The objects in the list of that name; none if it is no list."""
     value = source.get(name)
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    return [one for one in value if type(one) is dict or isinstance(one, Mapping)]
 
 
 def word_at(source: Mapping[str, Any], *path: str) -> str | None:
@@ -136,9 +148,9 @@ def _nanos_up(usd: Decimal) -> int:
     return number * 10**places if places >= 0 else ceil_div(number, 10**-places)
 
 
-def _at(source: Mapping[str, Any], path: tuple[str, ...]) -> object:
+def _at(source: object, path: tuple[str, ...]) -> object:
     """The value at the path; None if it is absent, "" if what should lead to it is no object."""
-    value: object = source
+    value = source
     for step in path:
         if value is None:
             return None

@@ -4,12 +4,15 @@ Not here: how bytes become chunks (the gateway and the client read SSE, NDJSON a
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from budget.domain.errors import InvalidInput
 from budget.domain.responses.parts import Heard, Shape, merged, told
 from budget.domain.responses.recognising import default_shape, named_shape, recognised
 from budget.domain.responses.told import Told
+
+
+_NOTHING: Final = Heard()
 
 
 class Stream:
@@ -24,12 +27,12 @@ class Stream:
     def __init__(self, provider: str | None = None, api: str | None = None) -> None:
         self._provider = (provider or "").lower()
         self._shape: Shape | None = named_shape(self._provider, (api or "").lower())
-        self._heard = Heard()
+        self._heard = _NOTHING
         self._odd = False
 
     def take(self, chunk: Mapping[str, Any]) -> None:
         """Hear one more chunk, parsed from its JSON."""
-        if not isinstance(chunk, Mapping):
+        if type(chunk) is not dict and not isinstance(chunk, Mapping):
             self._odd = True  # type: ignore[unreachable]  # JSON has more than objects
             return
         shape = self._shape or recognised(chunk)
@@ -38,7 +41,8 @@ class Stream:
         else:
             self._shape = shape
         if shape is not None:
-            self._heard = merged(self._heard, shape.read(chunk, self._provider))
+            heard = shape.read(chunk, self._provider)
+            self._heard = heard if self._heard is _NOTHING else merged(self._heard, heard)
 
     def told(self) -> Told:
         """What is known so far."""
@@ -46,7 +50,7 @@ class Stream:
         if shape is None:
             return Told()
         answer = told(self._heard, shape, self._provider)
-        return answer._replace(complete=answer.complete and not self._odd)
+        return answer._replace(complete=False) if self._odd else answer
 
 
 def usage_of(
