@@ -10,7 +10,6 @@ from budget.domain.responses.reading import Counts, added
 from budget.domain.responses.told import Told
 from budget.domain.usage import MAX_TOKENS, Usage, units_of
 
-
 _APART: Final = (
     "input_audio_tokens", "input_image_tokens", "cache_read_audio_tokens",
     "cache_read_image_tokens", "output_audio_tokens", "output_image_tokens",

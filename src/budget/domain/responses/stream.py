@@ -11,7 +11,6 @@ from budget.domain.responses.parts import Heard, Shape, merged, told
 from budget.domain.responses.recognising import default_shape, named_shape, recognised
 from budget.domain.responses.told import Told
 
-
 _NOTHING: Final = Heard()
 
 
