@@ -3,6 +3,7 @@
 import io
 import wave
 from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
@@ -58,6 +59,40 @@ def test_images_are_booked_by_the_tokens_that_are_told(
     assert gateway.open_holds() == 0
 
 
+def test_an_image_that_is_seen_while_it_is_made_is_booked_with_what_was_seen(
+    gateway: Through, client: openai.OpenAI
+) -> None:
+    """Two images on the way are 100 tokens each. It is booked before its end is passed on."""
+    gateway.limit("1")
+    events: list[Any] = []
+    for event in client.images.generate(
+        model="gpt-image-1", prompt="A cat", size="1024x1024", quality="low", stream=True,
+        partial_images=2,
+    ):  # fmt: skip
+        events.append(event)
+        if event.type == "image_generation.completed":
+            assert gateway.open_holds() == 0
+    assert [event.type for event in events] == [
+        "image_generation.partial_image", "image_generation.partial_image",
+        "image_generation.completed",
+    ]  # fmt: skip
+    assert events[-1].b64_json == "aW1hZ2U=" * 500
+    (record,) = gateway.records()
+    assert record.cost_nanos == 12 * 5_000 + (272 + 200) * 40_000
+    assert '"usage_source":"provider"' in record.metadata
+    assert gateway.open_holds() == 0
+
+
+def test_images_on_the_way_are_held_for_too(gateway: Through, client: openai.OpenAI) -> None:
+    """272 tokens and three times 100 at 40 USD a million are 0.02288 USD, and the prompt."""
+    gateway.limit("0.0228")
+    asked: Any = {"model": "gpt-image-1", "prompt": "A cat", "size": "1024x1024", "quality": "low"}
+    with pytest.raises(openai.APIStatusError, match="Everything"):
+        client.images.generate(**asked, stream=True, partial_images=3)
+    assert not gateway.providers.requests()
+    client.images.generate(**asked, stream=True, partial_images=2).close()
+
+
 def test_images_that_could_cost_more_than_is_left_are_refused(
     gateway: Through, client: openai.OpenAI
 ) -> None:
@@ -97,6 +132,20 @@ def test_speech_is_booked_at_what_was_held_because_nobody_tells(
     assert gateway.open_holds() == 0
 
 
+def test_speech_that_comes_in_events_is_booked_by_what_they_tell(
+    gateway: Through, client: openai.OpenAI
+) -> None:
+    """gpt-4o-mini-tts: 0.60 USD per million tokens of text, 12 of audio."""
+    gateway.limit("1")
+    with client.audio.speech.with_streaming_response.create(
+        model="gpt-4o-mini-tts", voice="alloy", input="x" * 100, stream_format="sse"
+    ) as answer:
+        text = "".join(answer.iter_text())
+    assert text.count("speech.audio.delta") == 2 * 2
+    (record,) = gateway.records()
+    assert record.cost_nanos == 14 * 600 + 101 * 12_000
+
+
 def test_a_transcription_is_booked_by_what_is_told(gateway: Through, client: openai.OpenAI) -> None:
     """gpt-4o-transcribe: 6 USD per million tokens of audio, 10 of output."""
     gateway.limit("1")
@@ -104,6 +153,21 @@ def test_a_transcription_is_booked_by_what_is_told(gateway: Through, client: ope
     assert text == "word word word word"
     (record,) = gateway.records()
     assert record.cost_nanos == 20 * 6_000 + 4 * 10_000
+
+
+def test_a_transcription_that_is_read_while_it_is_written_is_booked_the_same(
+    gateway: Through, client: openai.OpenAI
+) -> None:
+    gateway.limit("1")
+    events = list(
+        client.audio.transcriptions.create(model="gpt-4o-transcribe", file=sound(2), stream=True)
+    )
+    assert [event.type for event in events] == [
+        *["transcript.text.delta"] * 4, "transcript.text.done"
+    ]  # fmt: skip
+    (record,) = gateway.records()
+    assert record.cost_nanos == 20 * 6_000 + 4 * 10_000
+    assert '"usage_source":"provider"' in record.metadata
 
 
 def test_a_transcription_is_held_by_how_long_it_is(gateway: Through, client: openai.OpenAI) -> None:

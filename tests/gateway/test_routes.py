@@ -241,6 +241,36 @@ def test_azures_client_calls_a_deployment_by_its_name(
         assert providers.headers()[0]["api-key"] == "key-of-azure"
 
 
+def test_a_deployment_that_is_named_as_its_model_costs_what_the_bundled_book_says(
+    sqlite_url: str, providers: Providers
+) -> None:
+    """gpt-4o at Azure: 2.50 USD per million input tokens, 10 of output."""
+    env = {
+        "BUDGET_GATEWAY_AZURE_BASE_URL": providers.url, "AZURE_OPENAI_API_KEY": "key-of-azure"
+    }  # fmt: skip
+    with through(sqlite_url, providers, env) as gateway:
+        gateway.limit("1")
+        with openai.AzureOpenAI(
+            azure_endpoint=f"{gateway.url}/azure", api_key=gateway.key,
+            api_version="2026-01-01", max_retries=0,
+        ) as client:  # fmt: skip
+            client.chat.completions.create(**CHAT)
+            chunks = list(client.chat.completions.create(**CHAT, stream=True))
+            client.embeddings.create(model="text-embedding-3-small", input="two words")
+            with pytest.raises(openai.APIStatusError, match="team-seven") as raised:
+                client.chat.completions.create(**{**CHAT, "model": "team-seven"})
+        assert raised.value.status_code == 402
+        assert all(chunk.usage is None for chunk in chunks)
+        costs = [(record.provider, record.cost_nanos) for record in gateway.records()]
+        assert costs == [("azure", 2 * 20), ("azure", COST_NANOS), ("azure", COST_NANOS)]
+        paths = [path.partition("?")[0] for path, _ in providers.requests()]
+        assert paths == [
+            "/openai/deployments/gpt-4o/chat/completions",
+            "/openai/deployments/gpt-4o/chat/completions",
+            "/openai/deployments/text-embedding-3-small/embeddings",
+        ]
+
+
 LED: Final = {
     "groq/llama-3.3-70b-versatile": ("groq", "/groq/chat/completions", "llama-3.3-70b-versatile"),
     "anthropic/claude-haiku-4-5": ("anthropic", "/v1/chat/completions", "claude-haiku-4-5"),

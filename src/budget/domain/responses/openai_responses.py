@@ -1,8 +1,8 @@
 """OpenAI's newer shape: `usage` with `input_tokens` and details, in a response or an event.
 
-Responses, realtime, images and transcriptions, of OpenAI and of Azure, xAI and OpenRouter. The
-input includes what was cached, the output includes reasoning. Source: OpenAI's API reference, and
-genai-prices' extractors.
+Responses, realtime, images, speech and transcriptions, of OpenAI and of Azure, xAI and OpenRouter.
+The input includes what was cached, the output includes reasoning. Source: OpenAI's API reference,
+and genai-prices' extractors.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,8 @@ _FIELDS: Final[Fields] = (
 _SECONDS: Final[Fields] = (("seconds", ("seconds",)),)  # of a transcription billed by time
 _ENDS: Final = (
     "response.completed", "response.done", "response.failed", "response.incomplete",
-    "image_edit.completed", "image_generation.completed", "transcript.text.done",
+    "image_edit.completed", "image_generation.completed", "speech.audio.done",
+    "transcript.text.done",
 )  # fmt: skip
 _UNDER_WAY: Final = ("in_progress", "queued")
 

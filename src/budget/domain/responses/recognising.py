@@ -25,6 +25,7 @@ _BY_API: Final[Mapping[str, Shape]] = {
     "responses": openai_responses.SHAPE,
     "realtime": openai_responses.SHAPE,
     "images": openai_responses.SHAPE,
+    "speech": openai_responses.SHAPE,
     "transcriptions": openai_responses.SHAPE,
     "messages": anthropic.SHAPE,
     "generate_content": gemini.SHAPE,
@@ -51,7 +52,9 @@ _COHERE_EVENTS: Final = ("content-", "citation-", "message-", "tool-call-", "too
 _CONVERSE_EVENTS: Final = (
     "contentBlockDelta", "contentBlockStart", "contentBlockStop", "messageStart", "messageStop",
 )  # fmt: skip
-_OPENAI_EVENTS: Final = ("image_edit.", "image_generation.", "response.", "transcript.text.")
+_OPENAI_EVENTS: Final = (
+    "image_edit.", "image_generation.", "response.", "speech.audio.", "transcript.text."
+)  # fmt: skip
 _USAGE_MARKS: Final[tuple[tuple[str, Shape], ...]] = (
     ("prompt_tokens", openai_chat.SHAPE),  # first, for proxies send Anthropic's words beside it
     ("completion_tokens", openai_chat.SHAPE),

@@ -17,6 +17,7 @@ from budget.gateway.formats.format import (
     Body,
     Changes,
     Format,
+    Framing,
     Most,
     Notice,
     Target,
@@ -30,6 +31,7 @@ _BOUNDED: Final[Mapping[str, Callable[[Body], Most]]] = {
     "speech": openai_media.speech,
     "transcriptions": openai_media.transcription,
 }
+_ENDS: Final = openai_responses.ENDS | openai_media.ENDS
 _LIMITS: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -56,8 +58,10 @@ def asked_of(api: str, body: Body) -> Asked:
     asked = Asked(api, model_in(body), streams)
     if api in _BOUNDED:
         framed = asked._replace(most=_BOUNDED[api](body))
-        in_bytes = api == "speech" and body.get("stream_format") != "sse"
-        return framed._replace(streams=True, framing="bytes") if in_bytes else framed
+        if api != "speech":
+            return framed
+        framing: Framing = "events" if body.get("stream_format") == "sse" else "bytes"
+        return framed._replace(streams=True, framing=framing)
     if api == "embeddings":
         return asked
     if body.get("background") is True:
@@ -126,7 +130,7 @@ def _tells(event: Body) -> bool:
 
 
 def _is_last(event: Body) -> bool:
-    return event.get("type") in openai_responses.ENDS or openai_chat.is_last(event)
+    return event.get("type") in _ENDS or openai_chat.is_last(event)
 
 
 def _is_hidden(target: Target, event: Body) -> bool:

@@ -33,6 +33,11 @@ _LONGEST_MILLISECONDS: Final = 4 * 3_600_000
 _SPOKEN_TOKENS: Final = 5
 """Tokens of audio for a character that is spoken."""
 _ROOM_TOKENS: Final = 256
+ENDS: Final = frozenset({
+    "image_edit.completed", "image_generation.completed", "speech.audio.done",
+    "transcript.text.done",
+})  # fmt: skip
+"""The events that end answers in such a stream."""
 MOST_WRITTEN_TOKENS: Final = 16_384
 """The most that models write which answer in audio, or make a long talk shorter."""
 
