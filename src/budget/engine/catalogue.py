@@ -42,6 +42,8 @@ class Match(NamedTuple):
     unpriced: str | Rates | None
     laddered: frozenset[str] = frozenset()
     """The ids of the budgets that have a ladder."""
+    hard: frozenset[tuple[str, str]] = frozenset()
+    """Those of the pairs whose policy is a hard limit."""
 
 
 class Catalogue:
@@ -188,7 +190,8 @@ class Catalogue:
         )
         pairs = dict.fromkeys((policy.policy_id, partition) for policy, partition in policies)
         laddered = frozenset(budget.budget_id for budget in budgets if budget.degrade)
-        return Match(policies, pairs, budgets, _strictest(budgets), laddered)
+        hard = frozenset((policy.policy_id, where) for policy, where in policies if policy.hard)
+        return Match(policies, pairs, budgets, _strictest(budgets), laddered, hard)
 
 
 def _places_of(condition: Condition) -> Iterator[Place]:

@@ -108,18 +108,19 @@ class Jobs(
 
         With its `request` a call is held by an estimate of that; nothing of its text is kept.
         """
-        return self._placing(ask)
+        return self._allocating(ask)
 
     def check(self, **ask: Unpack[AllocationAsk]) -> Job[Check | Refusal]:
         """Say what `allocate` would answer, and hold nothing."""
-        return self._placing(ask, dry=True)
+        return self._allocating(ask, dry=True)
 
-    def _placing(self, ask: Mapping[str, Any], *, dry: bool = False) -> Job[Any]:
+    def _allocating(self, ask: Mapping[str, Any], *, dry: bool = False) -> Job[Any]:
         if ask.get("request") is None or estimates.is_brief(ask):
-            return self._placed(ask, dry)
-        return Job(prepare=lambda: self._placed(ask, dry))
+            return self.placing(ask, dry=dry)
+        return Job(prepare=lambda: self.placing(ask, dry=dry))
 
-    def _placed(self, ask: Mapping[str, Any], dry: bool) -> Job[Any]:
+    def placing(self, ask: Mapping[str, Any], *, dry: bool = False) -> Job[Any]:
+        """The job of `allocate`, or of `check`, its request estimated, which may take a while."""
         books, now_us = self.books, self.books.database.now_us()
         command = intake.placing(ask, self.caller, books.prices, now_us, books.factors, dry=dry)
         return Job(

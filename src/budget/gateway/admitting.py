@@ -25,7 +25,7 @@ from budget.gateway.metering import doubt_tokens
 from budget.gateway.replying import Sending
 from budget.gateway.shop import Shop
 from budget.gateway.waiting import Key, keys_of_refusal, keys_within
-from budget.prices.exact_tokens import is_exact
+from budget.prices.exact_tokens import is_exact, is_ready
 
 MOST_LOOKED_FOR: Final = 2_000_000
 """More output tokens than calls that are under way at once are likely to write."""
@@ -37,13 +37,14 @@ Placing = Job[Allocation | Refusal]
 
 
 class Admitted(NamedTuple):
-    """A call that may go. `told_tokens` is the most that its answers together may have, where its
-    caller sets no limit and money is short.
+    """A call that may go, as it was planned. `told_tokens` is the most that its answers together
+    may have, where its caller sets no limit and money is short.
     """
 
     place: Place
     holding: Holding
     told_tokens: int | None
+    plan: Plan
 
 
 async def admit(
@@ -56,12 +57,12 @@ async def admit(
     sending: Sending,
 ) -> Admitted | Refusal:
     """The hold of a call that began at `since`, with a grant as its plan and what is usual say."""
-    job = _as(await _prepared(jobs, plan.ask, body_bytes), tentative=True)
+    job = _as(await prepared(jobs, plan.ask, body_bytes), tentative=True, way=plan.way)
     keys = _keys_of(shop.budget, _place_of(job))
-    with shop.room.coming(keys):
+    shop.room.comes(keys)
+    try:
         if plan.most_tokens is None and keys:
             job = await _wide(shop, plan, usual, job, keys)
-        job = _as(job, way=plan.way)
         if plan.is_step:
             answer = await shop.budget.run(job)
         else:
@@ -73,14 +74,17 @@ async def admit(
         if final and isinstance(answer, Refusal) and not sending.is_gone:
             job = _as(job, tentative=False)
             answer = await shop.budget.run(job)  # the last word, which counts
+    finally:
+        shop.room.came(keys)
     if isinstance(answer, Refusal):
         return answer
     place = _place_of(job)
     holding = Holding(shop.budget, jobs, shop.tasks, answer)
     if plan.most_tokens is not None or not is_limited(answer):
-        return Admitted(place, holding, None)
+        return Admitted(place, holding, None, plan)
     try:
-        return Admitted(place, holding, await _told(shop, plan, usual, place, holding, keys))
+        told = await _told(shop, plan, usual, place, holding, keys)
+        return Admitted(place, holding, told, plan)
     except BaseException:  # the hold must not stay when nothing is sent
         shop.tasks.start(holding.release("nothing was sent"))
         raise
@@ -90,11 +94,6 @@ def _goes_on(plan: Plan, refusal: Refusal) -> bool:
     """Whether a ladder is walked, or walked on."""
     climbs = plan.way is not None and plan.way.at_soft == "yield"
     return plan.is_step or (climbs and refusal.ladder is not None)
-
-
-async def looked_at(jobs: Jobs, plan: Plan, body_bytes: int) -> Place:
-    """The command that a call's plan comes to: its price, and what its request has at most."""
-    return _place_of(await _prepared(jobs, plan.ask, body_bytes))
 
 
 async def _wide(
@@ -153,33 +152,24 @@ async def answered(
     shop: Shop, job: Placing, since: float, sending: Sending
 ) -> Allocation | Refusal:
     """The answer of the books, when it is this call's turn."""
-    room = shop.room
-
-    async def ask() -> Allocation | Refusal:
-        return await shop.budget.run(job)
-
+    room, run = shop.room, shop.budget.run
     refusal: Refusal | None = None
     keys: frozenset[Key] = _keys_of(shop.budget, _place_of(job)) if room.waiting else frozenset()
     if not room.is_before(since, keys):
-        answer = await ask()
+        answer = await run(job)
         if not isinstance(answer, Refusal) or not room.may_pass(answer):
             return answer
         refusal, keys = answer, keys_of_refusal(answer)
     return await room.wait(
-        since, keys, ask, refusal,
+        since, keys, lambda: run(job), refusal,
         waited_seconds=time.monotonic() - since, when_gone=sending.when_gone,
     )  # fmt: skip
 
 
 def _keys_of(budget: AsyncBudget, place: Place) -> frozenset[Key]:
     """The balances with a hard limit that a call meets, and the envelope that it draws on."""
-    match = budget.books.ledger.catalogue.match(place.attributes)
-    hard = frozenset(
-        (policy.policy_id, partition)
-        for policy, partition in match.policies
-        if policy.enforcement == "hard_limit"
-    )
-    return hard | keys_within(place.parent_id)
+    hard = budget.books.ledger.catalogue.match(place.attributes).hard
+    return hard if place.parent_id is None else hard | keys_within(place.parent_id)
 
 
 def _as(job: Placing, **changes: Any) -> Placing:
@@ -192,11 +182,8 @@ def _place_of(job: Placing) -> Place:
     return job.command
 
 
-async def _prepared(jobs: Jobs, ask: Mapping[str, Any], body_bytes: int) -> Placing:
+async def prepared(jobs: Jobs, ask: Mapping[str, Any], body_bytes: int) -> Placing:
     """The job of placing a hold, its request estimated; in a thread where that takes a while."""
-    job = jobs.allocate(**ask)
-    if job.prepare is None:
-        return job
-    if body_bytes <= QUICKLY_READ_BYTES:
-        return job.prepare()
-    return await asyncio.to_thread(job.prepare)
+    if body_bytes <= QUICKLY_READ_BYTES and is_ready(ask["provider"], ask["model"] or ""):
+        return jobs.placing(ask)
+    return await asyncio.to_thread(jobs.placing, ask)

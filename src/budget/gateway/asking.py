@@ -15,6 +15,9 @@ from budget.gateway.formats.format import HELD_SECONDS, Asked, Body
 from budget.gateway.incoming import Words
 from budget.sdk.responses import TIERS
 
+YIELD: Final = Way("yield")
+REFUSE: Final = Way("refuse")
+"""How a call goes at a soft limit with a ladder that may be degraded, and one that may not."""
 _FROM_BODY: Final = frozenset({*STANDARD} - {"key", "provider", "model"})
 
 
@@ -128,4 +131,5 @@ def plan_of(
         ask["price_context"] = {"service_tier": tier}
     if words.priority is not None:
         ask["priority"] = words.priority
-    return Plan(ask, most, answers, asked.can_stream and (most is None or words.fit))
+    may_shrink = asked.can_stream and (most is None or words.fit)
+    return Plan(ask, most, answers, may_shrink, way=YIELD if words.degrade else REFUSE)

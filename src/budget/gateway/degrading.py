@@ -8,24 +8,20 @@ calls for it (`engine.acts`), and what a call needs of a model (`needing`).
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from budget.domain.allocations import DEFAULT_MIN_OUTPUT_TOKENS
-from budget.domain.answers import Allocation, Refusal
+from budget.domain.answers import BalanceView, Refusal
 from budget.domain.budgets import BPS
 from budget.domain.ladders import Ladder
 from budget.domain.pricing import Rates, hold_nanos, unpriced_units
 from budget.engine.commands import Place, Way
-from budget.engine.jobs import Jobs
-from budget.gateway.admitting import Admitted, looked_at
-from budget.gateway.asking import Plan
-from budget.gateway.capping import Usual
-from budget.gateway.incoming import Words
+from budget.gateway.admitting import Admitted
+from budget.gateway.asking import REFUSE
+from budget.gateway.case import Case, Planned
 from budget.gateway.labels import Header, label
 from budget.gateway.replying import Sending
-from budget.gateway.waiting import Room
-from budget.prices.capabilities import Needs, fits
+from budget.prices.capabilities import fits
 from budget.prices.cheaper import cheaper_models
 
 QUEUE_SECONDS: Final = 60.0
@@ -34,63 +30,23 @@ LOOK_SECONDS: Final = 0.5
 SOFT_SHARE: Final = 2
 """Past a soft limit, `cheaper` means at most this part of the price, `smaller` of the output."""
 
-_YIELD: Final = Way("yield")
-_REFUSE: Final = Way("refuse")
 _US: Final = 1_000_000
-
-
-class Planned(NamedTuple):
-    """What a call to a model asks of the books."""
-
-    plan: Plan
-    usual: Usual
-
-
-class Granted(NamedTuple):
-    """A call that may go, and what was planned for it at last."""
-
-    admitted: Admitted
-    plan: Plan
 
 
 class Taken(NamedTuple):
     """A call that may go to this model, and what its caller is told."""
 
-    granted: Granted
+    admitted: Admitted
     model: str | None
     labels: tuple[Header, ...] = ()
 
 
-class Case(NamedTuple):
-    """A call that asks for a hold. `admit` answers what is asked of the books, `planned` is that
-    for a model, `needs` what the call needs of one.
-    """
-
-    jobs: Jobs
-    room: Room
-    provider: str
-    model: str | None
-    body_bytes: int
-    sending: Sending
-    words: Words
-    admit: Callable[[Planned], Awaitable[Granted | Refusal]]
-    planned: Callable[[str | None], Planned]
-    needs: Callable[[], Needs]
-
-    async def ask(self, planned: Planned, way: Way | None, **changes: Any) -> Granted | Refusal:
-        """The answer to a plan, with these changes."""
-        plan = planned.plan._replace(way=way, **changes)
-        return await self.admit(planned._replace(plan=plan))
-
-
 async def hold(case: Case, planned: Planned) -> Taken | Refusal:
     """The hold of a call, degraded if it has to be and may be; or the refusal."""
-    may_degrade = case.words.degrade
-    answer = await case.ask(planned, _YIELD if may_degrade else _REFUSE)
-    if isinstance(answer, Granted):
-        advice = _advice(case, answer.admitted)
-        return Taken(answer, case.model, advice)
-    if answer.ladder is None or not may_degrade:
+    answer = await case.ask(planned)
+    if isinstance(answer, Admitted):
+        return Taken(answer, case.model, _advice(case, answer))
+    if answer.ladder is None or not case.words.degrade:
         return answer
     return await _Walk(case, planned, answer, answer.ladder).down()
 
@@ -115,7 +71,7 @@ class _Walk:
             taken = await self._step(step)
             if taken is not None:
                 return taken
-        answer = await self._case.ask(self._planned, None)
+        answer = await self._case.ask(self._planned, way=None)
         if isinstance(answer, Refusal):
             return answer
         told = label("Advice", f"no step of the ladder would do; {self._refusal.detail}")
@@ -135,8 +91,8 @@ class _Walk:
 
     async def _refused(self) -> Taken | Refusal:
         """Refused, which counts only now; unless there is room again."""
-        way = None if self._ladder.is_hard else _REFUSE
-        answer = await self._case.ask(self._planned, way, may_shrink=False)
+        way = None if self._ladder.is_hard else REFUSE
+        answer = await self._case.ask(self._planned, way=way, may_shrink=False)
         if isinstance(answer, Refusal):
             return answer
         return Taken(answer, self._case.model)
@@ -150,7 +106,7 @@ class _Walk:
             return None
         planned = case.planned(model)
         told = {"step": "model", "from": case.model or "", "to": model}
-        answer = await case.ask(planned, self._way(told), is_step=True)
+        answer = await case.ask(planned, way=self._way(told), is_step=True)
         if isinstance(answer, Refusal):
             return None
         words = f"model {case.model} -> {model}"
@@ -158,7 +114,7 @@ class _Walk:
 
     async def _will_do(self, model: str) -> bool:
         place = await self._asked()
-        books, now_us = self._case.jobs.books, self._refusal.at_us
+        books, now_us = self._case.books, self._refusal.at_us
         rates = books.prices.lookup(self._case.provider, model, now_us)
         if rates is None or unpriced_units(rates, place.units):
             return False
@@ -192,7 +148,7 @@ class _Walk:
         """What was asked of the books at first, with its estimate."""
         if self._place is None:
             plan = self._planned.plan
-            self._place = await looked_at(self._case.jobs, plan, self._case.body_bytes)
+            self._place = await self._case.place_of(plan)
         return self._place
 
     # --- A smaller answer, and waiting -----------------------------------------------------------
@@ -211,10 +167,10 @@ class _Walk:
             smaller = smaller.telling(most)
             told["to"] = str(most)
         asked = self._planned._replace(plan=smaller)
-        answer = await self._case.ask(asked, self._way(told), is_step=True)
+        answer = await self._case.ask(asked, way=self._way(told), is_step=True)
         if isinstance(answer, Refusal):
             return None
-        granted = answer.admitted.holding.granted_tokens
+        granted = answer.holding.granted_tokens
         words = f"output tokens {asked_tokens} -> {granted}"
         return Taken(answer, self._case.model, self._labels(words))
 
@@ -224,14 +180,14 @@ class _Walk:
         began = time.monotonic()
         until = began + QUEUE_SECONDS
         while not case.sending.is_gone:
-            seconds = _seconds_to_wait(case.room, refusal)
+            seconds = _seconds_to_wait(case, refusal)
             if seconds is None or time.monotonic() + seconds > until:
                 return None
             await _sleep(seconds, case.sending)
             told = {"step": "queue"}
             way = self._way(told, at_soft="yield")
-            answer = await case.ask(self._planned, way, is_step=True)
-            if isinstance(answer, Granted):
+            answer = await case.ask(self._planned, way=way, is_step=True)
+            if isinstance(answer, Admitted):
                 words = f"queued for {time.monotonic() - began:.1f} seconds"
                 return Taken(answer, case.model, self._labels(words))
             refusal = answer
@@ -247,9 +203,9 @@ class _Walk:
         return (label("Degraded", f"{words}; {self._refusal.detail}"),)
 
 
-def _seconds_to_wait(room: Room, refusal: Refusal) -> float | None:
+def _seconds_to_wait(case: Case, refusal: Refusal) -> float | None:
     """How long to wait before it is asked again; None: that would not help."""
-    if room.may_pass(refusal):
+    if case.may_pass(refusal):
         return LOOK_SECONDS
     if refusal.resets_us is None:
         return None
@@ -273,7 +229,7 @@ def _nanos(rates: Rates, place: Place) -> int:
 
 
 def _cheaper_than(case: Case, place: Place, rates: Rates, room_nanos: int) -> tuple[str, ...]:
-    books = case.jobs.books
+    books = case.books
     return cheaper_models(
         books.prices, rates, place.input_tokens or 0, place.max_output_tokens or 0, room_nanos,
         books.database.now_us(), units=place.units, needs=case.needs(),
@@ -282,23 +238,21 @@ def _cheaper_than(case: Case, place: Place, rates: Rates, room_nanos: int) -> tu
 
 def _advice(case: Case, admitted: Admitted) -> tuple[Header, ...]:
     """What to tell a call that goes though a soft limit is past its action threshold."""
-    return tuple(
-        label("Advice", words) for words in _advices(case, admitted, admitted.holding.allocation)
-    )
+    for leg in admitted.holding.allocation.legs:
+        if leg.policy.enforcement == "soft_limit" and _is_past_action(leg):
+            return (label("Advice", _advised(case, admitted.place, leg)),)
+    return ()
 
 
-def _advices(case: Case, admitted: Admitted, allocation: Allocation) -> Iterator[str]:
-    for leg in allocation.legs:
-        terms = leg.policy
-        if terms.enforcement != "soft_limit":
-            continue
-        if (leg.limit - leg.remaining) * BPS < leg.limit * terms.action_bps:
-            continue
-        words = f"budget {leg.budget} is near or beyond its soft limit"
-        place = admitted.place
-        models: tuple[str, ...] = ()
-        if place.rates is not None and terms.unit == "usd":
-            half = _nanos(place.rates, place) // SOFT_SHARE
-            models = _cheaper_than(case, place, place.rates, half)[:3]
-        yield f"{words}; cheaper: {', '.join(models)}" if models else words
-        return
+def _is_past_action(leg: BalanceView) -> bool:
+    return (leg.limit - leg.remaining) * BPS >= leg.limit * leg.policy.action_bps
+
+
+def _advised(case: Case, place: Place, leg: BalanceView) -> str:
+    """The limit in words, with models that would cost half."""
+    words = f"budget {leg.budget} is near or beyond its soft limit"
+    models: tuple[str, ...] = ()
+    if place.rates is not None and leg.policy.unit == "usd":
+        half = _nanos(place.rates, place) // SOFT_SHARE
+        models = _cheaper_than(case, place, place.rates, half)[:3]
+    return f"{words}; cheaper: {', '.join(models)}" if models else words

@@ -18,6 +18,7 @@ from budget.gateway import batches, beside, passing
 from budget.gateway.addressing import check_path
 from budget.gateway.batches import Batch
 from budget.gateway.breaking import Breakers
+from budget.gateway.call import Call, Route
 from budget.gateway.formats.format import Asked, Target
 from budget.gateway.formats.multipart import fields_of, is_form
 from budget.gateway.holding import Tasks
@@ -26,7 +27,6 @@ from budget.gateway.leading import below_endpoint, in_openai_shape, led_by
 from budget.gateway.learning import Outputs
 from budget.gateway.loops import Loops
 from budget.gateway.models import Models
-from budget.gateway.passing import Call, Route
 from budget.gateway.poller import Poller
 from budget.gateway.refusing import error_notice
 from budget.gateway.replying import Reply, Sending

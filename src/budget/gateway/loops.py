@@ -104,6 +104,11 @@ class Loops:
         self._told: dict[tuple[str, ...], float] = {}
         self._times: OrderedDict[tuple[str, ...], deque[float]] = OrderedDict()
 
+    def counts(self, session: str | None) -> bool:
+        """Whether calls of a session, or of none, have any limit."""
+        limits = self._limits
+        return bool(limits.without_session if session is None else limits.identical or limits.rate)
+
     def counted(self, call: Asking, now: float | None = None) -> Loop | None:
         """Count a call; the loop, if it is stopped, and then it does not count."""
         now = monotonic() if now is None else now

@@ -8,7 +8,7 @@ import asyncio
 import math
 import time
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -17,45 +17,20 @@ from budget.domain.attributes import MAX_VALUE_CHARS
 from budget.domain.errors import BudgetError
 from budget.engine.alerts.looping import telling
 from budget.engine.job import Job
-from budget.engine.jobs import Jobs
-from budget.gateway.admitting import admit, answered, looked_at
-from budget.gateway.asking import plan_of
 from budget.gateway.attempt import Attempt, Held
-from budget.gateway.ceilings import below
-from budget.gateway.degrading import Case, Granted, Planned, hold
-from budget.gateway.formats.format import Asked, Notice, Target
+from budget.gateway.call import Call
+from budget.gateway.case import Case
+from budget.gateway.degrading import hold
+from budget.gateway.formats.format import Notice
 from budget.gateway.holding import log
-from budget.gateway.incoming import Incoming, Words
 from budget.gateway.loops import Asking, Loop
-from budget.gateway.needing import needs_of
 from budget.gateway.refusing import refusal_headers, refusal_notice
-from budget.gateway.remembering import remember
 from budget.gateway.replying import Reply, Sending
 from budget.gateway.retrying import May
-from budget.gateway.runs import drawing
 from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream
-from budget.gateway.works import notes
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
-
-
-class Route(NamedTuple):
-    """Where a call goes: the upstreams to try, in their order, and the model's name there."""
-
-    upstreams: tuple[Upstream, ...]
-    model: str | None
-    renamed: bool
-
-
-class Call(NamedTuple):
-    """A call to a model, as it came. `target.body` is there."""
-
-    incoming: Incoming
-    target: Target
-    asked: Asked
-    route: Route
-    words: Words
 
 
 async def pass_on(shop: Shop, call: Call, sending: Sending) -> None:
@@ -91,6 +66,8 @@ def _looping(shop: Shop, call: Call) -> Loop | None:
     assert body is not None
     named = call.route.upstreams[0].format.attributes(body)
     session = call.words.attributes.get("session") or named.get("session")
+    if not shop.loops.counts(session):
+        return None
     path = f"{incoming.path}?{incoming.sent_query()}"
     asking = Asking(incoming.caller.actor, session, path, incoming.body, body)
     loop = shop.loops.counted(asking)
@@ -141,67 +118,19 @@ async def _held(
     shop: Shop, call: Call, upstream: Upstream, since: float, sending: Sending
 ) -> Held | Refusal:
     """The hold for one try."""
-    body, caller, model = call.target.body, call.incoming.caller, call.route.model
-    assert body is not None
-    body_bytes, books = len(call.incoming.body), shop.budget.books
-    jobs = Jobs(books, caller)
-    planned = _planned(shop, call, upstream, model)
-    envelope_id = await shop.runs.envelope_of(
-        shop.budget, jobs, planned.plan.ask["attributes"], call.words,
-        lambda job: answered(shop, job, since, sending),
-    )  # fmt: skip
-    if isinstance(envelope_id, Refusal):
-        return envelope_id
-    max_usd_nanos = None if envelope_id is not None else call.words.max_usd_nanos
-
-    async def granted(asks: Planned) -> Granted | Refusal:
-        plan = asks.plan.drawing_on(envelope_id)
-        if max_usd_nanos is not None:
-            place = await looked_at(jobs, plan, body_bytes)
-            lower = below(plan, place, max_usd_nanos, asks.usual.most, books.database.now_us())
-            if isinstance(lower, Refusal):
-                return lower
-            plan = lower
-        admitting = admit(shop, jobs, plan, asks.usual, since, body_bytes, sending)
-        admitted = await drawing(envelope_id, admitting, books.database.now_us())
-        return admitted if isinstance(admitted, Refusal) else Granted(admitted, plan)
-
-    case = Case(
-        jobs, shop.room, upstream.provider, model, body_bytes, sending, call.words, granted,
-        lambda other: _planned(shop, call, upstream, other),
-        lambda: needs_of(call.asked.api, body),
-    )  # fmt: skip
+    case = Case(shop, call, upstream, since, sending)
+    planned = case.planned(case.model)
+    refusal = await case.enter_run(planned)
+    if refusal is not None:
+        return refusal
     taken = await hold(case, planned)
     if isinstance(taken, Refusal):
         return taken
-    (place, holding, told), plan = taken.granted
+    place, holding, told, plan = taken.admitted
     holding.ceiling_tokens = plan.ceiling_tokens
-    renamed = taken.model if call.route.renamed or taken.model != model else None
-    asked = call.asked._replace(model=taken.model)
+    renamed = taken.model if call.route.renamed or taken.model != case.model else None
+    asked = call.asked_of(taken.model)
     return Held(asked, renamed, plan, place, holding, since, told, taken.labels)
-
-
-def _planned(shop: Shop, call: Call, upstream: Upstream, model: str | None) -> Planned:
-    """What the call asks of the books if it goes to a model."""
-    body, caller = call.target.body, call.incoming.caller
-    assert body is not None
-    name = (caller.actor, upstream.provider, model or "")
-    most = shop.budget.books.prices.capabilities(upstream.provider, model or "").max_output_tokens
-    if shop.outputs.is_new(name):
-        shop.tasks.start(remember(shop.outputs, shop.budget.books.database, name))
-    usual = shop.outputs.usual(name, most)
-    asked = call.asked._replace(model=model)
-    named = upstream.format.attributes(body)
-    plan = plan_of(asked, body, call.words, named, upstream.provider, usual.tokens, caller.bound)
-    if asked.later:
-        plan = plan.noting(notes(asked.api, upstream, own_key=call.incoming.own_key))
-    if not shop.outputs.keeps_to_limits(upstream.provider, model or ""):
-        plan = plan.holding_at_least(usual.tokens)
-    books = shop.budget.books
-    if asked.most is not None:
-        rates = books.prices.lookup(upstream.provider, model or "", books.database.now_us())
-        plan = plan.in_units_of(rates)
-    return Planned(plan, usual)
 
 
 async def _refuse(refusal: Refusal, upstream: Upstream, sending: Sending) -> None:

@@ -111,6 +111,10 @@ class Runs:
         self._known: OrderedDict[str, float | None] = OrderedDict()
         """Envelopes by id: None, it was opened; else until when it is believed not to be."""
 
+    def concern(self, attributes: Mapping[str, str], words: Words) -> bool:
+        """Whether a call with these attributes belongs to a run, or says so."""
+        return "session" in attributes or words.template is not None
+
     async def envelope_of(
         self,
         budget: AsyncBudget,

@@ -5,9 +5,8 @@ for each other, the youngest gives in. Not here: whether a call fits (`domain.de
 """
 
 import asyncio
-import contextlib
-from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from budget.domain.answers import BalanceView, HiddenLine, Refusal
@@ -99,7 +98,7 @@ class Room:
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.patience_seconds = patience_seconds
         self._waiting: list[_Waiter] = []
-        self._coming: Counter[Key] = Counter()
+        self._coming: dict[Key, int] = {}
         self._under_way: defaultdict[Key, dict[int, float]] = defaultdict(dict)
 
     @property
@@ -135,22 +134,25 @@ class Room:
             return False
         return bool(self._under_way.get(("", refusal.parent_id)))
 
-    @contextlib.contextmanager
-    def coming(self, keys: frozenset[Key]) -> Iterator[None]:
-        """While a call asks for a hold on these balances, or waits for one."""
-        self._coming.update(keys)
-        try:
-            yield
-        finally:
-            self._coming.subtract(keys)
-            for key in keys:
-                if not self._coming[key]:
-                    del self._coming[key]
+    def comes(self, keys: frozenset[Key]) -> None:
+        """A call asks for a hold on these balances, or waits for one."""
+        for key in keys:
+            self._coming[key] = self._coming.get(key, 0) + 1
+
+    def came(self, keys: frozenset[Key]) -> None:
+        """It does so no more."""
+        for key in keys:
+            left = self._coming[key] - 1
+            if left:
+                self._coming[key] = left
+            else:
+                del self._coming[key]
 
     def present(self, keys: frozenset[Key]) -> int:
         """How many calls there are on the busiest of these balances, coming or being answered."""
         return max(
-            (len(self._under_way.get(key, ())) + self._coming[key] for key in keys), default=0
+            (len(self._under_way.get(key, ())) + self._coming.get(key, 0) for key in keys),
+            default=0,
         )
 
     def is_before(self, since: float, keys: Iterable[Key]) -> bool:
