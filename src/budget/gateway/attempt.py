@@ -6,7 +6,7 @@ answer ends. Not here: how the hold grows (`growing`), and what is booked (`usin
 
 import asyncio
 import contextlib
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -14,15 +14,12 @@ from budget.domain.answers import Receipt, Refusal
 from budget.domain.errors import BudgetError
 from budget.domain.responses import Stream
 from budget.domain.responses.words import texts_of
-from budget.engine.commands import Place
 from budget.gateway.addressing import address_of
-from budget.gateway.asking import Plan
-from budget.gateway.capping import is_limited
-from budget.gateway.formats.format import Asked, Changes, Target, Transcript
+from budget.gateway.formats.format import Changes, Target, Transcript
 from budget.gateway.formats.frames import object_of
 from budget.gateway.growing import Growth
 from budget.gateway.hearing import Hearing
-from budget.gateway.holding import Holding
+from budget.gateway.held import Held as Held
 from budget.gateway.incoming import Incoming
 from budget.gateway.labels import Header, comment_of, labels_of, without_type
 from budget.gateway.later import is_under_way
@@ -34,7 +31,16 @@ from budget.gateway.retrying import FAILING, Failure, May, after_error, after_no
 from budget.gateway.sending import Answer, Failed
 from budget.gateway.shop import Shop
 from budget.gateway.upstreams import Upstream
-from budget.gateway.using import End, Expected, Used, bounded, learn, likely_input, used
+from budget.gateway.using import (
+    End,
+    Expected,
+    Used,
+    bounded,
+    learn,
+    likely_input,
+    told_by_provider,
+    used,
+)
 from budget.gateway.waiting import keys_of, keys_within
 from budget.gateway.works import begun
 from budget.gateway.writing import sent_body
@@ -43,25 +49,6 @@ DRAIN_SECONDS: Final = 5.0
 """How long an answer is read on for its figures when its caller has gone."""
 _JSON: Final[Header] = (b"content-type", b"application/json")
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
-
-
-class Held(NamedTuple):
-    """A call that may go: what it asks and was planned for it, and the hold.
-
-    `renamed` is the model's name to write into the request, if another than it came with. `since`
-    is when the call began. `told_tokens` is the most that all answers may have together, where the
-    caller sets no limit and one is needed; all of it is held.
-    """
-
-    asked: Asked
-    renamed: str | None
-    plan: Plan
-    place: Place
-    holding: Holding
-    since: float
-    told_tokens: int | None = None
-    labels: tuple[Header, ...] = ()
-    """What its answer tells of how the call was changed, or might be."""
 
 
 class Attempt:
@@ -87,15 +74,12 @@ class Attempt:
         self._is_sent = False
         allocation = held.holding.allocation
         self._keys = keys_of(allocation.legs) | keys_within(allocation.parent_id)
-        self._limited = is_limited(allocation) or held.plan.ceiling_tokens is not None
-        self._stream = Stream(upstream.provider, held.asked.api)
+        self._limited = held.is_limited
         model = held.asked.model or ""
         self._name = (incoming.caller.actor, upstream.provider, model)
+        self._stream = Stream(upstream.provider, held.asked.api)
         self._meter = Meter(upstream.provider, model)
-        self._growth = Growth(
-            held.holding, self._meter, shop.room, shop.tasks, held.since,
-            told_tokens=self._told_tokens(),
-        )  # fmt: skip
+        self._growth: Growth | None = None
 
     async def run(self, may: May) -> Failure | None:
         """Answer the caller; the failure, with nothing sent and the hold ended, if it should be
@@ -117,7 +101,8 @@ class Attempt:
             await self._abandoned()
             raise
         finally:
-            self._growth.stop()
+            if self._growth is not None:
+                self._growth.stop()
             room.left(id(self), self._keys)
 
     async def _answered(self, may: May) -> Failure | None:
@@ -126,7 +111,7 @@ class Attempt:
             await self._abandoned()
             return None
         try:
-            answer = await self._sent(self._changes())
+            answer = await self._sent(self._held.changes(limited=self._limited))
         except Failed as error:
             breakers.failed(name)
             return await self._failed(error, self._left(may))
@@ -168,34 +153,6 @@ class Attempt:
         return await self._shop.sender.send(
             self._incoming.method, url, headers, raw, self._upstream.silence_seconds
         )
-
-    def _changes(self) -> Changes:
-        asked = self._held.asked
-        mark = self._holding.allocation.allocation_id if asked.later else None
-        return Changes(
-            self._held.renamed, self._limit(), self._limited and asked.can_stream, mark
-        )  # fmt: skip
-
-    def _limit(self) -> int | None:
-        """The most output tokens to write into the request, for each answer; None: as it is."""
-        plan, granted = self._held.plan, self._holding.granted_tokens
-        if self._held.asked.later:
-            return plan.most_tokens if self._limited else None
-        if not self._held.asked.can_stream or not (self._limited or plan.is_told):
-            return None
-        if plan.most_tokens is not None:
-            is_said = granted >= plan.most_tokens and not plan.is_told
-            return None if is_said else max(1, granted // plan.answers)
-        told = self._held.told_tokens
-        return None if told is None else max(1, told // plan.answers)
-
-    def _told_tokens(self) -> int | None:
-        """What the upstream may write, as far as it can be trusted to keep to that."""
-        held = self._held
-        if not self._shop.outputs.keeps_to_limits(self._upstream.provider, held.asked.model or ""):
-            return None
-        most, granted = held.plan.most_tokens, held.holding.granted_tokens
-        return held.told_tokens if most is None else min(most, granted)
 
     # --- The answer ------------------------------------------------------------------------------
 
@@ -247,25 +204,34 @@ class Attempt:
 
     async def _relayed(self, answer: Answer, hearing: Hearing) -> Refusal | Beyond | None:
         """Pass on all but what ends the stream; or why the rest must not come."""
+        growth = self._growth = self._growing() if self._limited else None
         async for piece in answer.pieces():
             out = hearing.take(piece)
             if out:
                 await self._sending.more(out)
-            if self._limited and not hearing.ended:
-                why = await self._uncovered()
+            if growth is not None and not hearing.ended and not growth.is_safe():
+                why = await self._uncovered(growth)
                 if why is not None:
                     return why
         return None
 
-    async def _uncovered(self) -> Refusal | Beyond | None:
+    def _growing(self) -> Growth:
+        held, shop = self._held, self._shop
+        keeps = shop.outputs.keeps_to_limits(self._upstream.provider, held.asked.model or "")
+        return Growth(
+            self._holding, self._meter, shop.room, shop.tasks, held.since,
+            told_tokens=held.allowed_tokens() if keeps else None,
+        )  # fmt: skip
+
+    async def _uncovered(self, growth: Growth) -> Refusal | Beyond | None:
         """Why no more may come: it is not held for, or is more than the caller allowed."""
         most = self._held.plan.most_tokens
         if most is not None and self._meter.is_exact and self._meter.is_over(most):
             return Beyond(most)
         try:
-            return await self._growth.cover()
+            return await growth.cover()
         except BudgetError as error:
-            if self._growth.has_room_yet():
+            if growth.has_room_yet():
                 return None
             raise Failed("booking", error.detail) from error
 
@@ -337,33 +303,32 @@ class Attempt:
     # --- The books -------------------------------------------------------------------------------
 
     async def _settle(self, end: End) -> Receipt | None:
-        if self._held.asked.most is not None:
-            found = bounded(self._stream.told(), end, self._held.place)
-            ask = found.ask(self._upstream.provider, self._held.asked.model)
-            return await self._holding.settle(ask)
-        ratios, model = self._shop.ratios, self._held.asked.model
-        bound_tokens = self._held.place.input_tokens or 0
-        expected = Expected(
-            likely_input(ratios, self._meter, bound_tokens),
-            self._holding.granted_tokens,
-            self._usual_tokens(),
-        )
-        found = used(self._stream.told(), self._meter, end, expected, ratios)
-        self._learn(found)
-        learn(ratios, found.told, self._meter, bound_tokens)
-        return await self._holding.settle(found.ask(self._upstream.provider, model))
+        told, held = self._stream.told(), self._held
+        found = told_by_provider(told, end)
+        if held.asked.most is not None:
+            found = found or bounded(told, end, held.place)
+        else:
+            found = found or used(told, self._meter, end, self._expected(), self._shop.ratios)
+            self._learn(found)
+        return await self._holding.settle(found.ask(self._upstream.provider, held.asked.model))
 
-    def _usual_tokens(self) -> int:
-        """How much such calls usually write at most."""
-        return self._shop.outputs.grant(self._name) * self._held.plan.answers
+    def _expected(self) -> Expected:
+        """What such a call uses, as far as nobody tells."""
+        held, shop = self._held, self._shop
+        return Expected(
+            likely_input(shop.ratios, self._meter, held.place.input_tokens or 0),
+            self._holding.granted_tokens,
+            shop.outputs.grant(self._name) * held.plan.answers,
+        )
 
     def _learn(self, found: Used) -> None:
+        held, shop = self._held, self._shop
+        learn(shop.ratios, found.told, self._meter, held.place.input_tokens or 0)
         if found.end not in ("done", "cut") or (found.source != "provider" and found.end == "done"):
             return
-        plan = self._held.plan
-        self._shop.outputs.heard(
-            self._name, found.usage.output_tokens, plan.answers,
-            own_limit=plan.most_tokens, our_limit=self._held.told_tokens,
+        shop.outputs.heard(
+            self._name, found.usage.output_tokens, held.plan.answers,
+            own_limit=held.plan.most_tokens, our_limit=held.told_tokens,
         )  # fmt: skip
 
     def _told(self, receipt: Receipt | None) -> bytes:
@@ -373,7 +338,7 @@ class Attempt:
         return comment_of(self._labels(receipt))
 
     def _labels(self, receipt: Receipt | None) -> list[Header]:
-        return [*labels_of(self._holding.allocation, receipt), *self._held.labels]
+        return labels_of(self._holding.allocation, receipt) + list(self._held.labels)
 
 
 def _hurry(limit: asyncio.Timeout) -> None:

@@ -52,6 +52,10 @@ class Growth:
         self._growing: asyncio.Task[Refusal | None] | None = None
         self._waiting: asyncio.Task[Refusal | None] | None = None
 
+    def is_safe(self) -> bool:
+        """Whether the upstream keeps to what it was told, so far: nothing need be looked at."""
+        return self._told is not None and self._meter.at_most(self._told) <= self._told
+
     async def cover(self) -> Refusal | None:
         """See that what has come is held for, and as much again as came at once; the refusal if it
         is not, and cannot be.

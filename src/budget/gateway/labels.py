@@ -30,28 +30,32 @@ _LOOSE: Final = frozenset({"ignore"})
 
 def labels_of(allocation: Allocation, receipt: Receipt | None = None) -> list[Header]:
     """The headers for a call that is held, or settled."""
-    found = [label("Allocation", allocation.allocation_id)]
+    found = [_header(b"x-budget-allocation", allocation.allocation_id)]
     if allocation.parent_id is not None:
-        found.append(label("Envelope", allocation.parent_id))
+        found.append(_header(b"x-budget-envelope", allocation.parent_id))
     if allocation.reserved.usd is not None:
-        found.append(label("Reserved", format_usd(allocation.reserved.usd)))
+        found.append(_header(b"x-budget-reserved", format_usd(allocation.reserved.usd)))
     if receipt is not None and receipt.cost_nanos is not None:
-        found.append(label("Cost", format_usd(receipt.cost_nanos)))
-    legs = allocation.legs if receipt is None else receipt.balances
-    nearest = nearest_of(legs)
-    return found if nearest is None else [*found, *balance_labels(nearest)]
+        found.append(_header(b"x-budget-cost", format_usd(receipt.cost_nanos)))
+    nearest = nearest_of(allocation.legs if receipt is None else receipt.balances)
+    if nearest is not None:
+        found += balance_labels(nearest)
+    return found
 
 
 def balance_labels(view: BalanceView) -> list[Header]:
     """What one balance has left, and until when."""
-    usd = view.policy.unit == "usd"
+    unit = view.policy.unit
     found = [
-        label("Budget", view.budget),
-        label("Remaining", format_usd(view.remaining) if usd else str(view.remaining)),
-        label("Unit", view.policy.unit),
+        _header(b"x-budget-budget", view.budget),
+        _header(
+            b"x-budget-remaining",
+            format_usd(view.remaining) if unit == "usd" else str(view.remaining),
+        ),
+        _header(b"x-budget-unit", unit),
     ]
     if view.window.end_us < MAX_US:
-        found.append(label("Resets-At", to_rfc3339(view.window.end_us)))
+        found.append(_header(b"x-budget-resets-at", to_rfc3339(view.window.end_us)))
     return found
 
 
@@ -69,7 +73,7 @@ def without_type(headers: Iterable[Header]) -> tuple[Header, ...]:
 def nearest_of(views: Iterable[BalanceView]) -> BalanceView | None:
     """The limit of which the least is left, in parts of it; None without any."""
     held = [view for view in views if view.policy.enforcement not in _LOOSE]
-    return min(held, key=_left, default=None)
+    return held[0] if len(held) == 1 else min(held, key=_left, default=None)
 
 
 def _left(view: BalanceView) -> tuple[bool, int]:
@@ -79,8 +83,11 @@ def _left(view: BalanceView) -> tuple[bool, int]:
 
 
 def label(name: str, text: str) -> Header:
-    """A header; letters that no header may have are written as in an address."""
-    safe = text
-    if not (text.isascii() and text.isprintable()):
-        safe = "".join(c if " " <= c <= "~" else f"%{ord(c):X}" for c in text)
-    return b"x-budget-" + name.lower().encode(), safe.encode("latin-1")
+    """A header of ours; letters that no header may have are written as in an address."""
+    return _header(b"x-budget-" + name.lower().encode(), text)
+
+
+def _header(name: bytes, text: str) -> Header:
+    if text.isascii() and text.isprintable():
+        return name, text.encode()
+    return name, "".join(c if " " <= c <= "~" else f"%{ord(c):X}" for c in text).encode()

@@ -49,14 +49,19 @@ class Expected(NamedTuple):
     unseen_tokens: int
 
 
+def told_by_provider(told: Told, end: End) -> Used | None:
+    """What a call has used by the provider's own figures; None where these are not the last."""
+    if told.usage is None or not told.complete:
+        return None
+    return Used(told.usage, told, "provider", end)
+
+
 def used(told: Told, meter: Meter, end: End, expected: Expected, ratios: Ratios) -> Used:
-    """What a call has used of which this was told and that was counted."""
-    if told.usage is not None and told.complete:
-        return Used(told.usage, told, "provider", end)
+    """What a call has used that was counted, where the provider's own figures are not the last."""
     granted_tokens = expected.granted_tokens
-    counted = meter.within(granted_tokens)
-    output_tokens = counted if meter.is_exact else ratios.likely(meter.name, meter.likely())
-    if counted <= granted_tokens:
+    within = meter.within(granted_tokens)
+    output_tokens = within if meter.is_exact else ratios.likely(meter.name, meter.likely())
+    if within <= granted_tokens:
         output_tokens = min(output_tokens, granted_tokens)
     unread = end == "done" and told == Told()
     unseen = (unread or end in _UNSEEN) and not output_tokens
@@ -94,8 +99,6 @@ def _input_of(meter: Meter) -> Name:
 
 
 def bounded(told: Told, end: End, place: Place) -> Used:
-    """The same of a call that was held at the most that it may use: that, unless it is told."""
-    if told.usage is not None and told.complete:
-        return Used(told.usage, told, "provider", end)
+    """The same of a call that was held at the most that it may use, and is not counted."""
     most = Usage(place.input_tokens or 0, place.max_output_tokens or 0, units=place.units)
     return Used(most, told, "estimated", end)
