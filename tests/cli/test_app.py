@@ -13,7 +13,7 @@ import pytest
 from budget import __version__
 from budget.cli.app import run
 from tests.cli.conftest import Say
-from tests.support.command import COMMAND, ROOT, clean_environ
+from tests.support.command import COLD_COMMAND, ROOT, clean_environ
 from tests.support.results import report
 
 COMMANDS = ("serve", "status", "set-limit", "verify", "replay", "key")
@@ -183,7 +183,7 @@ def test_an_unforeseen_error_is_one_sentence_unless_asked_for_more(
 
 def test_who_has_read_enough_of_the_answer_may_leave(tmp_path: Path) -> None:
     environ = clean_environ(tmp_path)
-    command = " ".join(f"'{word}'" for word in COMMAND)
+    command = " ".join(f"'{word}'" for word in COLD_COMMAND)
     shell = f"{command} --help | head -1; test ${{PIPESTATUS[0]}} -ne 130"
     heard = subprocess.run(
         ["bash", "-c", shell], capture_output=True, text=True, env=environ, check=True

@@ -1,32 +1,31 @@
 """`budget calc-cost`: lines that add up, on the bundled prices, without a ledger."""
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Say
 from tests.cli.test_serve import heard
-from tests.support.command import COMMAND, clean_environ, start_service, stop_service
+from tests.support.command import start_service, stop_service
 
 
-def test_each_kind_has_a_line_and_the_total_is_theirs(tmp_path: Path) -> None:
-    said = heard(
-        tmp_path, "calc-cost", "--provider", "openai", "--model", "gpt-4o",
+def test_each_kind_has_a_line_and_the_total_is_theirs(say: Say, tmp_path: Path) -> None:
+    said = say(
+        "calc-cost", "--provider", "openai", "--model", "gpt-4o",
         "--input-tokens", "1000", "--output-tokens", "500", "--cache-read-tokens", "400",
         "--unit", "searches=2",
     )  # fmt: skip
-    assert said.returncode == 0
-    lines = [line.split() for line in said.stdout.splitlines()]
+    assert said.code == 0
+    lines = [line.split() for line in said.out.splitlines()]
     # 600 x 2.5e-6, 400 x 1.25e-6, 500 x 10e-6, 2 x 0.01
     assert [line[-1] for line in lines[2:-1]] == ["0.0015", "0.0005", "0.005", "0.02"]
     assert lines[-1] == ["Total", "0.027", "USD"]
     assert list(tmp_path.rglob("*.db")) == []
 
 
-def test_programs_get_the_shape_of_the_api(tmp_path: Path) -> None:
-    said = heard(tmp_path, "calc-cost", "--model", "gpt-4o", "--input-tokens", "7", "--json")
-    told = json.loads(said.stdout)
+def test_programs_get_the_shape_of_the_api(say: Say) -> None:
+    said = say("calc-cost", "--model", "gpt-4o", "--input-tokens", "7", "--json")
+    told = said.json
     assert (told["total_cost"], told["input_cost"], told["output_cost"]) == (
         "0.0000175", "0.0000175", "0.00",
     )  # fmt: skip
@@ -34,22 +33,20 @@ def test_programs_get_the_shape_of_the_api(tmp_path: Path) -> None:
 
 
 def test_a_price_file_wins_over_the_bundled_prices_here_and_in_the_service(
-    tmp_path: Path,
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "own.csv"
     file.write_text("model,input,output\ngpt-4o,7,9\n")
     asked = ["calc-cost", "--model", "gpt-4o", "--input-tokens", "1000000", "--json"]
-    environ = clean_environ(tmp_path) | {"BUDGET_PRICES": str(file)}
-    here = subprocess.run(
-        [*COMMAND, *asked], capture_output=True, text=True, env=environ, check=True
-    )
     served = start_service(tmp_path, "--prices", str(file))
-    there = heard(served.home, *asked, "--target", served.target)
+    monkeypatch.setenv("BUDGET_KEY", served.key)
+    there = say(*asked, "--target", served.url)
     assert stop_service(served) == 0
-    for said in (here.stdout, there.stdout):
-        told = json.loads(said)
-        assert told["total_cost"] == "7.00"
-        assert told["basis"].startswith("own/")
+    monkeypatch.setenv("BUDGET_PRICES", str(file))
+    here = say(*asked)
+    for said in (here, there):
+        assert said.json["total_cost"] == "7.00"
+        assert said.json["basis"].startswith("own/")
 
 
 def test_a_mistake_in_a_price_file_ends_the_start_before_there_is_a_ledger(tmp_path: Path) -> None:
@@ -63,39 +60,38 @@ def test_a_mistake_in_a_price_file_ends_the_start_before_there_is_a_ledger(tmp_p
     assert list(tmp_path.rglob("*.db")) == []
 
 
-def test_a_context_without_a_price_of_its_own_is_said_to_cost_the_usual(tmp_path: Path) -> None:
+def test_a_context_without_a_price_of_its_own_is_said_to_cost_the_usual(say: Say) -> None:
     asked = ("calc-cost", "--model", "openai/gpt-4o", "--input-tokens", "1000000", "--context")
-    batch = heard(tmp_path, *asked, "processing=batch")
-    assert (batch.stdout.splitlines()[-1], batch.stderr) == ("Total 1.25 USD", "")
-    typo = heard(tmp_path, *asked, "processing=bacth")
-    assert typo.stdout.splitlines()[-1] == "Total 2.50 USD"
-    assert typo.stderr == (
+    batch = say(*asked, "processing=batch")
+    assert (batch.out.splitlines()[-1], batch.err) == ("Total 1.25 USD", "")
+    typo = say(*asked, "processing=bacth")
+    assert typo.out.splitlines()[-1] == "Total 2.50 USD"
+    assert typo.err == (
         "There is no price of its own for processing=bacth: this is that without it.\n"
     )
 
 
-def test_hired_seconds_are_a_unit_as_in_a_price_file(tmp_path: Path) -> None:
+def test_hired_seconds_are_a_unit_as_in_a_price_file(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "own.yaml"
     file.write_text("prices: [{model: hired, units: {gpu_second: 0.0005}}]")
-    environ = clean_environ(tmp_path) | {"BUDGET_PRICES": str(file)}
-    asked = ["calc-cost", "--model", "hired", "--unit", "gpu_second=90"]
-    said = subprocess.run(
-        [*COMMAND, *asked], capture_output=True, text=True, env=environ, check=True
-    )
+    monkeypatch.setenv("BUDGET_PRICES", str(file))
+    said = say("calc-cost", "--model", "hired", "--unit", "gpu_second=90")
     # 90 s at 0.0005 USD.
-    assert said.stdout.splitlines()[-1] == "Total 0.045 USD"
+    assert said.out.splitlines()[-1] == "Total 0.045 USD"
 
 
-def test_how_the_name_was_read_is_said(tmp_path: Path) -> None:
-    said = heard(tmp_path, "calc-cost", "--model", "azure/gpt-4o-2024-08-06")
-    first, second, *_ = said.stdout.splitlines()
+def test_how_the_name_was_read_is_said(say: Say) -> None:
+    said = say("calc-cost", "--model", "azure/gpt-4o-2024-08-06")
+    first, second, *_ = said.out.splitlines()
     assert first.startswith("azure gpt-4o, prices of genai-prices/")
     assert second.startswith("Read as prefix azure/; ")
 
 
-def test_units_whose_price_is_not_known_are_named(tmp_path: Path) -> None:
-    said = heard(tmp_path, "calc-cost", "--model", "gpt-4o", "--unit", "pages=3")
-    assert "The price of pages is not known: that is in no figure." in said.stdout
+def test_units_whose_price_is_not_known_are_named(say: Say) -> None:
+    said = say("calc-cost", "--model", "gpt-4o", "--unit", "pages=3")
+    assert "The price of pages is not known: that is in no figure." in said.out
 
 
 @pytest.mark.parametrize(
@@ -110,8 +106,8 @@ def test_units_whose_price_is_not_known_are_named(tmp_path: Path) -> None:
         (["--model", "gpt-4o", "--at", "noon"], 2, "at: "),
     ],
 )
-def test_mistakes_are_one_sentence(tmp_path: Path, words: list[str], code: int, part: str) -> None:
-    said = heard(tmp_path, "calc-cost", *words)
-    assert said.returncode == code
-    assert part in said.stderr
-    assert said.stderr.count("\n") == 1
+def test_mistakes_are_one_sentence(say: Say, words: list[str], code: int, part: str) -> None:
+    said = say("calc-cost", *words)
+    assert said.code == code
+    assert part in said.err
+    assert said.err.count("\n") == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Say
-from tests.support.command import COMMAND, Served, clean_environ
+from tests.support.command import Served, clean_environ, command
 
 
 def test_a_start_writes_the_config_file_and_a_first_budget(say: Say, home: Path) -> None:
@@ -29,7 +29,7 @@ def test_on_a_terminal_what_no_option_says_is_asked_until_it_is_understood(tmp_p
     ours, theirs = pty.openpty()
     environ = {**clean_environ(tmp_path), "NO_COLOR": "1", "TERM": "dumb"}
     with subprocess.Popen(
-        [*COMMAND, "init", "--period", "daily"],
+        [*command(), "init", "--period", "daily"],
         stdin=theirs, stdout=theirs, stderr=theirs, env=environ, cwd=tmp_path,
     ) as process:  # fmt: skip
         os.close(theirs)

@@ -26,10 +26,10 @@ from budget.cli.trace import read_trace
 from budget.prices.book import PriceBook
 from tests.cli.conftest import Say
 from tests.support.command import (
-    COMMAND,
     SAMPLE,
     Served,
     clean_environ,
+    command,
     start_service,
     stop_service,
 )
@@ -193,7 +193,7 @@ def test_ctrl_c_returns_what_is_held(service: Served, tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     trace.write_text(SAMPLE.read_text().replace(",conversation,", ",cut,"))
     process = subprocess.Popen(
-        [*COMMAND, "replay", str(trace), "--speed", "5", "--json", "--session", "cut"],
+        [*command(), "replay", str(trace), "--speed", "5", "--json", "--session", "cut"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**clean_environ(service.home), "BUDGET_TARGET": service.url},
     )  # fmt: skip
@@ -212,13 +212,16 @@ def test_ctrl_c_returns_what_is_held(service: Served, tmp_path: Path) -> None:
 
 @pytest.fixture
 def mortal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    """A service of the test's own that is killed as soon as it has booked something."""
+    """A service of the test's own that is killed as soon as two callers have settled three calls.
+
+    One of them has then heard that its call was settled: it has gone on to another.
+    """
     served = start_service(tmp_path)
     monkeypatch.setenv("BUDGET_KEY", served.key)
     monkeypatch.setattr("budget.cli.driver.PATIENCE_SECONDS", 1)
 
     def kill_once_used() -> None:
-        while not items(served, "usage"):
+        while len(items(served, "usage")) < 3:
             time.sleep(0.01)
         served.process.kill()
 
@@ -413,7 +416,7 @@ def test_the_key_of_the_user_who_started_the_service_is_found_by_its_address(
     service: Served, tmp_path: Path
 ) -> None:
     heard = subprocess.run(
-        [*COMMAND, "replay", str(SAMPLE), "--limit", "1", "--url", service.url, "--json"],
+        [*command(), "replay", str(SAMPLE), "--limit", "1", "--url", service.url, "--json"],
         capture_output=True, text=True, env=clean_environ(service.home), check=False,
     )  # fmt: skip
     assert heard.returncode == 0, heard.stderr

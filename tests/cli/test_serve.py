@@ -10,13 +10,20 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Say
-from tests.support.command import COMMAND, Served, clean_environ, start_service, stop_service
+from tests.support.command import (
+    COLD_COMMAND,
+    Served,
+    clean_environ,
+    command,
+    start_service,
+    stop_service,
+)
 
 
 def heard(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a command as the user of a home."""
     return subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, env=clean_environ(home), check=False
+        [*command(), *words], capture_output=True, text=True, env=clean_environ(home), check=False
     )
 
 
@@ -27,7 +34,7 @@ def test_it_prints_where_it_is_and_where_the_key_lies_but_not_the_key(
     home.mkdir()
     target = f"sqlite:///{tmp_path / 'budget.db'}"
     process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0", "--target", target],
+        [*COLD_COMMAND, "serve", "--port", "0", "--target", target],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environ(home),
     )  # fmt: skip
     assert process.stdout is not None

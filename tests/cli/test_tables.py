@@ -16,7 +16,7 @@ from budget.cli import replay_report, status
 from budget.cli.face import Face
 from budget.cli.tables import Column, Row, bar, show
 from budget.engine.budget import Budget
-from tests.support.command import COMMAND, clean_environ
+from tests.support.command import clean_environ, command
 
 COLUMNS = (
     Column("Budget"),
@@ -158,7 +158,7 @@ def test_what_status_shows_on_a_terminal_of_80_columns_can_be_read(tmp_path: Pat
     for name in ("COLUMNS", "LINES"):
         environ.pop(name, None)
     with subprocess.Popen(
-        [*COMMAND, "status", "--target", target],
+        [*command(), "status", "--target", target],
         stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, env=environ,
     ) as process:  # fmt: skip
         assert process.wait(30) == 0

@@ -1,18 +1,16 @@
 """What fault tests share: a nursery of processes, and the folder their logs go to."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.nursery import Nursery
+from tests.support.nursery import Nursery, shared
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
+def nursery() -> Nursery:
     """Forks processes that need no start-up time; one per worker."""
-    with Nursery() as started:
-        yield started
+    return shared()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from budget import Budget
 from tests.fakes.providers import Providers
 from tests.gateway.through import Through
 from tests.support.databases import SqliteDatabases
-from tests.support.nursery import Nursery
+from tests.support.nursery import Nursery, shared
 from tests.support.oracle import sqlite_path
 from tests.support.services import Service
 
@@ -32,10 +32,9 @@ POLICY: Final[Any] = {
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
+def nursery() -> Nursery:
     """Forks services that need no start-up time."""
-    with Nursery() as started:
-        yield started
+    return shared()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -11,23 +12,39 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import COMMAND, ROOT, clean_environ
+from tests.support.command import COLD_COMMAND, ROOT, clean_environ
+from tests.support.nursery import shared
 
 
 @pytest.fixture
 def user(tmp_path: Path) -> dict[str, str]:
-    """A user with an empty home and `budget` and `python` on the path, as in `.venv/bin`."""
-    home, programs = tmp_path / "home", tmp_path / "bin"
+    """A user with an empty home and `budget` and `python` on the path, as in `.venv/bin`.
+
+    Both are forked from a warm process, so that only the README pays for cold starts.
+    """
+    programs = {name: shlex.join(shared().program(name)) for name in ("budget", "python")}
+    return user_with(tmp_path, programs)
+
+
+@pytest.fixture
+def cold_user(tmp_path: Path) -> dict[str, str]:
+    """The same, whose programs start as they do for people."""
+    return user_with(
+        tmp_path, {"budget": shlex.join(COLD_COMMAND), "python": shlex.quote(sys.executable)}
+    )
+
+
+def user_with(folder: Path, programs: dict[str, str]) -> dict[str, str]:
+    """The environment of a user with an empty home, on whose path are commands of shell words."""
+    home, bin_folder = folder / "home", folder / "bin"
     home.mkdir()
-    programs.mkdir()
-    command = programs / "budget"
-    command.write_text(f"#!{sys.executable}\n{COMMAND[-1]}\n")
-    python = programs / "python"
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    for program in (command, python):
+    bin_folder.mkdir()
+    for name, words in programs.items():
+        program = bin_folder / name
+        program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
     environ = clean_environ(home)
-    return {**environ, "PATH": f"{programs}{os.pathsep}{environ['PATH']}"}
+    return {**environ, "PATH": f"{bin_folder}{os.pathsep}{environ['PATH']}"}
 
 
 @pytest.fixture

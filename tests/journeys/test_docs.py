@@ -7,7 +7,6 @@ service beside it; blocks marked `python` are run in order too, in one process f
 import json
 import re
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -66,7 +65,7 @@ def test_the_commands_of_a_guide_work(file: Path, user: dict[str, str], address:
 def test_the_programs_of_a_guide_run(file: Path, user: dict[str, str], tmp_path: Path) -> None:
     program = "\n".join(block.text for block in blocks(file, "python"))
     heard = subprocess.run(
-        [sys.executable, "-c", program],
+        ["python", "-c", program],
         capture_output=True, text=True, env=user, cwd=tmp_path, check=False,
     )  # fmt: skip
     assert heard.returncode == 0, heard.stderr

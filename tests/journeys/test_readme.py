@@ -2,6 +2,7 @@
 
 The blocks marked `sh` are run in order against a real service; only the port differs, since another
 service may have 8013. The blocks marked `python` are run too. `bash` marks what is not run here.
+Each program starts as it does for people; the other journeys save that time.
 """
 
 import json
@@ -11,6 +12,7 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+from tests.journeys.conftest import serving
 from tests.support.command import ROOT
 from tests.support.markdown import blocks, shell_script
 
@@ -29,8 +31,9 @@ def run_blocks(user: dict[str, str], address: str) -> list[str]:
     return re.split(r"^=== line \d+\n", heard.stdout, flags=re.MULTILINE)[1:]
 
 
-def test_the_commands_of_the_readme_do_what_it_says(user: dict[str, str], address: str) -> None:
-    said = run_blocks(user, address)
+def test_the_commands_of_the_readme_do_what_it_says(cold_user: dict[str, str]) -> None:
+    with serving(cold_user) as address:
+        said = run_blocks(cold_user, address)
     _, created, first, second, refused, limited = said
 
     budget = json.loads(created)
@@ -79,12 +82,12 @@ def test_the_commands_of_the_readme_do_what_it_says(user: dict[str, str], addres
     )
 
 
-def test_the_programs_of_the_readme_run(user: dict[str, str], tmp_path: Path) -> None:
+def test_the_programs_of_the_readme_run(cold_user: dict[str, str], tmp_path: Path) -> None:
     told = []
     for block in blocks(README, "python"):
         heard = subprocess.run(
             [sys.executable, "-c", block.text],
-            capture_output=True, text=True, env=user, cwd=tmp_path, check=False,
+            capture_output=True, text=True, env=cold_user, cwd=tmp_path, check=False,
         )  # fmt: skip
         assert heard.stderr == ""
         told.append(heard.stdout)

@@ -1,4 +1,7 @@
-"""The command `budget` as people run it: in a process of its own, from an empty home."""
+"""The command `budget` as people run it: in a process of its own, from an empty home.
+
+Mostly warm, since most tests are not about Python's start; `COLD_COMMAND` starts an interpreter.
+"""
 
 import json
 import os
@@ -7,9 +10,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.nursery import shared
+
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "examples" / "azure-2023-sample.csv"
-COMMAND = [sys.executable, "-c", "from budget.cli.app import main; main()"]
+COLD_COMMAND = [sys.executable, "-c", "from budget.cli.app import main; main()"]
+
+
+def command() -> list[str]:
+    """The command in a process of its own that is forked from a warm one."""
+    return shared().program("budget")
 
 
 def clean_environ(home: Path) -> dict[str, str]:
@@ -45,7 +55,7 @@ def start_service(folder: Path, *words: str, **variables: str) -> Served:
     environ = clean_environ(home) | variables
     log = (folder / "service.log").open("w")
     process = subprocess.Popen(
-        [*COMMAND, "serve", "--json", "--port", "0", "--target", target, *words],
+        [*command(), "serve", "--json", "--port", "0", "--target", target, *words],
         stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder, env=environ,
     )  # fmt: skip
     log.close()
@@ -57,7 +67,7 @@ def start_service(folder: Path, *words: str, **variables: str) -> Served:
             break
     assert told, (folder / "service.log").read_text()
     key = subprocess.run(
-        [*COMMAND, "key", "--target", target],
+        [*command(), "key", "--target", target],
         capture_output=True, text=True, check=True, cwd=folder, env=environ,
     ).stdout.strip()  # fmt: skip
     return Served(json.loads(told)["url"], key, target, home, process)
