@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -214,6 +215,22 @@ def test_an_upstream_that_falls_silent_is_left(said: bytes, phase: str) -> None:
         assert (failed.value.phase, failed.value.timed_out) == (phase, True)
 
     over(spoken, act)
+
+
+@pytest.mark.parametrize("before_seconds", [20.0, 0.05])
+def test_each_request_has_its_own_patience_on_a_kept_connection(before_seconds: float) -> None:
+    spoken = Spoken(OK, b"", OK)
+
+    async def act(sender: Sender) -> None:
+        await (await sender.send("POST", f"{spoken.url}/", {}, b"{}", before_seconds)).whole()
+        began = time.monotonic()
+        with pytest.raises(Failed) as failed:
+            await sender.send("POST", f"{spoken.url}/", {}, b"{}", 0.3)
+        assert failed.value.timed_out
+        assert time.monotonic() - began >= 0.3
+
+    over(spoken, act)
+    assert spoken.connections == 1
 
 
 def test_nobody_listens() -> None:

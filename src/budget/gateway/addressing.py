@@ -5,6 +5,7 @@ leading elsewhere is refused. Not here: which upstream (`gateway`), and how it i
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -18,10 +19,19 @@ _PARTS: Final = re.compile(rb"[/\\]")
 _VERSION: Final = re.compile(r"(?:/openai|/api|/inference)?/v1(?=/)")
 _NO_LETTERS: Final = re.compile(rb"[\x00-\x1f\x7f]")
 _SHOWN: Final = 120
+_REMEMBERED_PATHS: Final = 128
+"""Callers use few; to look at each anew would cost more than to find it again."""
 
 
 def check_path(path: str, query: str) -> None:
     """InvalidInput for a path that is none, or has parts that lead up or nowhere."""
+    _check_parts(path)
+    if not _QUERY.fullmatch(query):
+        raise InvalidInput("query", "has letters that must be written as %XX.")
+
+
+@lru_cache(_REMEMBERED_PATHS)
+def _check_parts(path: str) -> None:
     if not _PATH.fullmatch(path):
         raise _no_path(path, "has letters that must be written as %XX")
     meant = unquote_to_bytes(path)
@@ -32,8 +42,6 @@ def check_path(path: str, query: str) -> None:
         raise _no_path(path, "has letters as %XX that need not be written so")
     if last in (b".", b".."):
         raise _no_path(path, "ends in dots")
-    if not _QUERY.fullmatch(query):
-        raise InvalidInput("query", "has letters that must be written as %XX.")
 
 
 def address_of(base_url: str, path: str) -> str:
@@ -46,6 +54,7 @@ def address_of(base_url: str, path: str) -> str:
     return base_url + path
 
 
+@lru_cache(_REMEMBERED_PATHS)
 def below_version(path: str) -> str:
     """A path without `/v1`, which base addresses in OpenAI's shape have at their end; also as
     clients of those write it who have more before it.

@@ -43,6 +43,7 @@ class Connection(asyncio.Protocol):
         self._waits_since = 0.0
         self._writable: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = 0.0
         self._silence_seconds = 0.0
         self._is_asked = self._has_head = self._is_whole = self._is_paused = False
         self._is_bodiless = self._is_sized = self._may_stay = False
@@ -77,9 +78,6 @@ class Connection(asyncio.Protocol):
 
     def end(self) -> bool:
         """The request is done with; whether the connection can carry another, else it is closed."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         self._is_asked = False
         kept = (
             self.is_open
@@ -91,11 +89,14 @@ class Connection(asyncio.Protocol):
         self._pieces, self._unread_bytes, self.released_at = [], 0, self._loop.time()
         if not kept:
             self.close()
+        elif self._is_bodiless:
+            self._parser = None  # it waits for the body that the head told of
         return kept
 
     def close(self) -> None:
         """Close it at once."""
         self.is_open = False
+        self._stop_looking()
         if self._transport is not None:
             self._transport.abort()
 
@@ -109,6 +110,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is closed; that may be the end of a body that is as long as it is."""
         self.is_open = False
+        self._stop_looking()
         if self._has_head and not self._is_sized and exc is None:
             self._is_whole = True
         elif not self._is_whole:
@@ -159,25 +161,27 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Hear a header; those of a trailer are left out."""
-        if not self._has_head:
-            self._head.append((name, value))
+        if self._has_head:
+            return
+        name = name.lower()
+        self._head.append((name, value))
+        is_chunked = name == b"transfer-encoding" and b"chunked" in value.lower()
+        if is_chunked or name == b"content-length":
+            self._is_sized = True  # where the body ends is said
 
     def on_headers_complete(self) -> None:
         """The head is there; one that only informs is followed by another."""
         status = self._parser.get_status_code()
         if self._has_head:
             return
-        if sum(len(name) + len(value) for name, value in self._head) > MAX_HEAD_BYTES:
+        if sum([len(name) + len(value) for name, value in self._head]) > MAX_HEAD_BYTES:
             raise BrokenOff  # which the parser makes an error of its own
         if status < _INFORMATION:
-            self._head = []
+            self._head, self._is_sized = [], False
             return
         self.status, self.headers, self._has_head = status, tuple(self._head), True
-        self._is_sized = (
-            self._is_bodiless
-            or status in (204, 304)
-            or any(_sizes(*header) for header in self._head)
-        )
+        if self._is_bodiless or status in (204, 304):
+            self._is_sized = True
         self._may_stay = self._is_sized and bool(self._parser.should_keep_alive())
         if self._is_bodiless:
             self._is_whole = True
@@ -195,12 +199,15 @@ class Connection(asyncio.Protocol):
     # --- Within -----------------------------------------------------------------------------------
 
     def _begin(self, silence_seconds: float, *, bodiless: bool) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        if self._parser is None:
+            self._parser = httptools.HttpResponseParser(self)
         self._is_asked, self._is_bodiless = True, bodiless
         self._has_head = self._is_whole = self._is_sized = False
         self._head, self._head_bytes = [], 0
         self._silence_seconds = silence_seconds
-        self._timer = self._loop.call_later(silence_seconds, self._look)
+        # A timer goes on over many requests: to stop and set one for each would cost more.
+        if self._timer is None or self._looks_at > self._loop.time() + silence_seconds:
+            self._look_in(silence_seconds)
 
     async def _write_in_parts(self, head: bytes, body: bytes) -> None:
         self._transport.write(head)
@@ -233,21 +240,25 @@ class Connection(asyncio.Protocol):
 
     def _look(self) -> None:
         """See whether the upstream has been silent for too long while somebody waits."""
-        now = self._loop.time()
-        waits = self._waiter is not None or self._writable is not None
-        left = self._silence_seconds - (now - self._waits_since) if waits else self._silence_seconds
-        if left > 0:
-            self._timer = self._loop.call_later(left, self._look)
-            return
         self._timer = None
+        if not self._is_asked:
+            return  # the next request will have it looked at
+        waits = self._waiter is not None or self._writable is not None
+        waited_seconds = self._loop.time() - self._waits_since if waits else 0.0
+        left_seconds = self._silence_seconds - waited_seconds
+        if left_seconds > 0:
+            self._look_in(left_seconds)
+            return
         self._fail(TimeoutError())
         self.close()
         self._wake()
 
+    def _look_in(self, seconds: float) -> None:
+        self._stop_looking()
+        self._looks_at = self._loop.time() + seconds
+        self._timer = self._loop.call_later(seconds, self._look)
 
-def _sizes(name: bytes, value: bytes) -> bool:
-    """Whether a header says where the body ends."""
-    name = name.lower()
-    return name == b"content-length" or (
-        name == b"transfer-encoding" and b"chunked" in value.lower()
-    )
+    def _stop_looking(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -14,6 +14,8 @@ Not here: who the key belongs to (`http.gateway`), and what a body says (`format
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode
 
@@ -61,6 +63,9 @@ class Words(NamedTuple):
     events: bool = False
 
 
+_NO_WORDS: Final = Words(MappingProxyType({}))
+
+
 class Incoming(NamedTuple):
     """A request whose caller is known. `path` is below the mount, with its slash.
 
@@ -83,11 +88,9 @@ class Incoming(NamedTuple):
     def sent_headers(self, key_header: str, api_key: str | None) -> dict[str, str]:
         """The headers for the upstream: the caller's, without what is ours, and with its key."""
         sent = {
-            name.decode("latin-1"): value.decode("latin-1")
+            passed: value.decode("latin-1")
             for name, value in self.headers.items()
-            if name not in _DROPPED
-            and not name.startswith(_OURS)
-            and (self.own_key or name not in _KEYS)
+            if (passed := _passed(name)) is not None and (self.own_key or name not in _KEYS)
         }
         sent["accept-encoding"] = "identity"  # what is squeezed cannot be read on its way
         if not self.own_key and api_key is not None:
@@ -103,6 +106,12 @@ class Incoming(NamedTuple):
         return urlencode([(name, text) for name, text in pairs if not text.startswith(KEY_BEGINS)])
 
 
+@lru_cache(512)
+def _passed(name: bytes) -> str | None:
+    """A header's name as it is passed on; None if it is not."""
+    return None if name in _DROPPED or name.startswith(_OURS) else name.decode("latin-1")
+
+
 class Found(NamedTuple):
     """The budget key of a request, empty without one; `own_key`: it brings a provider's too."""
 
@@ -113,7 +122,7 @@ class Found(NamedTuple):
 def find_key(headers: Mapping[bytes, bytes], query: str) -> Found:
     """The budget key: in its own header, else where the provider's key would be."""
     named = headers.get(BUDGET_KEY, b"").strip()
-    found = list(_provider_keys(headers, query))
+    found = _provider_keys(headers, query)
     if named:
         own = any(not text.startswith(KEY_BEGINS) for text in found)
         return Found(named.decode("latin-1"), own)
@@ -121,26 +130,33 @@ def find_key(headers: Mapping[bytes, bytes], query: str) -> Found:
     return Found(ours[0] if ours else "", own_key=False)
 
 
-def _provider_keys(headers: Mapping[bytes, bytes], query: str) -> Iterator[str]:
+def _provider_keys(headers: Mapping[bytes, bytes], query: str) -> list[str]:
+    found: list[str] = []
     for name in _KEYS:
-        text = headers.get(name, b"").decode("latin-1").strip()
+        value = headers.get(name)
+        if value is None:
+            continue
+        text = value.decode("latin-1").strip()
         if name == b"authorization":
             scheme, _, text = text.partition(" ")
             text = text.strip() if scheme.lower() == "bearer" else ""
         if text:
-            yield text
+            found.append(text)
     if "key=" in query:
-        yield from (text for name, text in parse_qsl(query) if name == "key")
+        found.extend(text for name, text in parse_qsl(query) if name == "key")
+    return found
 
 
 def words_of(headers: Mapping[bytes, bytes]) -> Words:
     """What the headers say; InvalidInput, naming the header, for what cannot be."""
-    attributes = dict(_baggage(headers.get(b"baggage", b"")))
+    ours = [name for name in headers if name.startswith(_OURS)]
+    baggage = headers.get(b"baggage")
+    if not ours and baggage is None:
+        return _NO_WORDS
+    attributes = {} if baggage is None else dict(_baggage(baggage))
     said: dict[str, str] = {}
-    for name, value in headers.items():
-        if not name.startswith(_OURS):
-            continue
-        rest, text = name[len(_OURS) :].decode("latin-1"), _text(value)
+    for name in ours:
+        rest, text = name[len(_OURS) :].decode("latin-1"), _text(headers[name])
         if rest in _WORDS:
             said[rest] = text
         else:

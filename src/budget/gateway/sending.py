@@ -50,19 +50,29 @@ class Answer:
         """A header's value; empty without it."""
         sought = name.lower().encode()
         for given, value in self.headers:
-            if given.lower() == sought:
+            if given == sought:
                 return value.decode("latin-1")
         return ""
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    def pieces(self) -> AsyncIterator[bytes]:
         """The body as it comes; Failed where it breaks off."""
+        return self
+
+    def __aiter__(self) -> "Answer":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._connection is None:
+            raise StopAsyncIteration
         try:
-            while self._connection is not None and (piece := await self._connection.read()):
-                yield piece
+            piece = await self._connection.read()
         except TimeoutError as error:
             raise Failed("reading", "the upstream fell silent", timed_out=True) from error
         except BrokenOff as error:
             raise Failed("reading", f"the upstream broke off ({error})") from error
+        if not piece:
+            raise StopAsyncIteration
+        return piece
 
     async def whole(self) -> bytes:
         """The whole body; Failed if it breaks off, or is longer than any answer."""
