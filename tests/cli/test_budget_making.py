@@ -88,6 +88,13 @@ def test_what_is_done_before_calls_are_refused_is_typed_in_its_order(local: Say)
     assert "refuse, which is the last step" in said.err
 
 
+def test_a_model_that_nobody_knows_is_noted_when_it_is_set(local: Say) -> None:
+    made(local, "Search", "--limit", "1/daily:hard")
+    said = local("budgets", "edit", "Search", "--degrade", "gpt-4o-mnii,refuse")
+    assert said.code == 0
+    assert "degrade[0]: no provider is known to have a model 'gpt-4o-mnii'" in said.err
+
+
 def test_a_limit_is_changed_added_and_removed(local: Say) -> None:
     made(local, "Search", "--limit", "10/daily")
     said = local("budgets", "edit", "Search", "--limit", "12", "--enforcement", "hard")

@@ -134,3 +134,24 @@ def test_who_may_not_see_the_limit_is_not_told_what_would_have_fitted(books: Boo
     assert isinstance(whole, Refusal)
     assert isinstance(refused, Refusal)
     assert (len(whole.cheaper), refused.cheaper) == (3, ())
+
+
+def test_a_ladder_that_names_a_model_nobody_knows_is_noted_when_it_is_set(books: Books) -> None:
+    policy: Any = {"unit": "usd", "period": "daily", "limit": "1"}
+    made = books.create_budget(
+        name="Search", policies=[policy], degrade=["small", "smal", "cheaper", "own", "refuse"]
+    )
+    first, second = made.notes
+    assert first == (
+        "degrade[1]: no provider is known to have a model 'smal'; calls pass that step over, "
+        "unless you meant acme/small. If it is yours, give it a price."
+    )
+    assert second == (
+        "degrade[3]: no provider is known to have a model 'own'; calls pass that step over. If it "
+        "is yours, give it a price."
+    )
+    assert made.degrade == ("small", "smal", "cheaper", "own", "refuse")
+    assert books.change_budget(made.budget_id, degrade=["medium", "smaller"]).notes == ()
+    assert books.change_budget(made.budget_id, degrade=["big"]).notes
+    assert books.change_budget(made.budget_id, owner="ann").notes  # it still stands there
+    assert books.budget(made.budget_id).notes == ()

@@ -130,6 +130,7 @@ def create_budget(
         whose = scope_words(made) or "all calls"
         each = f", each {' and '.join(made.per)} by itself" if made.per else ""
         face.print(f"Created {name_of(made)} for {whose}{each}: {_limits(made)}.")
+        _note(face, made)
     return 0
 
 
@@ -352,7 +353,14 @@ def _told(face: Face, new: Budget, old: Budget) -> int:
     face.print(f"Changed {name_of(new)}: {', '.join(told)}.")
     if then["scope"] != now["scope"] or then["per"] != now["per"]:
         face.note("Other calls count now, so its limits have begun anew: new ids, own figures.")
+    _note(face, new)
     return 0
+
+
+def _note(face: Face, budget: Budget) -> None:
+    """Say what to look at again."""
+    for note in budget.notes:
+        face.note(f"Note: {note}")
 
 
 def _word(value: Any) -> str:

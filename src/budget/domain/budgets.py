@@ -195,6 +195,8 @@ class Budget:
     degrade: Steps = ()
     """What is done with calls before they are refused (`ladders`)."""
     replayed: bool = field(default=False, compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What to look at again of what was written, in sentences."""
 
     @property
     def live_policies(self) -> tuple[Policy, ...]:

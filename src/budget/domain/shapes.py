@@ -317,9 +317,10 @@ class ChangedPolicyShape(PolicyShape):
 
 
 class ChangedBudgetShape(BudgetShape):
-    """What a change of a budget answers."""
+    """What a change of a budget answers; `notes`: what to look at again, in sentences."""
 
     replayed: bool
+    notes: list[str]
 
 
 class PostingShape(TypedDict):

@@ -1,5 +1,5 @@
 """Advice: what a refusal adds, the cheaper models that would have fitted, or the names meant, and
-what the operator tells.
+what the operator tells; and what a budget's ladder names that nobody knows.
 
 It is given in the caller's hands, so that the writer need not look at prices. Not here: whether a
 call is refused (`domain.decide`), which models are cheaper (`prices.cheaper`), and what names mean
@@ -11,8 +11,11 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from budget.domain.answers import Refusal
+from budget.domain.budgets import Budget
+from budget.domain.ladders import STEPS
 from budget.engine.commands import Place
 from budget.prices.book import PriceBook
+from budget.prices.capabilities import UNKNOWN
 from budget.prices.cheaper import cheaper_for_tokens, cheaper_models
 from budget.prices.resolutions import why_unpriced
 
@@ -63,6 +66,26 @@ def worded(answer: T, settings: Mapping[str, Any]) -> T:
     if words is None or not isinstance(answer, Refusal):
         return answer
     return replace(answer, advice=words)
+
+
+def noted(budget: Budget, prices: PriceBook, at_us: int) -> Budget:
+    """The budget, with a note for each step of its ladder that names a model which nobody knows:
+    calls would pass it over.
+    """
+    steps = enumerate(budget.degrade)
+    found = (_unknown(f"degrade[{at}]", step, prices, at_us) for at, step in steps)
+    return replace(budget, notes=tuple(note for note in found if note is not None))
+
+
+def _unknown(path: str, step: str, prices: PriceBook, at_us: int) -> str | None:
+    if step in STEPS or prices.capabilities(None, step) != UNKNOWN:
+        return None
+    meant = prices.resolve(None, step, at_us)
+    if meant.rates is not None or meant.candidates:
+        return None
+    note = f"{path}: no provider is known to have a model {step!r}; calls pass that step over"
+    nearest = f", unless you meant {' or '.join(meant.nearest)}" if meant.nearest else ""
+    return f"{note}{nearest}. If it is yours, give it a price."
 
 
 def _why(command: Place, prices: PriceBook, at_us: int) -> str:

@@ -54,7 +54,7 @@ from budget.engine import (
     verify,
     whatif,
 )
-from budget.engine.advice import advised, worded
+from budget.engine.advice import advised, noted, worded
 from budget.engine.alerts.jobs import AlertJobs
 from budget.engine.audit_log import AuditJobs
 from budget.engine.books import Books
@@ -130,6 +130,9 @@ class Jobs(
 
     def _worded(self, answer: T) -> T:
         return worded(answer, self.books.ledger.catalogue.settings)
+
+    def _noted(self, answer: Budget) -> Budget:
+        return noted(answer, self.books.prices, self.books.database.now_us())
 
     def _shown(self, answer: T) -> T:
         """The answer as the caller may see it."""
@@ -266,11 +269,11 @@ class Jobs(
 
     def create_budget(self, **ask: Unpack[BudgetAsk]) -> Job[Budget]:
         """Create a budget with its policies. Names may repeat: the id tells budgets apart."""
-        return Job(change=budgets.creating(ask, self.caller))
+        return Job(change=budgets.creating(ask, self.caller), finish=self._noted)
 
     def change_budget(self, budget_id: str, **ask: Unpack[BudgetAsk]) -> Job[Budget]:
         """Change the fields given. Another scope or `per` gives its policies successors."""
-        return Job(change=budgets.changing(budget_id, ask, self.caller))
+        return Job(change=budgets.changing(budget_id, ask, self.caller), finish=self._noted)
 
     def archive_budget(self, budget_id: str) -> Job[Budget]:
         """Take a budget out of force; its books stay."""

@@ -83,6 +83,7 @@ def budget(shape: Mapping[str, Any]) -> Budget:
         degrade=tuple(shape.get("degrade", ())),  # a service of before has none
         archived_us=us_or_none(shape["archived_at"]),
         replayed=shape.get("replayed", False),
+        notes=tuple(shape.get("notes", ())),
     )
 
 

@@ -21,7 +21,7 @@ from budget.domain.wire.parts import amount, instant, partition_of
 
 def changed_budget(answer: Budget) -> ChangedBudgetShape:
     """A budget that was created, changed or archived."""
-    return {**budget(answer), "replayed": answer.replayed}
+    return {**budget(answer), "replayed": answer.replayed, "notes": list(answer.notes)}
 
 
 def changed_policy(answer: Policy) -> ChangedPolicyShape:
