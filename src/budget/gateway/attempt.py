@@ -19,7 +19,7 @@ from budget.gateway.formats.format import Changes, Target, Transcript
 from budget.gateway.formats.frames import object_of
 from budget.gateway.growing import Growth
 from budget.gateway.hearing import Hearing
-from budget.gateway.held import Held as Held
+from budget.gateway.held import Held
 from budget.gateway.incoming import Incoming
 from budget.gateway.labels import Header, comment_of, labels_of, without_type
 from budget.gateway.later import is_under_way

@@ -17,11 +17,12 @@ from budget.domain.attributes import MAX_VALUE_CHARS
 from budget.domain.errors import BudgetError
 from budget.engine.alerts.looping import telling
 from budget.engine.job import Job
-from budget.gateway.attempt import Attempt, Held
+from budget.gateway.attempt import Attempt
 from budget.gateway.call import Call
 from budget.gateway.case import Case
 from budget.gateway.degrading import hold
 from budget.gateway.formats.format import Notice
+from budget.gateway.held import Held
 from budget.gateway.holding import log
 from budget.gateway.loops import Asking, Loop
 from budget.gateway.refusing import refusal_headers, refusal_notice
