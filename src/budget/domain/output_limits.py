@@ -8,21 +8,26 @@ from typing import Any, Final
 
 from budget.domain.money import parse_count
 
-_PLACES: Final = (
-    ("max_completion_tokens",),
-    ("max_output_tokens",),
-    ("max_tokens",),
-    ("max_tokens_to_sample",),
+Place = tuple[str, str | None]
+"""A field, or one within it."""
+
+_PLACES: Final[tuple[Place, ...]] = (
+    ("max_completion_tokens", None),
+    ("max_output_tokens", None),
+    ("max_tokens", None),
+    ("max_tokens_to_sample", None),
     ("generationConfig", "maxOutputTokens"),
     ("generation_config", "max_output_tokens"),
     ("inferenceConfig", "maxTokens"),
     ("options", "num_predict"),
 )
 """OpenAI, Anthropic, Gemini, Bedrock, Ollama."""
+_UNLIMITED: Final = (-1, -2)
+"""What Ollama's `num_predict` says for no limit."""
 
-_ANSWERS: Final = (
-    ("n",),
-    ("best_of",),
+_ANSWERS: Final[tuple[Place, ...]] = (
+    ("n", None),
+    ("best_of", None),
     ("generationConfig", "candidateCount"),
     ("generation_config", "candidate_count"),
 )
@@ -42,7 +47,7 @@ def output_tokens_limit(request: object) -> int | None:
     limits = [
         parse_count(value, name)
         for name, value in _found(request, _PLACES)
-        if not (name.endswith("num_predict") and value in (-1, -2))
+        if not (value in _UNLIMITED and name.endswith("num_predict"))
     ]
     if not limits:
         return None
@@ -69,15 +74,13 @@ def _prompts_of(request: Mapping[Any, Any]) -> int:
     return len(prompt)
 
 
-def _found(
-    request: Mapping[Any, Any], places: tuple[tuple[str, ...], ...]
-) -> Iterator[tuple[str, Any]]:
+def _found(request: Mapping[Any, Any], places: tuple[Place, ...]) -> Iterator[tuple[str, Any]]:
     """What a request says at these places, with the name of each."""
-    for place in places:
-        if place[0] not in request:
+    for field, within in places:
+        held = request.get(field)
+        if held is None:
             continue
-        held: Any = request
-        for key in place:
-            held = held.get(key) if isinstance(held, (dict, Mapping)) else None
-        if held is not None:
-            yield ".".join(("request", *place)), held
+        if within is None:
+            yield f"request.{field}", held
+        elif isinstance(held, (dict, Mapping)) and (inner := held.get(within)) is not None:
+            yield f"request.{field}.{within}", inner

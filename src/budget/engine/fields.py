@@ -14,7 +14,7 @@ import msgspec
 from budget.domain.allocations import MAX_TTL_SECONDS, NORMAL_PRIORITY
 from budget.domain.attributes import parse_attributes, parse_value
 from budget.domain.errors import Forbidden, InvalidInput
-from budget.domain.money import parse_count, parse_usd
+from budget.domain.money import MAX_TOKENS, parse_count, parse_usd
 from budget.domain.usage import UNITS, Units, Usage, consistent, units_of
 from budget.domain.windows import parse_rfc3339
 from budget.engine.callers import Caller
@@ -156,7 +156,9 @@ def price_context(ask: Mapping[str, Any]) -> Context:
 
 def count(ask: Mapping[str, Any], name: str) -> int | None:
     value = ask.get(name)
-    return None if value is None else parse_count(value, name)
+    if value is None or (type(value) is int and 0 <= value <= MAX_TOKENS):
+        return value
+    return parse_count(value, name)
 
 
 def parse_flag(ask: Mapping[str, Any], name: str) -> bool:

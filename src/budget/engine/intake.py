@@ -17,7 +17,7 @@ from budget.domain.pricing import Rates
 from budget.domain.rights import forced
 from budget.domain.usage import Usage, validated
 from budget.engine.callers import Caller
-from budget.engine.commands import Correct, Extend, Place, Record, Release, Report, Sweep
+from budget.engine.commands import Correct, Extend, Place, Record, Release, Report, Sweep, Way
 from budget.engine.estimates import check_call, input_at, with_model
 from budget.engine.factors import Factors
 from budget.engine.fields import (
@@ -59,6 +59,8 @@ def placing(
     factors: Factors | None = None,
     *,
     dry: bool = False,
+    tentative: bool = False,
+    way: Way | None = None,
 ) -> Place:
     """The command of `allocate` (`dry`: of `check`). An ask with a `request` takes a while."""
     only_fields(ask, _PLACE_FIELDS)
@@ -107,9 +109,11 @@ def placing(
         parent_id=parent_id,
         metadata=metadata_of(ask),
         dry=dry,
-        price_context=context_text(context) or None,
+        price_context=context_text(context) if context else None,
         bound_tokens=size.bound_tokens,
         bound_family=size.bound_family,
+        way=way,
+        tentative=tentative,
     )
 
 
@@ -239,7 +243,7 @@ def recording(
         in_context=bool(context),
         rates=None if model is None else prices.lookup(provider, model, now_us, context),
         metadata=metadata_of(ask),
-        price_context=context_text(context) or None,
+        price_context=context_text(context) if context else None,
     )
 
 
@@ -276,7 +280,7 @@ def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us:
         reported_cost_nanos=parse_cost_nanos(ask),
         occurred_us=occurred_us,
         metadata=metadata_of(ask),
-        price_context=context_text(context) or None,
+        price_context=context_text(context) if context else None,
         history=history,
     )
 

@@ -60,7 +60,7 @@ from budget.engine.audit_log import AuditJobs
 from budget.engine.books import Books
 from budget.engine.callers import require_unbound
 from budget.engine.channels.jobs import ChannelJobs
-from budget.engine.commands import Command
+from budget.engine.commands import Command, Way
 from budget.engine.events.jobs import EventJobs
 from budget.engine.fields import chosen_id
 from budget.engine.job import Job
@@ -119,10 +119,23 @@ class Jobs(
             return self.placing(ask, dry=dry)
         return Job(prepare=lambda: self.placing(ask, dry=dry))
 
-    def placing(self, ask: Mapping[str, Any], *, dry: bool = False) -> Job[Any]:
-        """The job of `allocate`, or of `check`, its request estimated, which may take a while."""
+    def placing(
+        self,
+        ask: Mapping[str, Any],
+        *,
+        dry: bool = False,
+        tentative: bool = False,
+        way: Way | None = None,
+    ) -> Job[Any]:
+        """The job of `allocate`, or of `check`, its request estimated, which may take a while.
+
+        `tentative` and `way` are for who asks again where this is refused; see `Place`.
+        """
         books, now_us = self.books, self.books.database.now_us()
-        command = intake.placing(ask, self.caller, books.prices, now_us, books.factors, dry=dry)
+        command = intake.placing(
+            ask, self.caller, books.prices, now_us, books.factors,
+            dry=dry, tentative=tentative, way=way,
+        )  # fmt: skip
         return Job(
             command,
             finish=lambda answer: self._worded(advised(self._shown(answer), command, books.prices)),

@@ -7,7 +7,6 @@ limit is set (`capping`), and who waits for whom (`waiting`).
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -57,7 +56,7 @@ async def admit(
     sending: Sending,
 ) -> Admitted | Refusal:
     """The hold of a call that began at `since`, with a grant as its plan and what is usual say."""
-    job = _as(await prepared(jobs, plan.ask, body_bytes), tentative=True, way=plan.way)
+    job = await prepared(jobs, plan, body_bytes)
     keys = _keys_of(shop.budget, _place_of(job))
     shop.room.comes(keys)
     try:
@@ -182,8 +181,9 @@ def _place_of(job: Placing) -> Place:
     return job.command
 
 
-async def prepared(jobs: Jobs, ask: Mapping[str, Any], body_bytes: int) -> Placing:
+async def prepared(jobs: Jobs, plan: Plan, body_bytes: int) -> Placing:
     """The job of placing a hold, its request estimated; in a thread where that takes a while."""
+    ask, way = plan.ask, plan.way
     if body_bytes <= QUICKLY_READ_BYTES and is_ready(ask["provider"], ask["model"] or ""):
-        return jobs.placing(ask)
-    return await asyncio.to_thread(jobs.placing, ask)
+        return jobs.placing(ask, tentative=True, way=way)
+    return await asyncio.to_thread(jobs.placing, ask, tentative=True, way=way)

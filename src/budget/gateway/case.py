@@ -121,7 +121,7 @@ class Case:
 
     async def place_of(self, plan: Plan) -> Place:
         """The command that a plan comes to: its price, and what its request has at most."""
-        job = await prepared(self._jobs, plan.ask, len(self._call.incoming.body))
+        job = await prepared(self._jobs, plan, len(self._call.incoming.body))
         assert isinstance(job.command, Place)
         return job.command
 

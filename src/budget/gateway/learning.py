@@ -23,11 +23,46 @@ Name = tuple[str, str, str]
 """(actor, provider, model)."""
 
 
+class _Written:
+    """What calls of one name wrote lately, the newest last."""
+
+    __slots__ = ("_grant", "_tokens")
+
+    def __init__(self, tokens: Sequence[int] = ()) -> None:
+        self._tokens = deque(tokens, maxlen=KEPT)
+        self._grant: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def add(self, tokens: int) -> None:
+        """One more."""
+        self._tokens.append(tokens)
+        self._grant = None
+
+    def after(self, tokens: Sequence[int]) -> "_Written":
+        """The same, after what was written before."""
+        return _Written([*tokens, *self._tokens])
+
+    def grant(self) -> int:
+        """As much as 95 of 100 calls wrote at most, with a tenth more."""
+        if self._grant is None:
+            self._grant = self._reckoned()
+        return self._grant
+
+    def _reckoned(self) -> int:
+        count = len(self._tokens)
+        if count < FEWEST:
+            return FIRST_GRANT
+        usual = sorted(self._tokens)[min(count - 1, count * 95 // 100)]
+        return max(LEAST_GRANT, min(MOST_GRANT, usual + usual // 10))
+
+
 class Outputs:
     """What calls wrote lately, by who called which model; and which models keep to no limit."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[Name, deque[int]] = OrderedDict()
+        self._seen: OrderedDict[Name, _Written] = OrderedDict()
         self._unruly: set[tuple[str, str]] = set()
 
     def is_new(self, name: Name) -> bool:
@@ -39,8 +74,7 @@ class Outputs:
 
     def recall(self, name: Name, output_tokens: Sequence[int]) -> None:
         """What calls wrote before this process began, the newest last."""
-        seen = self._begun(name)
-        self._seen[name] = deque([*output_tokens, *seen], maxlen=KEPT)
+        self._seen[name] = self._begun(name).after(output_tokens)
 
     def forget(self, name: Name) -> None:
         """It is as new again, unless calls have taught meanwhile."""
@@ -49,12 +83,12 @@ class Outputs:
 
     def learn(self, name: Name, output_tokens: int) -> None:
         """One more call has ended by itself."""
-        self._begun(name).append(output_tokens)
+        self._begun(name).add(output_tokens)
 
-    def _begun(self, name: Name) -> deque[int]:
+    def _begun(self, name: Name) -> _Written:
         seen = self._seen.get(name)
         if seen is None:
-            seen = self._seen[name] = deque(maxlen=KEPT)
+            seen = self._seen[name] = _Written()
             if len(self._seen) > MOST_KNOWN:
                 self._seen.popitem(last=False)
         self._seen.move_to_end(name)
@@ -80,19 +114,16 @@ class Outputs:
         self.learn(name, wrote_tokens // answers)
 
     def grant(self, name: Name) -> int:
-        """As much as 95 of 100 calls wrote at most, with a tenth more."""
+        """As much as calls of this name usually write at most, and some more."""
         seen = self._seen.get(name)
-        if seen is None or len(seen) < FEWEST:
-            return FIRST_GRANT
-        ordered = sorted(seen)
-        usual = ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)]
-        return max(LEAST_GRANT, min(MOST_GRANT, usual + usual // 10))
+        return FIRST_GRANT if seen is None else seen.grant()
 
     def usual(self, name: Name, most: int | None) -> Usual:
         """The same with what else is known; `most` is what the model can write at most."""
-        tokens, known = self.grant(name), len(self._seen.get(name, ()))
-        if most is not None:
-            tokens = min(tokens, most)
+        seen = self._seen.get(name)
+        tokens, known = (FIRST_GRANT, 0) if seen is None else (seen.grant(), len(seen))
+        if most is not None and most < tokens:
+            tokens = most
         return Usual(tokens, tokens if known >= FEWEST else LEAST_GRANT, known >= MANY, most)
 
     def went_beyond(self, provider: str, model: str) -> None:
