@@ -22,7 +22,7 @@ from benchmarks.figures import Figure
 from benchmarks.service import free_port, post, wait_until_ready
 from budget.domain.money import parse_usd
 from tests.fakes.providers import Providers
-from tests.gateway.filling import APIS, Case, Filled, fill
+from tests.gateway.filling import APIS, OLLAMA, Case, Filled, fill
 
 ROOM: Final = 100
 CALLS: Final = 2_000
@@ -106,6 +106,7 @@ def _played(scene: Scene, target: str, processes: int) -> Iterator[Figure]:
         key = post(
             service.addresses[0], service.admin, "/api/v1/keys", {"name": "b", "scopes": ["spend"]}
         )["key"]
+        post(service.addresses[0], service.admin, "/api/v1/prices", OLLAMA, "PUT")
         if scene.taught is not None:
             asyncio.run(fill(service.addresses, key, case._replace(how=scene.taught), 24, 4))
             providers.forget()
@@ -142,6 +143,7 @@ def _served(target: str, processes: int, providers: Providers) -> Iterator[Servi
             "BUDGET_GATEWAY_OPENAI_BASE_URL": providers.openai_url,
             "BUDGET_GATEWAY_ANTHROPIC_BASE_URL": providers.url,
             "BUDGET_GATEWAY_GEMINI_BASE_URL": providers.url,
+            "BUDGET_GATEWAY_OLLAMA_BASE_URL": providers.url,
             "OPENAI_API_KEY": REAL_KEY, "ANTHROPIC_API_KEY": REAL_KEY, "GEMINI_API_KEY": REAL_KEY,
         }  # fmt: skip
         addresses = [opened.enter_context(_process(target, told)) for _ in range(processes)]

@@ -70,11 +70,12 @@ def wait_until_ready(address: str) -> None:
     raise TimeoutError(f"the service at {address} did not get ready")
 
 
-def post(address: str, key: str, path: str, body: Any) -> Any:
+def post(address: str, key: str, path: str, body: Any, method: str = "POST") -> Any:
     request = urllib.request.Request(
         address + path,
         json.dumps(body).encode(),
         {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+        method=method,
     )
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)

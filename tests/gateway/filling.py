@@ -52,7 +52,19 @@ APIS: Final[Mapping[str, Api]] = {
         "gemini-2.5-flash", (300, 2_500), ("MAX_TOKENS",), ("generationConfig", "maxOutputTokens"),
         "contents",
     ),
+    "ollama": Api(
+        "/ollama/api/chat", "/ollama/api/chat", "llama3.2", (100, 400),
+        ('"done_reason":"length"', '"done_reason": "length"'), ("options", "num_predict"),
+        "messages",
+    ),
 }  # fmt: skip
+
+
+OLLAMA: Final[Mapping[str, Any]] = {
+    "provider": "ollama", "model": "llama3.2", "input": "0.10", "output": "0.40",
+    "reason": "A machine of our own.",
+}  # fmt: skip
+"""What a model of one's own costs is for the operator to say."""
 
 
 class Case(NamedTuple):
@@ -75,7 +87,9 @@ class Case(NamedTuple):
             for name in reversed(api.limit):
                 value = {name: value}
             body.update(value)
-        if self.streamed and api.prompt != "contents":
+        if self.api == "ollama":
+            body["stream"] = self.streamed  # unless it is said it streams
+        elif self.streamed and api.prompt != "contents":
             body["stream"] = True
         return body
 

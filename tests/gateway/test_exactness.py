@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from tests.gateway.filling import APIS, Case, Filled, fill
+from tests.gateway.filling import APIS, OLLAMA, Case, Filled, fill
 from tests.gateway.through import Through
 
 ROOM = 20
@@ -18,6 +18,7 @@ AT_ONCE = 64
 def filled(gateway: Through, case: Case, output_tokens: int) -> tuple[Filled, int, int, int]:
     """Fill a limit for ROOM such calls: what came of them, the limit, what is booked, the bill."""
     limit_nanos = ROOM * case.cost_nanos(output_tokens)
+    gateway.books.set_price(**OLLAMA)
     policy_id = gateway.limit(f"{limit_nanos / 1_000_000_000:.9f}")
     found = asyncio.run(fill([gateway.url], gateway.key, case, CALLS, AT_ONCE))
     (balance,) = gateway.books.balances(policy_id=policy_id).items
@@ -45,6 +46,8 @@ def filled(gateway: Through, case: Case, output_tokens: int) -> tuple[Filled, in
         Case("messages", "words=20", streamed=True, most_tokens=20),
         Case("gemini", "words=20", streamed=True),
         Case("gemini", "words=20", most_tokens=20),
+        Case("ollama", "words=20"),
+        Case("ollama", "words=20", streamed=True, most_tokens=20),
     ],
     ids=lambda case: f"{case.api} streamed={case.streamed} max={case.most_tokens}",
 )
@@ -59,13 +62,16 @@ def test_all_but_one_of_those_that_there_is_room_for_are_served(
 
 
 @pytest.mark.parametrize(
-    ("api", "streamed"), [("chat", True), ("gemini", False)], ids=["chat streamed", "gemini whole"]
+    ("api", "streamed"),
+    [("chat", True), ("gemini", False), ("ollama", False)],
+    ids=["chat streamed", "gemini whole", "ollama whole"],
 )
 def test_estimates_ten_times_too_low_overspend_nothing(
     gateway: Through, api: str, streamed: bool
 ) -> None:
     """Twelve calls teach that answers have 20 tokens; then each has 640, and all of it at once."""
     case = Case(api, "words=640", streamed)
+    gateway.books.set_price(**OLLAMA)
     taught = case._replace(how="words=20")
     asyncio.run(fill([gateway.url], gateway.key, taught, 12, 4))
     gateway.providers.forget()
