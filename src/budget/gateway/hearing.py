@@ -45,7 +45,9 @@ class Hearing:
                 transcript.say(text)
             elif event is not None:
                 text = plain(transcript, event)
-                if text is not None:
+                if text is not None and self._format.tells(event):
+                    self.told.take(event)
+                elif text is not None:
                     frames.expect(frame, text)
             if text is not None:
                 self.meter.hear_text(text)

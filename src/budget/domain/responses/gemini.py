@@ -18,6 +18,7 @@ from budget.domain.responses.reading import (
     objects_at,
     word_at,
 )
+from budget.domain.usage import MAX_TOKENS
 
 _FIELDS: Final[Fields] = (
     ("prompt", ("promptTokenCount",)),
@@ -75,6 +76,24 @@ def parts_of(counts: Mapping[str, int], _provider: str) -> Parts:
     )
 
 
+def _overtakes(newer: Mapping[str, Any], older: Mapping[str, Any]) -> bool:
+    """Chunks of text tell their figures anew each: as many of them, and none a placeholder."""
+    figures, before = newer.get("usageMetadata"), older.get("usageMetadata")
+    if type(figures) is not dict or type(before) is not dict or figures.keys() != before.keys():
+        return False
+    for name, figure in figures.items():
+        is_count = type(figure) is int and 0 < figure <= MAX_TOKENS
+        if not is_count and figure != before[name]:
+            return False
+    if any(one.get("finishReason") is not None for one in objects_at(older, "candidates")):
+        return False
+    return (
+        bool(newer.get("candidates"))
+        and newer.get("modelVersion") == older.get("modelVersion")
+        and newer.get("responseId") == older.get("responseId")
+    )
+
+
 def _details(usage: Mapping[str, Any], kind: str, name: str) -> Counts:
     """Tokens by modality, where one may come twice: documents count as images."""
     sums: dict[str, int] = {}
@@ -103,4 +122,4 @@ def _final(chunk: Mapping[str, Any], told: bool) -> bool | None:
     return True if told and (blocked or embedded or live) else None
 
 
-SHAPE: Final = Shape("gemini", read, parts_of)
+SHAPE: Final = Shape("gemini", read, parts_of, _overtakes)

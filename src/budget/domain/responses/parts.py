@@ -65,12 +65,21 @@ class Parts(NamedTuple):
     """False: the shape itself found a contradiction."""
 
 
+def _never(_newer: Mapping[str, Any], _older: Mapping[str, Any]) -> bool:
+    return False
+
+
 class Shape(NamedTuple):
-    """One way to spell usage. `read` takes (chunk, provider), `parts_of` (counts, provider)."""
+    """One way to spell usage. `read` takes (chunk, provider), `parts_of` (counts, provider).
+
+    `overtakes` says of two chunks that followed each other whether the newer one, which is the
+    first argument, tells all that the older one did, and with better figures.
+    """
 
     name: str
     read: Callable[[Mapping[str, Any], str], Heard]
     parts_of: Callable[[Mapping[str, int], str], Parts]
+    overtakes: Callable[[Mapping[str, Any], Mapping[str, Any]], bool] = _never
 
 
 def merged(old: Heard, new: Heard) -> Heard:

@@ -17,16 +17,18 @@ _NOTHING: Final = Heard()
 class Stream:
     """Takes the chunks of one response in their order; may be asked at any time.
 
-    `provider` and `api` are as in `usage_of`. It keeps figures, not chunks, and never raises:
+    `provider` and `api` are as in `usage_of`. It keeps figures and one chunk, and never raises:
     what is no object, or has counts that cannot be true, only leaves the answer incomplete.
     """
 
-    __slots__ = ("_heard", "_odd", "_provider", "_shape")
+    __slots__ = ("_heard", "_odd", "_provider", "_shape", "_unread")
 
     def __init__(self, provider: str | None = None, api: str | None = None) -> None:
         self._provider = (provider or "").lower()
         self._shape: Shape | None = named_shape(self._provider, (api or "").lower())
         self._heard = _NOTHING
+        self._unread: tuple[Shape, Mapping[str, Any]] | None = None
+        """The last chunk: it is read when the next one does not tell all that it does."""
         self._odd = False
 
     def take(self, chunk: Mapping[str, Any]) -> None:
@@ -39,15 +41,25 @@ class Stream:
             shape = default_shape(self._provider)  # but a later chunk may say better
         else:
             self._shape = shape
-        if shape is not None:
-            heard = shape.read(chunk, self._provider)
-            self._heard = heard if self._heard is _NOTHING else merged(self._heard, heard)
+        if shape is None:
+            return
+        older = self._unread
+        if older is not None and not (older[0] is shape and shape.overtakes(chunk, older[1])):
+            self._read(*older)
+        self._unread = shape, chunk
+
+    def _read(self, shape: Shape, chunk: Mapping[str, Any]) -> None:
+        heard = shape.read(chunk, self._provider)
+        self._heard = heard if self._heard is _NOTHING else merged(self._heard, heard)
 
     def told(self) -> Told:
         """What is known so far."""
         shape = self._shape or default_shape(self._provider)
         if shape is None:
             return Told()
+        if self._unread is not None:
+            self._read(*self._unread)
+            self._unread = None
         answer = told(self._heard, shape, self._provider)
         return answer._replace(complete=False) if self._odd else answer
 

@@ -124,8 +124,9 @@ class Format(NamedTuple):
     may have more to say than a piece of text. `is_last` tells an event after which nothing of worth
     comes; `is_hidden` one that the caller has not asked for. `broken`
     tells of an error in the middle of a stream. `attributes` are those that a body names. `plain`
-    is the quick way for what nearly all events are, nothing but a piece of text: the transcript
-    takes it, and the text is returned; None for any other event, of which nothing was taken.
+    is the quick way for what nearly all events are, a piece of text and perhaps figures: the
+    transcript takes it, and the text is returned; None for any other event, of which nothing was
+    taken.
     """
 
     name: str

@@ -106,8 +106,9 @@ def _object(raw: bytes) -> dict[str, Any] | None:
 
 
 def _event(raw: bytes) -> Frame:
-    if raw.startswith(b"data: {") and raw.count(b"\n") == 2:  # nearly always
-        return Frame(raw, object_of(raw[6:]))
+    at = raw.find(b"\n") + 1 if raw.startswith(b"event: ") else 0
+    if raw.startswith(b"data: {", at) and raw.find(b"\n", at) == len(raw) - 2:  # nearly always
+        return Frame(raw, object_of(raw[at + 6 :]))
     parts = [line[5:].strip() for line in raw.splitlines() if line.startswith(b"data:")]
     if not parts:
         return Frame(raw)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 import msgspec
 
 from budget.gateway.formats.format import (
+    MOST_APART,
     Asked,
     Body,
     Changes,
@@ -40,6 +41,8 @@ _STATUS: Final[Mapping[int, str]] = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
+
+_PLAIN: Final = frozenset({"content", "index"})
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -136,27 +139,72 @@ def _attributes(body: Body) -> Mapping[str, str]:
     return {name: text for name, text in labels.items() if isinstance(text, str) and text}
 
 
+def _plain(transcript: object, event: Body) -> str | None:
+    """Take a chunk that brings figures, and text behind other text of the first candidate."""
+    candidates = event.get("candidates")
+    if type(transcript) is not ContentTranscript or type(candidates) is not list:
+        return None
+    text = _only_text(candidates)
+    return text if text is not None and transcript.grows(event, text) else None
+
+
+def _only_text(candidates: list[Any]) -> str | None:
+    """The text, if there is nothing else in the candidates."""
+    candidate = candidates[0] if len(candidates) == 1 else None
+    if type(candidate) is not dict or not candidate.keys() <= _PLAIN or candidate.get("index"):
+        return None
+    content = candidate.get("content")
+    if type(content) is not dict or len(content) != len(_PLAIN) or content.get("role") != "model":
+        return None
+    parts = content.get("parts")
+    part = parts[0] if type(parts) is list and len(parts) == 1 else None
+    text = part.get("text") if type(part) is dict and len(part) == 1 else None
+    return text if type(text) is str else None
+
+
 class ContentTranscript:
     """The chunks of one answer, joined."""
+
+    __slots__ = ("_asked", "_began", "_candidates", "_said", "_top")
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._top: dict[str, Any] = {}
         self._candidates: dict[int, dict[str, Any]] = {}
         self._began = False
+        self._said: list[str] = []
+
+    def grows(self, event: Body, text: str) -> bool:
+        """Hear a chunk with more text of the first candidate; False if it has none yet."""
+        parts = self._candidates.get(0, {}).get("content", {}).get("parts")
+        if not parts or parts[-1].keys() != {"text"}:
+            return False
+        self._top.update(event)
+        del self._top["candidates"]
+        self.say(text)
+        return True
+
+    def say(self, text: str) -> None:
+        """Hear more text of the first candidate."""
+        self._said.append(text)
+        if len(self._said) > MOST_APART:
+            self._join_said()
+
+    def _join_said(self) -> None:
+        if self._said:
+            said = "".join(self._said)
+            self._said.clear()
+            self._candidate({"content": {"parts": [{"text": said}]}})
 
     def take(self, event: Body) -> None:
         """Hear one more chunk."""
+        self._join_said()
         self._began = True
         candidates = event.get("candidates")
         self._top.update({name: one for name, one in event.items() if name != "candidates"})
         for one in candidates if isinstance(candidates, list) else ():
             if isinstance(one, Mapping):
                 self._candidate(one)
-
-    def say(self, text: str) -> None:
-        """Hear more text of the first candidate."""
-        self._candidate({"content": {"parts": [{"text": text}]}})
 
     def _candidate(self, candidate: Body) -> None:
         index = candidate.get("index", 0)
@@ -175,6 +223,7 @@ class ContentTranscript:
 
     def whole(self) -> Body:
         """The answer as it would have come in one piece."""
+        self._join_said()
         if not self._candidates:
             return self._top
         return {
@@ -236,4 +285,5 @@ FORMAT: Final = Format(
     _broken,
     _attributes,
     "x-goog-api-key",
+    _plain,
 )
