@@ -11,6 +11,7 @@ from budget.domain.responses.parts import Heard, Parts, Shape
 from budget.domain.responses.reading import (
     Counts,
     Fields,
+    alike,
     count_of,
     counts_of,
     joined,
@@ -87,11 +88,7 @@ def _overtakes(newer: Mapping[str, Any], older: Mapping[str, Any]) -> bool:
             return False
     if any(one.get("finishReason") is not None for one in objects_at(older, "candidates")):
         return False
-    return (
-        bool(newer.get("candidates"))
-        and newer.get("modelVersion") == older.get("modelVersion")
-        and newer.get("responseId") == older.get("responseId")
-    )
+    return bool(newer.get("candidates")) and alike(newer, older, ("modelVersion", "responseId"))
 
 
 def _details(usage: Mapping[str, Any], kind: str, name: str) -> Counts:

@@ -12,12 +12,14 @@ from budget.domain.responses.parts import Heard, Parts, Shape
 from budget.domain.responses.reading import (
     Counts,
     Fields,
+    alike,
     cost_nanos_of,
     counts_of,
     object_at,
     objects_at,
     word_at,
 )
+from budget.domain.usage import MAX_TOKENS
 
 _FIELDS: Final[Fields] = (
     ("input", ("prompt_tokens",)),
@@ -36,6 +38,8 @@ _FIELDS: Final[Fields] = (
     ("seconds", ("prompt_audio_seconds",)),  # Mistral's Voxtral
 )
 _PAGES: Final[Fields] = (("pages", ("usage_info", "pages_processed")),)  # Mistral's OCR
+_FIGURES: Final = frozenset({"usage", "usage_info", "x_groq"})
+_WORDS: Final = ("id", "model", "service_tier")
 _REASONING_APART: Final = ("grok", "x-ai", "xai")
 _THOUGHTS_UNSAID: Final = ("gemini", "google", "vertex")
 
@@ -96,6 +100,15 @@ def parts_of(counts: Mapping[str, int], provider: str) -> Parts:
     )
 
 
+def _overtakes(newer: Mapping[str, Any], older: Mapping[str, Any]) -> bool:
+    """Figures that come after all text are final: what ended it need not be known then."""
+    usage = newer.get("usage")
+    if newer.get("choices") != [] or type(usage) is not dict or not _FIGURES.isdisjoint(older):
+        return False
+    made = usage.get("completion_tokens")
+    return type(made) is int and 0 < made <= MAX_TOKENS and alike(newer, older, _WORDS)
+
+
 def _made_apart(counts: Mapping[str, int], provider: str) -> tuple[int, bool]:
     """Tokens billed as output beside the completion; and whether the figures add up.
 
@@ -154,4 +167,4 @@ def _cost_nanos(usage: Mapping[str, Any]) -> int | None:
     return cost + (cost_nanos_of(upstream) or 0)
 
 
-SHAPE: Final = Shape("openai_chat", read, parts_of)
+SHAPE: Final = Shape("openai_chat", read, parts_of, _overtakes)

@@ -13,6 +13,7 @@ from budget.domain.responses.reading import (
     EMPTY,
     Counts,
     Fields,
+    alike,
     cost_nanos_of,
     counts_of,
     object_at,
@@ -106,6 +107,21 @@ def parts_of(counts: Mapping[str, int], _provider: str) -> Parts:
     )
 
 
+def _overtakes(newer: Mapping[str, Any], older: Mapping[str, Any]) -> bool:
+    """Each event of a response has all of it; the first ones have no figures yet."""
+    now, before = newer.get("response"), older.get("response")
+    return (
+        type(now) is dict
+        and type(before) is dict
+        and before.get("usage") is None
+        and before.get("object") == "response"
+        and before.keys() == now.keys()
+        and type(newer.get("type")) is str
+        and type(older.get("type")) is str
+        and alike(now, before, ("id", "model", "service_tier", "object"))
+    )
+
+
 def _final(event: object, body: Mapping[str, Any]) -> bool:
     """Events name the end; a response fetched as a whole may still be under way."""
     if isinstance(event, str):
@@ -119,4 +135,4 @@ def _images(body: Mapping[str, Any]) -> int:
     return len(made)
 
 
-SHAPE: Final = Shape("openai_responses", read, parts_of)
+SHAPE: Final = Shape("openai_responses", read, parts_of, _overtakes)

@@ -109,6 +109,11 @@ def word_at(source: Mapping[str, Any], *path: str) -> str | None:
     return None
 
 
+def alike(one: Mapping[str, Any], other: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    """Whether two objects have the same at each of these names."""
+    return all(one.get(name) == other.get(name) for name in names)
+
+
 def cost_nanos_of(value: object) -> int | None:
     """An amount in USD as nano-USD, rounded up; None unless it is a number up to a million USD.
 

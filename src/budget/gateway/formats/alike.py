@@ -45,7 +45,7 @@ class Alike(NamedTuple):
         head, inner, tail = self
         *parts, last = buffer[at + len(head) :].split(tail + head, _MOST_AT_ONCE)
         for number, part in enumerate(parts):
-            if tail in part:  # another event stands between
+            if b"\n" in part:  # another event stands between
                 parts, last = parts[:number], part
                 break
         end = last.find(tail)

@@ -32,6 +32,9 @@ class Frame(NamedTuple):
     text: str | None = None
 
 
+_DONE: Final = Frame(b"data: [DONE]\n\n", None, True)
+
+
 class Frames(Protocol):
     """Takes pieces that end anywhere."""
 
@@ -109,6 +112,8 @@ def _event(raw: bytes) -> Frame:
     at = raw.find(b"\n") + 1 if raw.startswith(b"event: ") else 0
     if raw.startswith(b"data: {", at) and raw.find(b"\n", at) == len(raw) - 2:  # nearly always
         return Frame(raw, object_of(raw[at + 6 :]))
+    if raw == _DONE.raw:
+        return _DONE
     parts = [line[5:].strip() for line in raw.splitlines() if line.startswith(b"data:")]
     if not parts:
         return Frame(raw)
