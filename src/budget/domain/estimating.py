@@ -4,9 +4,9 @@ Not here: how text (`text_tokens`) and images (`image_tokens`) are counted, what
 calls that were settled (`calibration`), exact counts (`prices.exact_tokens`), and output.
 """
 
-import json
 from collections.abc import Iterator
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Final, NamedTuple, TypeGuard
 
 from budget.domain.errors import InvalidInput
@@ -314,9 +314,7 @@ class _Walk:
         self.texts.append("".join(out))
 
     def quoted(self, value: object) -> str:
-        return (
-            json.dumps(value, ensure_ascii=False) if isinstance(value, str) else self.scalar(value)
-        )
+        return encode_basestring(value) if isinstance(value, str) else self.scalar(value)
 
     def scalar(self, value: object) -> str:
         """The text of what is neither a list nor an object."""

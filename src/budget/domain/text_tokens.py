@@ -178,7 +178,8 @@ def _cost_milli(text: str, look: Family) -> int:
                 letters_beyond += times * max(0, len(word) - 3)
         else:
             cost += times * _piece_milli(piece, look)
-    cost += 1000 * len(_BLANKS_BEFORE_DIGITS.findall(text))
+    if "  " in text or "\t" in text:  # else there are none, and to look takes long
+        cost += 1000 * len(_BLANKS_BEFORE_DIGITS.findall(text))
     # Where hardly a word is a common one, the text is in another language or in none.
     if known * 10 > words * 3:
         cost += 120 * letters_beyond
@@ -196,8 +197,8 @@ def _cost_milli(text: str, look: Family) -> int:
 
 # Letters that often follow each letter in English and in code. Where others do, the word is not
 # one that an encoding knows, and falls into small parts.
-_FOLLOWERS: Final = {
-    line[0]: frozenset(line[2:])
+_FOLLOWERS: Final = frozenset(
+    (line[0], letter)
     for line in (
         "a bcdfgiklmnprstuvwxy",
         "b aeijlorsuy",
@@ -226,7 +227,8 @@ _FOLLOWERS: Final = {
         "y denoprst",
         "z aeo",
     )
-}
+    for letter in line[2:]
+)
 
 
 def _piece_milli(piece: str, look: Family) -> int:
@@ -252,7 +254,7 @@ def _run_milli(run: str) -> int:
 
 def _word_milli(word: str) -> int:
     """What a word costs, but for how long it is."""
-    rare = sum(b not in _FOLLOWERS[a] for a, b in pairwise(word.lower()))
+    rare = len(word) - 1 - sum(map(_FOLLOWERS.__contains__, pairwise(word.lower())))
     if len(word) > 1 and word[1].isupper():
         return 1150 + 270 * (len(word) - 2) + 150 * rare
     return 1100 + 400 * rare + (150 * (len(word) - 2) if rare > 1 else 0)
