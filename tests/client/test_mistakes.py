@@ -1,5 +1,6 @@
 """Mistakes that people make on their way to a service: each error says what to do next."""
 
+import asyncio
 import http.server
 import re
 import socket
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from budget.client import Client
+from budget.client import AsyncClient, Client, mistakes
 from budget.domain.errors import (
     BudgetError,
     Forbidden,
@@ -192,6 +193,25 @@ def test_http_where_https_is_spoken_is_told(secure: int) -> None:
     told = mistake(f"http://localhost:{secure}")
     assert (type(told), told.code) == (Unavailable, "no_answer")
     assert "is it really not https?" in str(told)
+
+
+def test_an_act_by_http_where_https_is_spoken_says_what_is_likely_wrong(secure: int) -> None:
+    url = f"http://localhost:{secure}"
+    likely = r"If nothing ever answers there: is it really not https\? Send it again"
+    with Client(url, retries=1) as client, pytest.raises(OutcomeUnknown, match=likely):
+        client.allocate(requests=1)
+
+    async def by_another_way() -> None:
+        async with AsyncClient(url, retries=1) as client:
+            await client.allocate(requests=1)
+
+    with pytest.raises(OutcomeUnknown, match=likely):
+        asyncio.run(by_another_way())
+
+
+def test_an_act_that_took_too_long_or_went_by_https_has_other_reasons() -> None:
+    assert "https?" not in mistakes.unknown("http://a", "timed out", "Look.")
+    assert "https?" not in mistakes.unknown("https://a", "reset by peer", "Look.")
 
 
 def test_a_certificate_that_is_not_trusted_is_told_and_can_be(

@@ -11,6 +11,9 @@ from budget.client.sending import Address
 _NO_NAME: Final = ("Name or service not known", "nodename nor servname", "getaddrinfo failed",
                    "name resolution", "No address associated")  # fmt: skip
 _TIME_OUT: Final = ("timed out", "ReadTimeout", "took too long")
+_NO_WORD: Final = ("ended before the answer", "no HTTP", "does not speak HTTP", "reset by peer",
+                   "disconnected without", "illegal", "ReadError")  # fmt: skip
+"""How it is told that nothing came back, or nothing that begins as an answer does."""
 _NOT_TRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
 
 
@@ -41,6 +44,17 @@ def unanswered(url: str, why: str, seconds: float) -> str:
         f"No answer came from {url} ({why}). Is it a service of Budget, and is it really not "
         f"{other}?"
     )
+
+
+def unknown(url: str, why: str, how: str) -> str:
+    """Somebody was asked to do something, and said nothing that was understood; `how` to learn it.
+
+    Who speaks https alone lets go of a caller who does not, without a word or with a strange one.
+    """
+    told = f"Whether {url} has done it is not known ({why})."
+    if url.startswith("http:") and any(one in why for one in _NO_WORD):
+        return f"{told} If nothing ever answers there: is it really not https? {how}"
+    return f"{told} {how}"
 
 
 def foreign(url: str, status: int, moved_to: str | None) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from budget.client.judging import Answer
-from budget.client.mistakes import unanswered, unreached
+from budget.client.mistakes import unanswered, unknown, unreached
 from budget.client.request import Request
 from budget.client.sending import DEFAULT_URL, Address, Sent, address
 from budget.domain.errors import InvalidInput, OutcomeUnknown, Unavailable
@@ -134,4 +134,4 @@ class Tries:
             how = "Look whether it was done before you send it again."
         else:
             how = f"Send it again with idempotency_key={self._key!r} to learn it."
-        return OutcomeUnknown(f"Whether {self.url} has done it is not known ({why}). {how}")
+        return OutcomeUnknown(unknown(self.url, why, how))
