@@ -1,5 +1,7 @@
 """Exact counts: those of OpenAI's encodings, the bound for the rest, and what is said without."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -92,3 +94,36 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
         text_tokens("Hello", **GPT)
     assert refused.value.code == "extra_missing"
     assert text_tokens("Hello", **CLAUDE) > 0
+
+
+MANY_AT_ONCE = """
+import threading
+from pathlib import Path
+from budget.prices.exact_tokens import text_tokens
+
+def resident_mb():
+    (line,) = (l for l in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in l)
+    return int(line.split()[1]) / 1024
+
+text = "So much that it takes a while to count. " * 100_000
+def count():
+    assert text_tokens(text, provider="openai", model="gpt-4o") == 1_000_001
+count()
+after_one_mb = resident_mb()
+threads = [threading.Thread(target=count) for _ in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(resident_mb() - after_one_mb < 20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory of a process")
+def test_long_texts_that_are_counted_at_once_need_the_memory_of_one() -> None:
+    # One arena: what glibc keeps for each thread is no matter here.
+    done = subprocess.run(
+        [sys.executable, "-c", MANY_AT_ONCE], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "MALLOC_ARENA_MAX": "1"},
+    )  # fmt: skip
+    assert done.stdout == "True\n", done.stderr

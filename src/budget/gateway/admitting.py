@@ -24,7 +24,7 @@ from budget.gateway.metering import doubt_tokens
 from budget.gateway.replying import Sending
 from budget.gateway.shop import Shop
 from budget.gateway.waiting import Key, keys_of_refusal, keys_within
-from budget.prices.exact_tokens import is_exact, is_ready
+from budget.prices.exact_tokens import is_exact, is_ready, load
 
 MOST_LOOKED_FOR: Final = 2_000_000
 """More output tokens than calls that are under way at once are likely to write."""
@@ -184,6 +184,9 @@ def _place_of(job: Placing) -> Place:
 async def prepared(jobs: Jobs, plan: Plan, body_bytes: int) -> Placing:
     """The job of placing a hold, its request estimated; in a thread where that takes a while."""
     ask, way = plan.ask, plan.way
-    if body_bytes <= QUICKLY_READ_BYTES and is_ready(ask["provider"], ask["model"] or ""):
+    if body_bytes <= QUICKLY_READ_BYTES:
+        named = ask["provider"], ask["model"] or ""
+        if not is_ready(*named):
+            await asyncio.to_thread(load, *named)
         return jobs.placing(ask, tentative=True, way=way)
     return await asyncio.to_thread(jobs.placing, ask, tentative=True, way=way)

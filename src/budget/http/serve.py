@@ -102,6 +102,7 @@ def _serve_on(
     from budget.gateway.rules import read_rules
     from budget.gateway.upstreams import read_upstreams
     from budget.http import logs
+    from budget.http.memory import kept_small
     from budget.http.observing import Observer
     from budget.http.tracing import exporting_tracer
 
@@ -115,6 +116,7 @@ def _serve_on(
     instance = secrets.token_hex(8)
     tracer = exporting_tracer() if settings.traces else None
     with ExitStack() as opened:  # what is opened last is closed first
+        opened.enter_context(kept_small())
         upstreams = opened.enter_context(with_mock(known, os.environ))
         books = opened.enter_context(
             closing(

@@ -5,6 +5,7 @@ its vocabularies are those of OpenAI's tiktoken, MIT): nothing is downloaded.
 """
 
 import re
+import threading
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.util import find_spec
@@ -21,8 +22,12 @@ _loaded: Final[set[str]] = set()
 
 
 _BRIEF_CHARS: Final = 4_096
-"""So much is counted in this thread: the batch of toktok starts one of its own, which takes longer
-than the counting.
+"""Up to this a count is over before another thread has its turn."""
+
+_one_at_a_time: Final = threading.Lock()
+"""For who loads an encoding or counts what is long. Two who load the same need 47 MB each, and
+toktok keeps 16 MB for the first thread that counts, and as much for each count of the others that
+was ever under way beside another.
 """
 
 
@@ -31,8 +36,6 @@ class _Tokenizer(Protocol):
 
 
 class _Toktok(Protocol):
-    def batch_count(self, texts: Iterable[str], encoding: str, threads: int) -> list[int]: ...
-
     def _encoding(self, name: str) -> _Tokenizer: ...
 
 
@@ -45,6 +48,15 @@ def is_ready(provider: str, model: str) -> bool:
     """Whether nothing is left to load for the model, which takes about a second."""
     encoding = _ENCODINGS.get(family_of(provider, model))
     return encoding is None or encoding in _loaded or not _is_installed()
+
+
+def load(provider: str, model: str) -> None:
+    """Load what counts for the model, where that is known and installed."""
+    encoding = _ENCODINGS.get(family_of(provider, model))
+    if encoding is not None and _is_installed():
+        with _one_at_a_time:
+            _toktok()._encoding(encoding)
+        _loaded.add(encoding)
 
 
 @lru_cache
@@ -81,11 +93,16 @@ def _counts(texts: Iterable[str], encoding: str) -> list[int]:
     toktok = _toktok()
     sound = [text if text.isascii() else _SURROGATES.sub("\ufffd", text) for text in texts]
     if encoding in _loaded and sum(map(len, sound)) <= _BRIEF_CHARS:
-        count = toktok._encoding(encoding).count
-        return [count(text) for text in sound]
-    counts = toktok.batch_count(sound, encoding, 1)
+        return _counted(toktok, sound, encoding)
+    with _one_at_a_time:
+        counts = _counted(toktok, sound, encoding)
     _loaded.add(encoding)
     return counts
+
+
+def _counted(toktok: "_Toktok", sound: list[str], encoding: str) -> list[int]:
+    count = toktok._encoding(encoding).count  # toktok's batches keep memory of their own beside it
+    return [count(text) for text in sound]
 
 
 def _toktok() -> _Toktok:
