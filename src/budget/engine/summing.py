@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    bindparam,
     case,
     false,
     func,
@@ -87,6 +88,9 @@ class Sums:
         self._names = {
             key: self._read_names(key) for key in {one.key for one in self._wanted} & FOLDED
         }
+        # Spans differ in their bounds only, and a report asks of hundreds of them: to make a
+        # statement anew costs four times what reading it does.
+        self._statements: dict[tuple[Any, ...], Select[Any]] = {}
 
     def total(self, window: Window) -> Figures:
         """What all of it adds up to."""
@@ -106,7 +110,22 @@ class Sums:
         self, window: Window, keys: tuple[str, ...], most: int | None
     ) -> Iterable[tuple[tuple[str, ...], Figures]]:
         parts = parts_of(window, self.rolled_up(keys))
-        read = union_all(*(self._part(part, keys) for part in parts)).subquery()
+        asked = (tuple(part.grain for part in parts), keys, most)
+        statement = self._statements.get(asked)
+        if statement is None:
+            statement = self._statements[asked] = self._statement(*asked)
+        bounds = {}
+        for n, part in enumerate(parts):
+            bounds |= {f"start_{n}_us": part.start_us, f"end_{n}_us": part.end_us}
+        for row in self._connection.execute(statement, bounds):
+            figures = Figures._make(int(value or 0) for value in row[len(keys) :])
+            yield tuple(row[: len(keys)]), figures
+
+    def _statement(
+        self, grains: tuple[str, ...], keys: tuple[str, ...], most: int | None
+    ) -> Select[Any]:
+        """The sums of parts with these grains; their bounds are parameters."""
+        read = union_all(*(self._part(n, one, keys) for n, one in enumerate(grains))).subquery()
         names = [read.c[f"key_{n}"] for n in range(len(keys))]
         sums = [func.sum(read.c[name]).label(name) for name in Figures._fields]
         statement: Select[Any] = select(*names, *sums)
@@ -114,21 +133,18 @@ class Sums:
             any_left = or_(*(one != 0 for one in sums))
             by_cost = sums[Figures._fields.index("cost_nanos")].desc()
             statement = statement.group_by(*names).having(any_left).order_by(by_cost, *names)
-        if most is not None:
-            statement = statement.limit(most)
-        for row in self._connection.execute(statement):
-            figures = Figures._make(int(value or 0) for value in row[len(keys) :])
-            yield tuple(row[: len(keys)]), figures
+        return statement if most is None else statement.limit(most)
 
-    def _part(self, part: Part, keys: tuple[str, ...]) -> Select[Any]:
-        if part.grain == "records":
+    def _part(self, n: int, grain: str, keys: tuple[str, ...]) -> Select[Any]:
+        start_us, end_us = bindparam(f"start_{n}_us"), bindparam(f"end_{n}_us")
+        if grain == "records":
             return self._summed(keys, _OF_RECORDS, lambda key: value_of(key, self._dialect)).where(
-                _u.occurred_us >= part.start_us, _u.occurred_us < part.end_us
+                _u.occurred_us >= start_us, _u.occurred_us < end_us
             )
         return (
             self._summed(keys, _OF_ROLLUPS, rolled_up_value)
             .select_from(schema.rollups.join(schema.series, _s.id == _r.series_id))
-            .where(_r.grain == part.grain, _r.start_us >= part.start_us, _r.start_us < part.end_us)
+            .where(_r.grain == grain, _r.start_us >= start_us, _r.start_us < end_us)
         )
 
     def _summed(self, keys: tuple[str, ...], figures: Sequence[Any], value: ValueOf) -> Select[Any]:
