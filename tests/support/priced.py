@@ -55,8 +55,16 @@ class Source:
 
 
 def updated(budget: Budget) -> SourceUpdate:
-    """Read the one source anew; how that went."""
+    """Read the one source anew; how that went.
+
+    What a busy machine could not book within two seconds is asked again, as its error says: else
+    the next reading would be the first, which is believed as a whole.
+    """
     (told,) = budget.update_prices().sources
+    for _ in range(5):
+        if told.error is None or not told.error.lower().endswith("ask again."):
+            break
+        (told,) = budget.update_prices().sources
     return told
 
 
