@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Select,
@@ -136,7 +137,8 @@ class Sums:
         return statement if most is None else statement.limit(most)
 
     def _part(self, n: int, grain: str, keys: tuple[str, ...]) -> Select[Any]:
-        start_us, end_us = bindparam(f"start_{n}_us"), bindparam(f"end_{n}_us")
+        start_us: BindParameter[int] = bindparam(f"start_{n}_us")
+        end_us: BindParameter[int] = bindparam(f"end_{n}_us")
         if grain == "records":
             return self._summed(keys, _OF_RECORDS, lambda key: value_of(key, self._dialect)).where(
                 _u.occurred_us >= start_us, _u.occurred_us < end_us
