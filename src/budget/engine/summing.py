@@ -115,7 +115,7 @@ class Sums:
         statement = self._statements.get(asked)
         if statement is None:
             statement = self._statements[asked] = self._statement(*asked)
-        bounds = {}
+        bounds: dict[str, int] = {}
         for n, part in enumerate(parts):
             bounds |= {f"start_{n}_us": part.start_us, f"end_{n}_us": part.end_us}
         for row in self._connection.execute(statement, bounds):
