@@ -22,21 +22,19 @@ def doubt_tokens(tokens: int, *, is_exact: bool) -> int:
     return _DOUBT_TOKENS + tokens // (50 if is_exact else 10)
 
 
+def _bytes_of(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
 class Meter:
     """Takes the texts of one answer. `is_exact`: the encoding of its model is known; `name` is
     under what it is compared with what the provider tells.
     """
 
     __slots__ = (
-        "_counted",
-        "_family",
-        "_lot",
-        "_model",
-        "_provider",
-        "_waiting",
-        "is_exact",
-        "name",
-    )
+        "_closely", "_counted", "_family", "_lot", "_lot_bytes", "_model", "_provider", "_seen",
+        "_unseen_bytes", "is_exact", "name",
+    )  # fmt: skip
 
     def __init__(self, provider: str, model: str) -> None:
         self._provider = provider
@@ -45,8 +43,14 @@ class Meter:
         self.name: Name = ("output", provider, model)
         self._family = family_of(provider, model)
         self._lot: list[str] = []
-        self._waiting = 0
+        self._lot_bytes = 0
         self._counted = 0
+        """Tokens of the lots before this one."""
+        self._seen = 0
+        """Tokens of what was counted last, at least; behind it came so many bytes."""
+        self._unseen_bytes = 0
+        self._closely: int | None = 0
+        """The count of all that came, if nothing came since."""
 
     def hear(self, texts: list[str]) -> None:
         """Take more of the answer."""
@@ -56,14 +60,18 @@ class Meter:
     def hear_text(self, text: str) -> None:
         """Take one more piece of it."""
         self._lot.append(text)
-        self._waiting += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        size = _bytes_of(text)
+        self._lot_bytes += size
+        self._unseen_bytes += size
+        self._closely = None
 
     def at_most(self, over: int) -> int:
         """So many tokens at most, if that is not over; else counted closely.
 
-        A byte is a token at most, so texts are looked at only when that sum goes over.
+        A byte is a token at most, so what came since the last count is looked at only when that sum
+        goes over.
         """
-        quickly = self._counted + self._waiting
+        quickly = self._seen + self._unseen_bytes
         return quickly if quickly <= over else self.surely()
 
     def is_over(self, tokens: int) -> bool:
@@ -92,20 +100,26 @@ class Meter:
 
     def surely(self) -> int:
         """As many tokens as there are, or more."""
-        if not self._lot:
-            return self._counted
+        if self._closely is None:
+            self._closely = self._look()
+        return self._closely
+
+    def _look(self) -> int:
+        """Count closely what has come."""
         text = "".join(self._lot)
-        self._lot = [text]
-        if self._waiting < _LOT_BYTES:
-            return self._counted + self._count(text)
         # Encodings begin a token with the blank before a word: there a text may be parted.
         end = text.rfind(" ")
-        end = end if end > 0 else len(text)
-        self._counted += self._count(text[:end]) - (0 if self.is_exact else SLACK_TOKENS)
-        self._lot, self._waiting = [], 0
-        if end < len(text):
-            self.hear([text[end:]])
-        return self._counted + self._count(text[end:])
+        if self._lot_bytes >= _LOT_BYTES:
+            end = end if end > 0 else len(text)
+            self._counted += self._count(text[:end]) - (0 if self.is_exact else SLACK_TOKENS)
+            text, end = text[end:], 0
+            self._lot_bytes = _bytes_of(text)
+        self._lot = [text]
+        count = self._counted + self._count(text)
+        # What comes may change the tokens of the last word, but not those before it.
+        self._seen = count if end > 0 else self._counted
+        self._unseen_bytes = _bytes_of(text[end:]) if end > 0 else self._lot_bytes
+        return count
 
     def _count(self, text: str) -> int:
         if not text:
