@@ -7,6 +7,7 @@ from budget.domain.responses import Stream
 from budget.domain.responses.words import texts_of
 from budget.gateway.formats.format import Asked, Format, Target
 from budget.gateway.formats.frames import FRAMES, Frame
+from budget.gateway.formats.speaking import Speech
 from budget.gateway.metering import Meter
 
 
@@ -27,7 +28,7 @@ class Hearing:
         self._format = spoken
         self._target = target
         self._asked = asked
-        self._frames = FRAMES[asked.framing]()
+        self._frames = Speech() if asked.framing == "spoken" else FRAMES[asked.framing]()
         self._tail: list[bytes] = []
         self.told = told
         self.meter = meter
@@ -70,9 +71,10 @@ class Hearing:
         if event is None:
             self.ended = self.ended or frame.is_end
             return False
-        if self._format.tells(event):
-            self.told.take(event)
         self.meter.hear(texts_of(event))
         self.transcript.take(event)
+        if not self._format.tells(event):
+            return False
+        self.told.take(event)
         self.ended = self.ended or self._format.is_last(event)
         return self._format.is_hidden(self._target, event)

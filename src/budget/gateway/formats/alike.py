@@ -37,11 +37,7 @@ class Alike(NamedTuple):
     tail: bytes
 
     def run(self, buffer: bytes, at: int) -> Run | None:
-        """The events like these that are whole in the buffer, from here on; None without any.
-
-        What varies is read as a list of texts. If it has as many as there should be, none of them
-        has a quote of its own in it, so that each event is what it seems.
-        """
+        """The events like these that are whole in the buffer, from here on; None without any."""
         head, inner, tail = self
         *parts, last = buffer[at + len(head) :].split(tail + head, _MOST_AT_ONCE)
         for number, part in enumerate(parts):
@@ -51,17 +47,31 @@ class Alike(NamedTuple):
         end = last.find(tail)
         if end >= 0:
             parts.append(last[:end])
-        varying = b'","'.join(parts)
-        if inner:
-            varying = varying.replace(inner, b'","')
-        try:
-            texts = _read(b'["' + varying + b'"]')
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return None
-        if not parts or len(texts) != len(parts) * (2 if inner else 1):
-            return None
-        size = len(parts) * (len(head) + len(tail)) + sum(map(len, parts))
-        return Run(buffer[at : at + size], "".join(texts[::2] if inner else texts))
+        while parts:
+            text = _read_at_once(parts, inner)
+            if text is not None:
+                size = len(parts) * (len(head) + len(tail)) + sum(map(len, parts))
+                return Run(buffer[at : at + size], text)
+            parts = parts[: len(parts) // 2]  # one of them only looks like the others
+        return None
+
+
+def _read_at_once(parts: list[bytes], inner: bytes) -> str | None:
+    """The texts of events, by what varies in each; None if one is not what it seems.
+
+    They are read as a list. If that has as many texts as there should be, none of them has a quote
+    of its own in it.
+    """
+    varying = b'","'.join(parts)
+    if inner:
+        varying = varying.replace(inner, b'","')
+    try:
+        texts = _read(b'["' + varying + b'"]')
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if len(texts) != len(parts) * (2 if inner else 1):
+        return None
+    return "".join(texts[::2] if inner else texts)
 
 
 def alike(raw: bytes, event: Body, text: str, read: Callable[[bytes], Body | None]) -> Alike | None:

@@ -85,11 +85,13 @@ def _transcript(_asked: Asked) -> Transcript:
 
 
 def _tells(event: Body) -> bool:
-    return event.get("type") in _TELLING
+    kind = event.get("type")
+    return type(kind) is str and kind in _TELLING
 
 
 def _is_last(event: Body) -> bool:
-    return event.get("type") in _LAST
+    kind = event.get("type")
+    return type(kind) is str and kind in _LAST
 
 
 def _problem(notice: Notice) -> Body:

@@ -27,8 +27,12 @@ def _asked(target: Target) -> Asked | None:
 
 
 def _known(asked: Asked | None) -> Asked | None:
-    """Batches of Azure's are not: whose requests they are for is told by deployments."""
-    return None if asked is not None and asked.costs == "batch" else asked
+    """Batches of Azure's are not: whose requests they are for is told by deployments. Whether
+    speech comes in events there depends on the version.
+    """
+    if asked is None or asked.costs == "batch":
+        return None
+    return asked._replace(framing="bytes") if asked.framing == "spoken" else asked
 
 
 def _path(target: Target, _asked: Asked, changes: Changes) -> str:

@@ -13,8 +13,10 @@ HELD_SECONDS: Final = 86_400
 """How long is held for what goes on when its call was answered: a day, in which batches end."""
 MOST_APART: Final = 64
 """How many pieces of a text are kept before they are joined: each alone is larger than its text."""
-Framing = Literal["events", "lines", "array", "bytes"]
-"""How a stream is cut: server-sent events, lines of JSON, one JSON array; or not at all."""
+Framing = Literal["events", "lines", "array", "bytes", "spoken"]
+"""How a stream is cut: server-sent events, lines of JSON, one JSON array; not at all; or in events
+for the gateway, and not at all for the caller.
+"""
 
 
 class Target(NamedTuple):
@@ -58,6 +60,11 @@ class Asked(NamedTuple):
     framing: Framing = "events"
     most: Most | None = None
     later: bool = False
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the caller is sent no text, so that no word of ours fits in."""
+        return self.framing in ("bytes", "spoken")
 
     @property
     def has_comments(self) -> bool:
@@ -121,12 +128,12 @@ class Format(NamedTuple):
 
     `asked` tells what a request asks; None for a route that it does not know. `written` is the body
     with the changes in it; `path` where it goes then, with its query. `tells` says whether an event
-    may have more to say than a piece of text. `is_last` tells an event after which nothing of worth
-    comes; `is_hidden` one that the caller has not asked for. `broken`
-    tells of an error in the middle of a stream. `attributes` are those that a body names. `plain`
-    is the quick way for what nearly all events are, a piece of text and perhaps figures: the
-    transcript takes it, and the text is returned; None for any other event, of which nothing was
-    taken.
+    may have more to say than a piece of text; only such a one may be the last, or hidden. `is_last`
+    tells an event after which nothing of worth comes; `is_hidden` one that the caller has not asked
+    for. `broken` tells of an error in the middle of a stream. `attributes` are those that a body
+    names. `plain` is the quick way for what nearly all events are, a piece of text and perhaps
+    figures: the transcript takes it, and the text is returned; None for any other event, of which
+    nothing was taken.
     """
 
     name: str

@@ -62,15 +62,21 @@ class ServerSentEvents:
         """The events that are whole now; to be looked at one by one, for `expect` between them."""
         buffer = self._buffer + piece if self._buffer else piece
         at = 0
-        while (end := _end_of_event(buffer, at)) > 0:
-            alike = self._alike
-            if alike is not None and buffer.startswith(alike.head, at):
-                run = alike.run(buffer, at)
-                if run is not None:
-                    at += len(run.raw)
-                    self._tries = _MOST_TRIES
-                    yield Frame(run.raw, text=run.text)
-                    continue
+        while at < len(buffer):
+            same = self._alike
+            if same is not None and not buffer.startswith(same.head, at):
+                same = None
+            run = None if same is None else same.run(buffer, at)
+            if run is not None:
+                at += len(run.raw)
+                self._tries = _MOST_TRIES
+                yield Frame(run.raw, None, False, run.text)
+                continue
+            end = _end_of_event(buffer, at)
+            if not end:
+                break
+            if same is not None:
+                self._alike = None  # this one only begins like them
             raw = buffer[at:end]
             at = end
             yield _event(raw)

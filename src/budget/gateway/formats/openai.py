@@ -11,13 +11,18 @@ import msgspec
 
 from budget.domain.output_limits import output_tokens_limit
 from budget.gateway.addressing import below_version
-from budget.gateway.formats import openai_chat, openai_media, openai_responses, openai_routes
+from budget.gateway.formats import (
+    openai_chat,
+    openai_media,
+    openai_responses,
+    openai_routes,
+    speaking,
+)
 from budget.gateway.formats.format import (
     Asked,
     Body,
     Changes,
     Format,
-    Framing,
     Most,
     Notice,
     Target,
@@ -58,10 +63,7 @@ def asked_of(api: str, body: Body) -> Asked:
     asked = Asked(api, model_in(body), streams)
     if api in _BOUNDED:
         framed = asked._replace(most=_BOUNDED[api](body))
-        if api != "speech":
-            return framed
-        framing: Framing = "events" if body.get("stream_format") == "sse" else "bytes"
-        return framed._replace(streams=True, framing=framing)
+        return speaking.spoken(framed, body) if api == "speech" else framed
     if api == "embeddings":
         return asked
     if body.get("background") is True:
@@ -83,6 +85,8 @@ def _written(asked: Asked, body: Body, changes: Changes) -> Body:
             sent[name] = min(given, most) if isinstance(given, int) else most
     if changes.stream:
         sent["stream"] = True
+    if asked.framing == "spoken":
+        sent["stream_format"] = "sse"
     if changes.mark is not None:
         sent["metadata"] = marked(body.get("metadata"), changes.mark)
     if asked.api == "chat" and sent.get("stream") is True:
@@ -125,12 +129,13 @@ def _tells(event: Body) -> bool:
         "response" in event
         or event.get("usage") is not None
         or "x_groq" in event
-        or openai_chat.is_last(event)
+        or _is_last(event)
     )
 
 
 def _is_last(event: Body) -> bool:
-    return event.get("type") in _ENDS or openai_chat.is_last(event)
+    kind = event.get("type")
+    return (type(kind) is str and kind in _ENDS) or openai_chat.is_last(event)
 
 
 def _is_hidden(target: Target, event: Body) -> bool:
