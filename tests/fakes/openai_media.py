@@ -46,7 +46,8 @@ def answer(path: str, body: Mapping[str, Any], raw: bytes) -> Reply | None:
     if path.startswith("/images/"):
         return _images(body)
     if path == "/audio/speech":
-        return _spoken() if body.get("stream_format") == "sse" else Reply(SPOKEN, "audio/mpeg")
+        in_events = body.get("stream_format") == "sse" and body.get("instructions") != "No events."
+        return _spoken(body) if in_events else Reply(SPOKEN, "audio/mpeg")
     if path.startswith("/audio/"):
         return _written(raw)
     return None
@@ -79,12 +80,17 @@ def _drawn(body: Mapping[str, Any], usage: Mapping[str, Any]) -> Reply:
     return _events(*events, {"type": "image_generation.completed", **image, "usage": told})
 
 
-def _spoken() -> Reply:
+def _spoken(body: Mapping[str, Any]) -> Reply:
     halves = [SPOKEN[:1001], SPOKEN[1001:]]
     parts = [
         {"type": "speech.audio.delta", "audio": base64.b64encode(half).decode()} for half in halves
     ]
-    return _events(*parts, {"type": "speech.audio.done", "usage": SPEAKING})
+    ends: dict[str, Any] = {
+        "Break off.": {"type": "error", "error": {"message": "as asked"}},
+        "No sound.": {"type": "speech.audio.delta", "audio": "-"},
+    }
+    done = {"type": "speech.audio.done", "usage": SPEAKING}
+    return _events(*parts, ends.get(body.get("instructions", ""), done))
 
 
 def _events(*events: Mapping[str, Any]) -> Reply:

@@ -8,6 +8,8 @@ from typing import Any
 import openai
 import pytest
 
+from budget.gateway.formats.format import Target
+from budget.gateway.upstreams import FORMATS
 from tests.fakes import openai_media
 from tests.gateway.through import Through
 
@@ -120,12 +122,62 @@ def test_a_changed_image_comes_as_a_form_and_goes_as_it_came(
     assert record.cost_nanos == 12 * 5_000 + 272 * 40_000
 
 
-def test_speech_is_booked_at_what_was_held_because_nobody_tells(
+def test_speech_is_asked_for_in_events_which_tell_what_it_used_and_passed_on_as_sound(
+    gateway: Through, client: openai.OpenAI
+) -> None:
+    """gpt-4o-mini-tts: 0.60 USD per million tokens of text, 12 of audio."""
+    gateway.limit("1")
+    asked: Any = {"model": "gpt-4o-mini-tts", "voice": "alloy", "input": "x" * 100}
+    spoken = client.audio.speech.create(**asked)
+    assert spoken.content == openai_media.SPOKEN
+    assert spoken.response.headers["content-type"] == "audio/mpeg"
+    spoken = client.audio.speech.create(**asked, response_format="wav")
+    assert spoken.content == openai_media.SPOKEN
+    assert spoken.response.headers["content-type"] == "audio/wav"
+    assert [body["stream_format"] for _, body in gateway.providers.requests()] == ["sse"] * 2
+    assert [record.cost_nanos for record in gateway.records()] == [14 * 600 + 101 * 12_000] * 2
+
+
+@pytest.mark.parametrize("instructions", ["Break off.", "No sound."])
+def test_speech_that_breaks_off_ends_without_its_end_and_is_booked_at_what_was_held(
+    gateway: Through, client: openai.OpenAI, instructions: str
+) -> None:
+    gateway.limit("1")
+    with pytest.raises(openai.APIConnectionError):
+        client.audio.speech.create(
+            model="gpt-4o-mini-tts", voice="alloy", input="x" * 100, instructions=instructions
+        )
+    (record,) = gateway.records()
+    assert record.usage.output_tokens == 100 * 5 + 256
+    assert '"end":"broken"' in record.metadata
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "model", "framing"),
+    [
+        ("openai", "/v1", "gpt-4o-mini-tts-2025-12-15", "spoken"),
+        ("openai", "/v1", "tts-1", "bytes"),
+        ("azure", "/openai/deployments/gpt-4o-mini-tts", "gpt-4o-mini-tts", "bytes"),
+    ],
+)
+def test_speech_is_asked_for_in_events_where_it_is_known_to_come_so(
+    name: str, path: str, model: str, framing: str
+) -> None:
+    body = {"model": model, "voice": "alloy", "input": "Hi"}
+    asked = FORMATS[name].asked(Target("POST", f"{path}/audio/speech", "", body))
+    assert asked is not None
+    assert asked.framing == framing
+
+
+def test_speech_that_comes_as_sound_is_booked_at_what_was_held_because_nobody_tells(
     gateway: Through, client: openai.OpenAI
 ) -> None:
     gateway.limit("1")
-    spoken = client.audio.speech.create(model="gpt-4o-mini-tts", voice="alloy", input="x" * 100)
+    spoken = client.audio.speech.create(
+        model="gpt-4o-mini-tts", voice="alloy", input="x" * 100, instructions="No events."
+    )
     assert spoken.content == openai_media.SPOKEN
+    assert spoken.response.headers["content-type"] == "audio/mpeg"
     (record,) = gateway.records()
     assert record.usage.output_tokens == 100 * 5 + 256
     assert '"usage_source":"estimated"' in record.metadata

@@ -17,6 +17,7 @@ from budget.domain.responses.words import texts_of
 from budget.gateway.addressing import address_of
 from budget.gateway.formats.format import Changes, Target, Transcript
 from budget.gateway.formats.frames import object_of
+from budget.gateway.formats.speaking import as_it_comes
 from budget.gateway.growing import Growth
 from budget.gateway.hearing import Hearing
 from budget.gateway.held import Held
@@ -180,10 +181,10 @@ class Attempt:
 
     async def _streamed(self, answer: Answer) -> None:
         """Read a stream; pass it on as it comes, or put it together for who wants it whole."""
-        asked = self._held.asked
+        asked, headers = as_it_comes(self._held.asked, self._target.body, answer.headers)
         hearing = Hearing(self._format, self._target, asked, self._stream, self._meter)
         if asked.streams:
-            await self._sending.start(answer.status, (*answer.headers, *self._labels(None)))
+            await self._sending.start(answer.status, (*headers, *self._labels(None)))
         try:
             why = await self._relayed(answer, hearing)
         except Failed as error:
@@ -198,7 +199,7 @@ class Attempt:
         if asked.streams:
             await self._sending.end(self._told(receipt) + tail)
             return
-        headers = (*without_type(answer.headers), _JSON, *self._labels(receipt))
+        headers = (*without_type(headers), _JSON, *self._labels(receipt))
         body = _encode(hearing.transcript.whole())
         await self._sending.reply(Reply(answer.status, body, headers))
 
@@ -287,7 +288,7 @@ class Attempt:
     async def _broken(self, error: Failed, relayed: bool) -> None:
         """The answer broke off in the middle."""
         await self._settle("timed_out" if error.timed_out else "broken")
-        if relayed and self._held.asked.framing == "bytes":
+        if relayed and self._held.asked.is_sound:
             return  # no word of ours is sound: the connection is closed
         if relayed:
             notice = failure_notice(error, self._upstream.name)
