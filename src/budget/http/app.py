@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from starlette.routing import Route as Path
@@ -296,6 +297,7 @@ def _unfit(scope: Scope, hosts: frozenset[str] | None) -> BudgetError | None:
     return None
 
 
+@lru_cache(64)
 def _host_name(host: bytes) -> str:
     """The name in a Host header, in lower case and without the port; empty if it is none."""
     matched = _HOST.fullmatch(host.decode("latin-1").lower())

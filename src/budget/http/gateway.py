@@ -14,6 +14,7 @@ from budget.gateway.incoming import Incoming, find_key
 from budget.gateway.replying import Sending
 from budget.http import bodies, problems
 from budget.http.calls import Service
+from budget.http.door.attempts import FORWARDED
 from budget.http.door.cycle import WHEN_GONE
 from budget.http.door.door import Visitor
 
@@ -56,9 +57,8 @@ async def _incoming(service: Service, scope: Scope, receive: Receive) -> Incomin
     headers: dict[bytes, bytes] = dict(scope["headers"])
     query = scope["query_string"].decode("latin-1")
     found = find_key(headers, query)
-    presented = {b"x-api-key": found.key.encode("latin-1")} if found.key else {}
     visitor: Visitor = await service.door.admit(
-        scope["method"], {**_of_connection(headers), **presented}, scope.get("client")
+        scope["method"], _shown(headers, found.key), scope.get("client")
     )
     if not visitor.key.allows(_SCOPE):
         raise Forbidden(f"This key lacks the right `{_SCOPE}`.")
@@ -67,6 +67,10 @@ async def _incoming(service: Service, scope: Scope, receive: Receive) -> Incomin
     return Incoming(scope["method"], path, query, headers, body, visitor.key.caller, found.own_key)
 
 
-def _of_connection(headers: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """What the door looks at beside the key: through how many proxies a request came."""
-    return {name: value for name, value in headers.items() if name.startswith(b"x-forwarded")}
+def _shown(headers: dict[bytes, bytes], key: str) -> dict[bytes, bytes]:
+    """What the door looks at: the key, and who a proxy says is at the other end."""
+    shown = {b"x-api-key": key.encode("latin-1")} if key else {}
+    forwarded = headers.get(FORWARDED)
+    if forwarded is not None:
+        shown[FORWARDED] = forwarded
+    return shown

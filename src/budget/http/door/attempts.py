@@ -15,6 +15,7 @@ from budget.http.problems import TooMany
 
 MAX_NAMES: Final = 10_000
 MAX_FORWARDED_CHARS: Final = 2048
+FORWARDED: Final = b"x-forwarded-for"
 
 _MINUTE_SECONDS: Final = 60.0
 _ROUNDING_SECONDS: Final = 1e-6
@@ -77,7 +78,7 @@ def address_of(
     """
     text = client[0] if client is not None else ""
     if proxied:
-        said = headers.get(b"x-forwarded-for", b"")[-MAX_FORWARDED_CHARS:].decode("latin-1")
+        said = headers.get(FORWARDED, b"")[-MAX_FORWARDED_CHARS:].decode("latin-1")
         text = said.rpartition(",")[2].strip().strip("[]") or text
     return _network_of(text)
 
