@@ -7,6 +7,7 @@ from typing import Any
 import anthropic
 import pytest
 
+from budget import Budget
 from budget.domain.answers import Allocation
 from budget.domain.errors import InvalidInput
 from budget.gateway.poller import VARIABLE, read_first_seconds, wait_seconds
@@ -141,6 +142,20 @@ def test_what_callers_of_the_api_write_into_holds_leads_nowhere(gateway: Through
         assert isinstance(held, Allocation)
         gateway.books.record(held.allocation_id, usage_id=f"use_later_{work_id}", input_tokens=0)
         assert open_works(gateway.running.books.database, 0) == [], number
+
+
+def test_what_is_open_is_found_on_both_engines(database_url: str) -> None:
+    with Budget.open(database_url, sweep=False) as books:
+        notes = {"later": "batch", "upstream": "openai"}
+        for number in range(3):
+            held = books.allocate(requests=1, metadata=notes)
+            assert isinstance(held, Allocation)
+            books.record(
+                held.allocation_id, usage_id=f"use_later_batch_{number}", input_tokens=0,
+                final=number == 1,
+            )  # fmt: skip
+        found = open_works(books.books.database, 0)
+        assert [work.work_id for work in found] == ["batch_0", "batch_2"]
 
 
 def test_the_longer_a_work_goes_on_the_less_often_it_is_asked_about() -> None:
