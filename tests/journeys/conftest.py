@@ -22,8 +22,7 @@ def user(tmp_path: Path) -> dict[str, str]:
 
     Both are forked from a warm process, so that only the README pays for cold starts.
     """
-    programs = {name: shlex.join(shared().program(name)) for name in ("budget", "python")}
-    return user_with(tmp_path, programs)
+    return user_with(tmp_path, warm_programs())
 
 
 @pytest.fixture
@@ -34,17 +33,28 @@ def cold_user(tmp_path: Path) -> dict[str, str]:
     )
 
 
+def warm_programs() -> dict[str, str]:
+    """What `budget` and `python` are when they are forked from a warm process, as shell words."""
+    return {name: shlex.join(shared().program(name)) for name in ("budget", "python")}
+
+
 def user_with(folder: Path, programs: dict[str, str]) -> dict[str, str]:
     """The environment of a user with an empty home, on whose path are commands of shell words."""
-    home, bin_folder = folder / "home", folder / "bin"
+    home = folder / "home"
     home.mkdir()
-    bin_folder.mkdir()
+    environ = clean_environ(home)
+    found_in = write_programs(folder / "bin", programs)
+    return {**environ, "PATH": f"{found_in}{os.pathsep}{environ['PATH']}"}
+
+
+def write_programs(folder: Path, programs: dict[str, str]) -> Path:
+    """A new folder of programs for the path, each given as shell words."""
+    folder.mkdir()
     for name, words in programs.items():
-        program = bin_folder / name
+        program = folder / name
         program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    environ = clean_environ(home)
-    return {**environ, "PATH": f"{bin_folder}{os.pathsep}{environ['PATH']}"}
+    return folder
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -21,6 +20,7 @@ from budget.cli.app import run
 from budget.engine.budget import Budget
 from budget.engine.price_book.settings import PriceSettings
 from tests.http.running import running
+from tests.journeys.conftest import warm_programs, write_programs
 from tests.support.command import ROOT
 from tests.support.databases import SqliteDatabases
 from tests.support.transcripts import DATABASE_ONLY, Keep, matches, read
@@ -47,7 +47,7 @@ def user(folder: Path, target: str, key: str | None, patch: pytest.MonkeyPatch) 
     (folder / "home").mkdir()
     patch.setenv("HOME", str(folder / "home"))
     patch.setenv("COLUMNS", "80")
-    programs = Path(sys.executable).parent  # where the command `budget` was installed
+    programs = write_programs(folder.parent / f"{folder.name}-bin", warm_programs())
     patch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     patch.setenv("BUDGET_TARGET", target)
     if key is not None:
