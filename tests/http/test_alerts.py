@@ -102,6 +102,12 @@ def test_looking_answers_the_alerts_that_it_raises(fresh: Running) -> None:
     assert fresh.post("/alerts/check", {}, status=200)["items"] == []
 
 
+def test_what_to_look_at_is_said_once(shared: Running) -> None:
+    told = shared.post("/alerts/check?period=X", {"period": "daily"}, status=422)
+    assert told["detail"] == "period: is in the query and in the body; give one of them."
+    assert shared.post("/alerts/check?period=daily", {}, status=200)["items"] == []
+
+
 def test_settings_are_shown_as_they_count_and_changed_in_either_spelling(fresh: Running) -> None:
     shown = fresh.get("/alerts/settings")
     assert (shown["runaway_factor"], shown["runaway_floor"], shown["off"]) == (10, "1.00", [])

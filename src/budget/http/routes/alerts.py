@@ -5,6 +5,7 @@ from typing import Final, TypedDict
 from budget.domain import shapes
 from budget.domain import shapes_alerts as alert_shapes
 from budget.domain.asks_alerts import AcknowledgeAsk, AlertSettingsAsk, DismissAsk
+from budget.domain.errors import InvalidInput
 from budget.domain.wire import alerts as wire
 from budget.engine.jobs import Jobs
 from budget.http import handlers
@@ -23,7 +24,9 @@ class CheckAsk(TypedDict, total=False):
 async def check(call: Call) -> Answered:
     """Look now for what should be alerted of and was not; the alerts that this raises."""
     # The original took these in the query.
-    job = call.jobs.check_alerts(**{**call.query, **call.ask})
+    for name in sorted(call.query.keys() & call.ask.keys()):
+        raise InvalidInput(name, "is in the query and in the body; give one of them.")
+    job = call.jobs.check_alerts(**call.query, **call.ask)
     return Answered(wire.alert_check(await call.run(job)))
 
 
