@@ -160,7 +160,8 @@ _PIECES: Final = re.compile(
 
 
 # Digits take no blank into their token, so the last of several is one of its own.
-_BLANKS_BEFORE_DIGITS: Final = re.compile(r"(?<![ \t])[ \t]{2,}+(?=[0-9])")
+# Each run is taken whole: to look behind instead takes twice as long.
+_BLANKS_AND_DIGIT: Final = re.compile(r"[ \t][ \t]++([0-9])?")
 _JOINED_SPACES: Final = re.compile(r"(?<![ \t]) (?=[\u00c0-\u1fff])")
 
 
@@ -179,7 +180,7 @@ def _cost_milli(text: str, look: Family) -> int:
         else:
             cost += times * _piece_milli(piece, look)
     if "  " in text or "\t" in text:  # else there are none, and to look takes long
-        cost += 1000 * len(_BLANKS_BEFORE_DIGITS.findall(text))
+        cost += 1000 * sum(map(bool, _BLANKS_AND_DIGIT.findall(text)))
     # Where hardly a word is a common one, the text is in another language or in none.
     if known * 10 > words * 3:
         cost += 120 * letters_beyond
