@@ -46,7 +46,7 @@ class Hearing:
                 transcript.say(text)
             elif event is not None:
                 text = plain(transcript, event)
-                if text is not None and self._format.tells(event):
+                if text is not None and self._format.plain_tells:
                     self.told.take(event)
                 elif text is not None:
                     frames.expect(frame, text)

@@ -131,9 +131,9 @@ class Format(NamedTuple):
     may have more to say than a piece of text; only such a one may be the last, or hidden. `is_last`
     tells an event after which nothing of worth comes; `is_hidden` one that the caller has not asked
     for. `broken` tells of an error in the middle of a stream. `attributes` are those that a body
-    names. `plain` is the quick way for what nearly all events are, a piece of text and perhaps
-    figures: the transcript takes it, and the text is returned; None for any other event, of which
-    nothing was taken.
+    names. `plain` is the quick way for what nearly all events are, nothing but a piece of text: the
+    transcript takes it, and the text is returned; None for any other event, of which nothing was
+    taken.
     """
 
     name: str
@@ -150,6 +150,8 @@ class Format(NamedTuple):
     key_header: str
     """The header in which a provider's key travels; `authorization` takes it as a bearer."""
     plain: Callable[[Any, Body], str | None] = nothing_plain
+    plain_tells: bool = False
+    """Whether such an event tells figures too."""
     own_headers: Mapping[str, str] = {}
     """What an upstream asks for in the head of every request, beside the key."""
 

@@ -16,7 +16,7 @@ _decode: Final = msgspec.json.Decoder().decode
 
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
 """A longer one is passed on in pieces, unread."""
-_MOST_TRIES: Final = 3
+_MOST_TRIES: Final = 2
 
 
 class Frame(NamedTuple):
@@ -93,8 +93,8 @@ class ServerSentEvents:
     def expect(self, frame: Frame, text: str) -> None:
         """More may come like this frame; where none does a few times, that is given up."""
         if self._tries and frame.event is not None:
-            self._tries -= 1
             self._alike = alike(frame.raw, frame.event, text, _object)
+            self._tries -= self._alike is not None
 
 
 def _end_of_event(buffer: bytes, at: int) -> int:

@@ -286,4 +286,5 @@ FORMAT: Final = Format(
     _attributes,
     "x-goog-api-key",
     _plain,
+    plain_tells=True,
 )
