@@ -1,6 +1,7 @@
 """What calls usually write: learnt from calls, remembered from the books, spared a little."""
 
 import asyncio
+import sys
 
 import pytest
 
@@ -27,6 +28,14 @@ def test_little_is_known_of_fewer_than_ten_calls() -> None:
 def test_what_95_of_100_wrote_is_usual_with_a_tenth_more() -> None:
     usual = taught(*range(1, 101)).usual(NAME, None)
     assert (usual.tokens, usual.least, usual.is_sure) == (96 + 9, 96 + 9, True)
+
+
+def test_the_latest_two_hundred_calls_count_and_take_little_memory() -> None:
+    outputs = taught(*[1000] * 300, *[100] * 200)
+    assert outputs.grant(NAME) == 110
+    outputs.recall(NAME, [5000] * KEPT)  # those were before all that it heard itself
+    assert outputs.grant(NAME) == 110
+    assert sys.getsizeof(outputs._seen[NAME]._tokens) < 3 * 8 * KEPT
 
 
 def test_no_more_is_usual_than_a_model_can_write() -> None:

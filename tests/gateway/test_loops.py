@@ -83,6 +83,18 @@ def test_twenty_of_one_session_are_the_usual_limit() -> None:
     assert [loops.counted(asking(), now=0.0) is None for _ in range(21)] == [True] * 20 + [False]
 
 
+def test_who_is_silent_for_a_minute_is_forgotten_and_who_is_not_is_counted_on() -> None:
+    loops = Loops(LoopLimits(identical=2, rate=100))
+    for session in range(50):
+        loops.counted(asking(b"1", f"s{session}"), now=0.0)
+    assert len(loops._times) == 100  # of each session this call, and its calls
+    loops.counted(asking(b"1", "s7"), now=30.0)
+    assert loops.counted(asking(b"1", "other"), now=60.5) is None
+    assert len(loops._times) == 4
+    assert loops.counted(asking(b"1", "s7"), now=60.5) is None  # the second of the latest minute
+    assert loops.counted(asking(b"1", "s7"), now=60.5) is not None
+
+
 def test_limits_are_read_from_the_environment() -> None:
     assert read_limits({}) == LoopLimits(identical=20, rate=0, without_session=0)
     env = {"BUDGET_GATEWAY_LOOP_IDENTICAL": "0", "BUDGET_GATEWAY_LOOP_RATE": "600"}

@@ -24,7 +24,7 @@ WINDOW_SECONDS: Final = 60.0
 IDENTICAL: Final = 20
 MOST: Final = 1_000_000
 MOST_KNOWN: Final = 10_000
-"""So many calls and sessions are remembered; who was silent longest is forgotten."""
+"""So many calls and sessions are remembered at most; who was silent longest is forgotten."""
 
 _VARIABLES: Final = (
     "BUDGET_GATEWAY_LOOP_IDENTICAL",
@@ -119,6 +119,7 @@ class Loops:
             found.append(("identical", identical, (call.actor, call.session or "", _hash(call))))
         if limits.rate and call.session is not None:
             found.append(("rate", limits.rate, (call.actor, call.session)))
+        self._forget(now)
         seen = [(what, most, name, self._seen(name, now)) for what, most, name in found]
         for what, most, name, times in seen:
             if len(times) >= most:
@@ -136,6 +137,14 @@ class Loops:
             self._told.clear()
         self._told[name] = now
         return True
+
+    def _forget(self, now: float) -> None:
+        """Forget who was silent for a minute."""
+        while self._times:
+            name, times = next(iter(self._times.items()))
+            if times and times[-1] > now - WINDOW_SECONDS:
+                return
+            del self._times[name]
 
     def _seen(self, name: tuple[str, ...], now: float) -> deque[float]:
         times = self._times.setdefault(name, deque())
