@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from budget.engine.budget import Budget
-from budget.engine.ledger import Ledger
+from budget.engine.writer import Writer
 from tests.support import sabotage
 from tests.support.databases import PostgresDatabases
 from tests.support.oracle import misposted, read_books
@@ -108,7 +108,7 @@ def test_a_connection_cut_after_any_byte_leaves_one_effect_and_true_answers(
 def test_a_ledger_that_calls_the_unknown_a_failure_is_found_out(
     postgres_databases: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Ledger, "_run_batch", Ledger._run_batch)  # to have it back afterwards
+    monkeypatch.setattr(Writer, "_run_batch", Writer._run_batch)  # to have it back afterwards
     sabotage.apply("call the unknown a failure")
     url = postgres_databases.new(migrate)
     with Proxy(url) as proxy, Budget.open(proxy.url, sweep=False) as budget:

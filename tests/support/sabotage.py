@@ -40,12 +40,13 @@ def lock_in_any_order() -> None:
 
 def answer_before_commit() -> None:
     """Answers leave 30 ms before the transaction is committed."""
-    from budget.engine.ledger import Ledger
+    from budget.engine.writer import Writer
 
     here = threading.local()
-    run_batch: Callable[..., Any] = Ledger._run_batch
+    run_batch: Callable[..., Any] = Writer._run_batch
 
-    def hasty(self: Ledger, unit: Any, tickets: list[Any]) -> Any:
+    def hasty(self: Writer, tickets: list[Any]) -> Any:
+        unit: Any = self.unit
         commit = unit.commit
 
         def late_commit() -> None:
@@ -56,11 +57,11 @@ def answer_before_commit() -> None:
         here.unit = unit
         unit.commit = late_commit
         try:
-            return run_batch(self, unit, tickets)
+            return run_batch(self, tickets)
         finally:
             unit.commit = commit
 
-    Ledger._run_batch = hasty  # type: ignore[method-assign]
+    Writer._run_batch = hasty  # type: ignore[method-assign]
 
 
 def forget_keys() -> None:
@@ -72,18 +73,18 @@ def forget_keys() -> None:
 
 def call_the_unknown_a_failure() -> None:
     """A COMMIT that nobody has answered is said not to have been carried out."""
-    from budget.engine.ledger import Ledger
+    from budget.engine.writer import Writer
     from budget.storage.errors import CommitUnknown, Unreachable
 
-    run_batch: Callable[..., Any] = Ledger._run_batch
+    run_batch: Callable[..., Any] = Writer._run_batch
 
-    def sure(self: Ledger, unit: Any, tickets: list[Any]) -> Any:
+    def sure(self: Writer, tickets: list[Any]) -> Any:
         try:
-            return run_batch(self, unit, tickets)
+            return run_batch(self, tickets)
         except CommitUnknown as unknown:
             raise Unreachable(str(unknown)) from unknown
 
-    Ledger._run_batch = sure  # type: ignore[method-assign]
+    Writer._run_batch = sure  # type: ignore[method-assign]
 
 
 def do_not_wait_for_the_disk() -> None:
@@ -109,18 +110,18 @@ def fold_often() -> None:
 
 def go_on_with_an_old_catalogue() -> None:
     """The catalogue is looked at again only after a while, whatever its version."""
-    from budget.engine.ledger import Ledger
+    from budget.engine.writer import Writer
 
-    plain: Callable[..., Any] = Ledger._catalogue_of
+    plain: Callable[..., Any] = Writer._catalogue_of
     read_at: dict[int, float] = {}
 
-    def stale(self: Ledger, unit: Any, version: int) -> Any:
-        if self._catalogue.version and time.monotonic() < read_at.get(id(self), 0.0) + 0.3:
-            return self._catalogue
+    def stale(self: Writer, version: int) -> Any:
+        if self.catalogue.version and time.monotonic() < read_at.get(id(self), 0.0) + 0.3:
+            return self.catalogue
         read_at[id(self)] = time.monotonic()
-        return plain(self, unit, version)
+        return plain(self, version)
 
-    Ledger._catalogue_of = stale  # type: ignore[method-assign]
+    Writer._catalogue_of = stale  # type: ignore[method-assign]
 
 
 def commit_slowly() -> None:

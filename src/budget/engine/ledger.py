@@ -1,38 +1,36 @@
-"""The ledger: one writer thread that decides and commits commands in groups.
+"""The ledger: commands wait in one queue, and one thread at a time decides and commits them.
 
-Callers `submit` and get a `Ticket`; the writer takes what is waiting, runs it as one batch in one
-transaction, commits, and only then answers. Nothing is cached between batches but the compiled
-catalogue, whose version is checked in the same transaction. Not here: what commands do (`acts`),
-and who waits for them (`tickets`).
+Callers `submit` and get a `Ticket`; the ledger's own thread takes what is waiting, has it carried
+out as one batch in one transaction, and only then it is answered. A thread that blocks for its
+answer anyway carries its command out itself when nobody else calls. Not here: how a batch is
+carried out (`writer`), and who waits for tickets (`tickets`).
 """
 
-import logging
+import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from budget.domain.errors import BudgetError, OutcomeUnknown, Unavailable
-from budget.engine import acts
-from budget.engine.batch import Batch, SetAside
+from budget.domain.errors import OutcomeUnknown, Unavailable
 from budget.engine.catalogue import Catalogue
-from budget.engine.commands import Command, Sweep
-from budget.engine.housekeeping import Alerted, ClockGuard, Refusals, prune_keys
+from budget.engine.commands import Command
+from budget.engine.housekeeping import ClockGuard
 from budget.engine.meter import Meter
 from budget.engine.tickets import CatalogueChange, ManyWaiter, ThreadWaiter, Ticket, Waiter
+from budget.engine.writer import Writer, wake
 from budget.storage.durability import Durability
-from budget.storage.errors import Broken, CommitUnknown, StorageError, Transient, Unreachable
-from budget.storage.unit import Row, Unit
+from budget.storage.unit import Unit
 
 MAX_QUEUED: Final = 10_000
 MAX_BATCH: Final = 256
 MAX_WAIT_SECONDS: Final = 2.0
 TICK_SECONDS: Final = 1.0
-SWEEP_BATCH: Final = 256
-RETRIES: Final = 8
+ALONE: Final = 8
+"""After so many batches of one command, its caller may carry out the next itself."""
 
-log = logging.getLogger("budget.ledger")
+T = TypeVar("T")
 
 
 class Ledger:
@@ -50,32 +48,26 @@ class Ledger:
         sweep: bool = True,
         noticed: Callable[[Catalogue], None] | None = None,
     ) -> None:
-        """`noticed` is told, by the writer's thread, of each catalogue that it loads."""
-        self._noticed = noticed
-        self._open_unit = open_unit
-        self._load_catalogue = load_catalogue
-        self._clock = clock or (lambda: time.time_ns() // 1000)
+        """`noticed` is told, by whoever is at work, of each catalogue that is loaded."""
+        self._process = os.getpid()
+        self._writer = Writer(open_unit(), load_catalogue, clock, noticed)
+        self._turn = threading.Lock()
+        """Held by the thread that is at work with the writer."""
+        self._at_work: int | None = None
+        """Which thread that is."""
+        self._alone = 0
+        """How many batches in a row were of one command, and nobody came meanwhile."""
         self._queue: deque[Ticket] = deque()
         self._changed = threading.Condition()
         self._closing = False
-        self._loaded = threading.Event()
         self._stopped = threading.Event()
-        self._catalogue = Catalogue(0, ())
         self._sweep_every = TICK_SECONDS if sweep else None
         self._next_sweep = 0.0
-        self._sweep_now = False
-        self._listeners: tuple[Callable[[], None], ...] = ()
-        self.clock_guard = ClockGuard()
-        self.refusals = Refusals()
-        self._alerted = Alerted()
-        self.meter = Meter()
-        self.durability: Durability | None = None
-        """What the writer's connection has been told about disks, once it was asked."""
-        self._writer = threading.Thread(target=self._run, name="budget-writer", daemon=True)
+        self._writer.load_first()
+        self._thread = threading.Thread(target=self._run, name="budget-writer", daemon=True)
         self._watch = threading.Thread(target=self._expire_queue, name="budget-watch", daemon=True)
-        self._writer.start()
+        self._thread.start()
         self._watch.start()
-        self._loaded.wait()
 
     # --- For callers -----------------------------------------------------------------------------
 
@@ -89,8 +81,7 @@ class Ledger:
         for ticket in tickets:
             ticket.queued_at = now
         with self._changed:
-            if self._closing:
-                raise Unavailable("Budget is shutting down; ask again.")
+            self._require_open()
             waiting = len(self._queue)
             if waiting + len(tickets) > MAX_QUEUED:
                 raise Unavailable("Too many commands are waiting; ask again.", code="queue_full")
@@ -98,11 +89,16 @@ class Ledger:
             if not waiting:
                 self._changed.notify()
 
+    def _require_open(self) -> None:
+        if self._closing:
+            raise Unavailable("Budget is shutting down; ask again.")
+
     def do(self, ticket_of: Callable[[Waiter], Ticket]) -> Any:
-        """Submit and block until it is answered."""
+        """Have a ticket answered, and block until it is."""
         waiter = ThreadWaiter()
         ticket = ticket_of(waiter)
-        self.submit(ticket)
+        if not self._begun_here(ticket):
+            self._submit_to_wait([ticket])
         waiter.wait()
         return ticket.result()
 
@@ -115,24 +111,67 @@ class Ledger:
         waiter = ManyWaiter(len(commands))
         tickets = [Ticket(waiter, command) for command in commands]
         if tickets:
-            self.submit_all(tickets)
+            self._submit_to_wait(tickets)
             waiter.wait()
         return [ticket.answer if ticket.error is None else ticket.error for ticket in tickets]
 
+    def _submit_to_wait(self, tickets: Sequence[Ticket]) -> None:
+        self.submit_all(tickets)
+        if self._at_work == threading.get_ident():
+            # What the garbage collector or a signal has called amid this thread's own batch
+            # cannot wait for the next one, which comes after it.
+            raise OutcomeUnknown(
+                "This is carried out after the call that it has interrupted. To learn what came of "
+                "it, send it again later with the same idempotency key."
+            )
+
+    def _begun_here(self, ticket: Ticket) -> bool:
+        """Carry a command out in this thread, if nobody is at work; whether it was.
+
+        That saves waking the writer's thread, and being woken by it; where many call, it would make
+        batches smaller. What has to wait for a sweep is left to that thread after all. Where a
+        batch may not be interrupted, as a caller's thread may be at any time, this is not done.
+        """
+        if (
+            ticket.command is None
+            or self._queue
+            or self._alone < ALONE
+            or self._turn.locked()
+            or not self._writer.unit.interruptible
+            or os.getpid() != self._process  # forked: the connection is the parent's
+        ):
+            return False
+        ticket.queued_at = time.monotonic()
+        with self._turn:
+            if self._closing or self._writer.sweep_due:
+                return False
+            aside = self._at_it(self._writer.answer_batch, [ticket])
+            self._leave_to_the_writer(aside)
+        return True
+
+    def _at_it(self, work: Callable[[list[Ticket]], T], tickets: list[Ticket]) -> T:
+        """Do it as the thread that is at work. In turn."""
+        try:
+            self._at_work = threading.get_ident()
+            return work(tickets)
+        finally:
+            self._at_work = None
+            self._alone = 0 if len(tickets) > 1 or self._queue else self._alone + 1
+
     def add_listener(self, listener: Callable[[], None]) -> None:
-        """Call this, in the writer's thread, after each commit; it must return at once."""
+        """Call this after each commit, in the thread that made it; it must return at once."""
         with self._changed:
-            self._listeners = (*self._listeners, listener)
+            self._writer.listeners = (*self._writer.listeners, listener)
 
     def drop_listener(self, listener: Callable[[], None]) -> None:
         """Call it no more."""
         with self._changed:
-            self._listeners = tuple(one for one in self._listeners if one != listener)
+            self._writer.listeners = tuple(one for one in self._writer.listeners if one != listener)
 
     @property
     def catalogue(self) -> Catalogue:
         """The catalogue as of the last batch."""
-        return self._catalogue
+        return self._writer.catalogue
 
     @property
     def queued(self) -> int:
@@ -141,8 +180,23 @@ class Ledger:
 
     @property
     def alive(self) -> bool:
-        """Whether the writer runs."""
-        return self._writer.is_alive()
+        """Whether the writer's thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def meter(self) -> Meter:
+        """What it has done."""
+        return self._writer.meter
+
+    @property
+    def clock_guard(self) -> ClockGuard:
+        """Whether its clock is trusted."""
+        return self._writer.clock_guard
+
+    @property
+    def durability(self) -> Durability | None:
+        """What the writer's connection has been told about disks, once it was asked."""
+        return self._writer.durability
 
     def close(self) -> None:
         """Answer what is queued, write what is pending, stop."""
@@ -150,53 +204,46 @@ class Ledger:
             self._closing = True
             self._changed.notify()
         self._stopped.set()
-        self._writer.join()
+        self._thread.join()
         self._watch.join()
 
-    # --- The writer ------------------------------------------------------------------------------
+    # --- The writer's thread ---------------------------------------------------------------------
 
     def _run(self) -> None:
-        unit = self._open_unit()
         try:
-            self._load_first(unit)
-            while True:
-                tickets = self._take()
-                if tickets is None:
-                    break
-                self._work(unit, tickets)
-            self._flush_refusals(unit, all_of_them=True)
+            while self._wait():
+                with self._turn:
+                    self._at_it(self._work, self._take())
+            with self._turn:
+                self._writer.flush_refusals(all_of_them=True)
         finally:
             with self._changed:  # whoever still waits is told; nobody hangs
                 self._closing = True
                 left = list(self._queue)
                 self._queue.clear()
-            self._fail(left, Unavailable("Budget is shutting down; ask again."))
-            unit.close()
+            with self._turn:
+                self._writer.fail(left, Unavailable("Budget is shutting down; ask again."))
+                self._writer.unit.close()
 
-    def _load_first(self, unit: Unit) -> None:
-        """Load the catalogue before anybody waits; failing that, the first batch will."""
-        try:
-            self._catalogue_of(unit, unit.begin().catalogue_version)
-        except StorageError as error:
-            log.warning("the catalogue could not be loaded yet: %s", error)
-        finally:
-            unit.rollback()
-            self._loaded.set()
-
-    def _take(self) -> list[Ticket] | None:
-        """The next batch; empty when a sweep is due and nothing waits; None when closing."""
+    def _wait(self) -> bool:
+        """Until something waits, or a sweep is due; False when closing, and nothing waits."""
         with self._changed:
-            while not self._queue:
+            while not self._queue and not self._writer.sweep_due:
                 if self._closing:
-                    return None
+                    return False
                 if self._sweep_every is None:
                     self._changed.wait()
                     continue
                 left = self._next_sweep - time.monotonic()
                 if left <= 0:
-                    return []
+                    break
                 self._changed.wait(left)
-            if self._queue[0].change is not None:
+            return True
+
+    def _take(self) -> list[Ticket]:
+        """What is next: a change alone, or the commands before it."""
+        with self._changed:
+            if self._queue and self._queue[0].change is not None:
                 return [self._queue.popleft()]
             return self._commands(MAX_BATCH)
 
@@ -207,198 +254,31 @@ class Ledger:
             taken.append(self._queue.popleft())
         return taken
 
-    def _work(self, unit: Unit, tickets: list[Ticket]) -> None:
+    def _work(self, tickets: list[Ticket]) -> None:
+        writer = self._writer
         if self._sweep_every is not None and time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + self._sweep_every
-            self._sweep_now = True
-            self._flush_refusals(unit)
+            writer.sweep_due = True
+            writer.flush_refusals()
+        if not tickets and not writer.sweep_due:
+            return  # what waited was answered meanwhile
         if tickets and tickets[0].change is not None:
-            self._answer_change(unit, tickets[0])
+            writer.answer_change(tickets[0])
             return
-        aside = self._answer_batch(unit, tickets)
-        while aside or self._sweep_now:
+        aside = writer.answer_batch(tickets)
+        while aside or writer.sweep_due:
             with self._changed:  # a long sweep keeps nobody waiting
                 more = self._commands(MAX_BATCH - len(aside))
-            aside = self._answer_batch(unit, aside + more)
+            aside = writer.answer_batch(aside + more)
 
-    def _answer_batch(self, unit: Unit, tickets: list[Ticket]) -> list[Ticket]:
-        """Run a batch, retrying and splitting as its errors ask; the tickets set aside."""
-        sweeping = self._sweep_now
-        for attempt in range(RETRIES):
-            self._sweep_now = sweeping  # a batch that is run again sweeps again
-            try:
-                aside = self._run_batch(unit, tickets)
-            except Transient:
-                time.sleep(0.002 * 2**attempt)
-                continue
-            except Unreachable as error:
-                self.meter.writing = False
-                self._fail(tickets, Unavailable(f"The database is not available: {error}"))
-                return []
-            except CommitUnknown:
-                self.meter.writing = False
-                self._fail(
-                    tickets,
-                    OutcomeUnknown(
-                        "The commit failed: whether this was booked is not known. "
-                        "Send it again with the same idempotency key."
-                    ),
-                )
-                return []
-            except (Broken, BudgetError, ArithmeticError) as error:
-                if isinstance(error, Broken) and attempt == 0:
-                    # Perhaps another process has just used the same chosen id: it is there now.
-                    continue
-                return self._answer_singly(unit, tickets, error)
-            except Exception as error:
-                log.exception("a batch of %d commands failed", len(tickets))
-                return self._answer_singly(unit, tickets, error)
-            done = tickets
-            if aside:
-                done = [ticket for ticket in tickets if all(ticket is not a for a in aside)]
-            self._deliver(done)
-            return aside
-        self._fail(tickets, Unavailable("The database is too contended; ask again."))
-        return []
-
-    def _answer_singly(
-        self, unit: Unit, tickets: list[Ticket], error: BaseException
-    ) -> list[Ticket]:
-        """One bad command must hurt nobody else: run each alone."""
-        self._sweep_now = False
-        if len(tickets) <= 1:
-            if not isinstance(error, BudgetError):
-                error = Unavailable("Budget could not book this; nothing was written.")
-            self._fail(tickets, error)
-            return []
-        aside: list[Ticket] = []
-        for ticket in tickets:
-            aside.extend(self._answer_batch(unit, [ticket]))
-        return aside
-
-    def _run_batch(self, unit: Unit, tickets: list[Ticket]) -> list[Ticket]:
-        sweeping, self._sweep_now = self._sweep_now, False
-        began = time.monotonic()
-        try:
-            begun = unit.begin()
-            now_us = self._clock() if begun.now_us is None else begun.now_us
-            expiring = self.clock_guard.expiry_runs(now_us)
-            batch = Batch(unit, begun, self._catalogue_of(unit, begun.catalogue_version), now_us)
-            batch.raising.before = self._alerted.subjects
-            due = unit.due(now_us, SWEEP_BATCH) if sweeping and expiring else []
-            commands: list[Command] = [t.command for t in tickets if t.command is not None]
-            if due:
-                commands.insert(0, Sweep("budget", None, "", manage=True, allocation_ids=due))
-            claimed = load(batch, commands)
-            if due:
-                acts.RUN[Sweep](batch, commands[0])
-            more_due = batch.swept_in_part or len(due) == SWEEP_BATCH
-            aside = run(batch, tickets, may_set_aside=expiring, again=more_due)
-            if sweeping and expiring:  # nothing is forgotten by a clock that has jumped
-                prune_keys(batch)
-            untold = self.refusals.enter(batch)
-            batch.write(claimed)
-            unit.commit()
-        except BaseException:
-            unit.rollback()
-            raise
-        for ticket in aside:  # only now: what was rolled back may be set aside again
-            ticket.retried = True
-        self.refusals.settle(batch, untold)
-        self._alerted.remember(batch)
-        self.meter.committed(len(commands), time.monotonic() - began)
-        self._tell_committed()
-        self._sweep_now = bool(aside) or more_due
-        return aside
-
-    def _catalogue_of(self, unit: Unit, version: int) -> Catalogue:
-        if self.durability is None:
-            self.durability = unit.durability()
-        if self._catalogue.version != version:
-            self._catalogue = self._load_catalogue(unit, version)
-            if self._noticed is not None:
-                self._noticed(self._catalogue)
-        return self._catalogue
-
-    def _answer_change(self, unit: Unit, ticket: Ticket) -> None:
-        """Run a change of the catalogue, alone in its transaction."""
-        assert ticket.change is not None
-        for attempt in range(RETRIES):
-            try:
-                begun = unit.begin_catalogue()
-                now_us = self._clock() if begun.now_us is None else begun.now_us
-                catalogue = self._catalogue_of(unit, begun.catalogue_version)
-                batch = Batch(unit, begun, catalogue, now_us)
-                ticket.answer = ticket.change(batch)
-                unit.commit()
-                self._catalogue = batch.catalogue
-                self._tell_committed()
-            except Transient:
-                unit.rollback()
-                time.sleep(0.002 * 2**attempt)
-                continue
-            except Unreachable as error:
-                unit.rollback()
-                ticket.error = Unavailable(f"The database is not available: {error}")
-            except CommitUnknown:
-                unit.rollback()
-                ticket.error = OutcomeUnknown(
-                    "The commit failed: whether this was done is not known. Look before you retry."
-                )
-            except BudgetError as error:
-                unit.rollback()
-                ticket.error = error
-            except Exception as error:
-                unit.rollback()
-                log.exception("a change of the catalogue failed")
-                ticket.error = Unavailable(f"Budget could not do this: {type(error).__name__}.")
-            break
-        else:
-            ticket.error = Unavailable("The database is too contended; ask again.")
-        self.meter.answered([ticket], time.monotonic())
-        ticket.waiter.wake([ticket])
-
-    def _flush_refusals(self, unit: Unit, *, all_of_them: bool = False) -> None:
-        """Write the counts of refusals that their sampled events have not told yet."""
-        now_s = self._clock() // 1_000_000
-        if not self.refusals.due(None if all_of_them else now_s):
+    def _leave_to_the_writer(self, aside: Sequence[Ticket]) -> None:
+        """Have the writer's thread sweep if more is due, and decide again what was set aside."""
+        if not self._writer.sweep_due:
             return
-        try:
-            begun = unit.begin()
-            now_us = self._clock() if begun.now_us is None else begun.now_us
-            batch = Batch(unit, begun, self._catalogue_of(unit, begun.catalogue_version), now_us)
-            untold = self.refusals.enter_untold(batch, None if all_of_them else now_s)
-            batch.write([])
-            unit.commit()
-        except (StorageError, BudgetError):
-            unit.rollback()
-        else:
-            self.refusals.settle(batch, untold)
-            self._tell_committed()
-
-    # --- Answering -------------------------------------------------------------------------------
-
-    def _tell_committed(self) -> None:
-        for listener in self._listeners:
-            listener()
-
-    def _fail(self, tickets: list[Ticket], error: BaseException) -> None:
-        for ticket in tickets:
-            ticket.error = error
-        self._deliver(tickets)
-
-    def _deliver(self, tickets: list[Ticket]) -> None:
-        """Count what is answered, and wake whoever waits."""
-        self.meter.answered(tickets, time.monotonic())
-        self._wake(tickets)
-
-    def _wake(self, tickets: list[Ticket]) -> None:
-        """Wake each event loop once, each thread by itself."""
-        by_waiter: dict[int, list[Ticket]] = {}
-        for ticket in tickets:
-            by_waiter.setdefault(id(ticket.waiter), []).append(ticket)
-        for group in by_waiter.values():
-            group[0].waiter.wake(group)
+        with self._changed:
+            self._require_open()
+            self._queue.extendleft(aside)
+            self._changed.notify()
 
     def _expire_queue(self) -> None:
         """Answer 503 to commands that have waited too long; nothing of them was written."""
@@ -411,44 +291,4 @@ class Ledger:
             for ticket in late:
                 ticket.error = Unavailable("The database is slow; nothing was booked. Ask again.")
             self.meter.late += len(late)
-            self._wake(late)
-
-
-def load(batch: Batch, commands: Sequence[Command]) -> list[Row]:
-    """Lock and load what commands need, in the one fixed order; the keys that were claimed."""
-    for command in commands:
-        acts.PLAN[type(command)](batch, command)
-    batch.load_keys()
-    batch.load_allocations()
-    for command in commands:
-        meet = acts.MEET.get(type(command))
-        if meet is not None:
-            meet(batch, command)
-    batch.load_balances()
-    for command in commands:
-        want = acts.WANT.get(type(command))
-        if want is not None:
-            want(batch, command)
-    batch.load_windows()
-    return batch.needs.keys
-
-
-def run(batch: Batch, tickets: list[Ticket], *, may_set_aside: bool, again: bool) -> list[Ticket]:
-    """Decide each command in order; the tickets to be decided again after a sweep.
-
-    Each is set aside once; more often (`again`) only as long as the sweeps have not reached the
-    last hold that was due, which may be the one in its way.
-    """
-    aside: list[Ticket] = []
-    for ticket in tickets:
-        command = ticket.command
-        assert command is not None
-        ticket.error = None
-        batch.may_set_aside = may_set_aside and (again or not ticket.retried)
-        try:
-            ticket.answer = acts.RUN[type(command)](batch, command)
-        except SetAside:
-            aside.append(ticket)
-        except BudgetError as error:
-            ticket.error = error
-    return aside
+            wake(late)

@@ -5,7 +5,7 @@ raised by `commit`. Not here: the statements (`postgres_sql`), the connection (`
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import psycopg
 
@@ -21,7 +21,9 @@ _SQLALCHEMY_SCHEME: Final = "postgresql+psycopg://"
 
 
 class PostgresUnit:
-    """The connection of one writer, and the transaction it is in. Used by one thread."""
+    """The connection of one writer, and the transaction it is in. Used by one thread at a time."""
+
+    interruptible: ClassVar[bool] = False
 
     def __init__(self, conninfo: str, clock: Callable[[], int] | None = None) -> None:
         """`conninfo` is a URL or a libpq string; a `clock` (us) stands in for the database's."""

@@ -143,8 +143,10 @@ class Lock:
         try:
             if self._file is None:
                 self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            self.held = True  # said before: whatever interrupts us then lets go of it
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self.held = False
             return False
         except OSError as error:
             self.close()
@@ -154,7 +156,6 @@ class Lock:
             self.close()  # somebody took the file away: others lock another one by now
             return False
         self._touched_ns = mine.st_mtime_ns
-        self.held = True
         return True
 
     def release(self) -> None:

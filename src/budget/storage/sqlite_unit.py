@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from itertools import chain
 from pathlib import Path
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
 
 from budget.storage import sqlite_sql as sql
 from budget.storage.durability import Durability
@@ -86,7 +86,9 @@ def _envelopes_first(row: Row) -> tuple[int, str]:
 
 
 class SqliteUnit:
-    """The connection of one writer, and the transaction it is in. Used by one thread."""
+    """The connection of one writer, and the transaction it is in. Used by one thread at a time."""
+
+    interruptible: ClassVar[bool] = True
 
     def __init__(
         self,

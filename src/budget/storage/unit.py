@@ -7,7 +7,7 @@ the order of the columns named here. Not here: decisions, and cold reads (`queri
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 from budget.storage.durability import Durability
 
@@ -115,12 +115,15 @@ class Changes:
 
 
 class Unit(Protocol):
-    """The writer's own connection. Used by one thread; one transaction at a time.
+    """The writer's own connection. Used by one thread at a time; one transaction at a time.
 
     Driver errors leave as `storage.errors` classes: Transient (retry the batch), Unreachable (503
     until the database is back; the next `begin` reconnects), CommitUnknown, Broken (run commands
     one by one). After any of them comes `rollback`, which is always allowed; `begin` calls it too.
     """
+
+    interruptible: ClassVar[bool]
+    """Whether `rollback` cures it after any exception, as a signal raises one, at any point."""
 
     def begin(self) -> Begun:
         """Start the transaction, locked against catalogue changes.

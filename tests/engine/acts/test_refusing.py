@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from budget.domain.answers import Allocation, Refusal
-from budget.engine import ledger
+from budget.engine import writer
 from budget.engine.budget import Budget as Books
 from tests.engine.opened import SECOND, Clock, allocated, told
 
@@ -69,7 +69,7 @@ def test_a_check_is_not_counted(books: Books) -> None:
 def test_a_hold_in_the_way_is_swept_however_many_others_are_due(
     books: Books, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger, "SWEEP_BATCH", 3)
+    monkeypatch.setattr(writer, "SWEEP_BATCH", 3)
     mine: Any = [{**policies("tokens")[0], "on_expiry": "release"}]
     books.create_budget(name="Mine", scope={"org": "mine"}, policies=mine)
     for _ in range(10):
