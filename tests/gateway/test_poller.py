@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anthropic
+import httpx2
 import pytest
 
 from budget import Budget
@@ -114,6 +115,30 @@ def test_a_work_that_cannot_be_seen_just_now_is_asked_about_again(
         providers.works.is_away = False
         gateway.await_settled()
         assert costs(gateway) == [OF_BEHIND]
+
+
+def test_a_hold_that_ends_before_its_work_is_held_for_another_day(
+    sqlite_url: str, providers: Providers
+) -> None:
+    asked = {"model": "gpt-4o", "input": "Think", "background": True}
+    httpx2.post(f"{providers.openai_url}/responses", json=asked, trust_env=False)
+    with Budget.open(sqlite_url, sweep=False) as books:
+        for work_id in ("response_1", "response_deleted"):
+            notes = {"later": "responses", "upstream": "openai"}
+            held = books.allocate(requests=1, ttl_seconds=600, metadata=notes)
+            assert isinstance(held, Allocation)
+            marker = f"use_later_{work_id}"
+            books.record(held.allocation_id, usage_id=marker, input_tokens=0, requests=0)
+    with through(sqlite_url, providers, rules=AT_ONCE) as gateway:
+
+        def left_seconds() -> list[int]:
+            held = gateway.books.allocations(sort="placed_at").items
+            return [(one.expires_us - one.placed_us) // 1_000_000 for one in held]
+
+        await_true(lambda: left_seconds()[0] > 600)
+        kept, deleted = left_seconds()
+        assert kept >= 86_400
+        assert 600 <= deleted < 900
 
 
 def test_what_a_caller_began_with_a_key_of_its_own_only_that_caller_can_ask_about(

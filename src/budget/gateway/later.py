@@ -51,6 +51,12 @@ def is_under_way(body: Mapping[str, Any]) -> bool:
     return body.get("object") == "response" and body.get("status") not in _ENDED
 
 
+def goes_on(work: Mapping[str, Any]) -> bool:
+    """Whether a provider tells of work that has not ended."""
+    status = work.get("processing_status", work.get("status"))
+    return isinstance(status, str) and status not in _ENDED
+
+
 def fetching(shop: Shop, incoming: Incoming, upstream: Upstream) -> Fetch:
     """Gets what is at paths of the upstream, with the key of this request."""
     headers = incoming.sent_headers(upstream.format.key_header, upstream.api_key)

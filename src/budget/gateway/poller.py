@@ -16,6 +16,7 @@ from typing import Final
 
 from budget.domain.errors import BudgetError, InvalidInput, NotFound
 from budget.gateway import later
+from budget.gateway.formats.format import HELD_SECONDS
 from budget.gateway.formats.frames import object_of
 from budget.gateway.holding import log
 from budget.gateway.shop import Shop
@@ -31,6 +32,8 @@ RETRY_SECONDS: Final = 60.0
 """After which they are read again when they could not be."""
 ASKED_US: Final = 8 * 86_400_000_000
 """What has not ended in so long a time is not asked about any more."""
+RENEWED_US: Final = 2 * MOST_SECONDS * 1_000_000
+"""A hold that ends sooner is held for another day, while its work goes on."""
 AT_ONCE: Final = 4
 SILENCE_SECONDS: Final = 60.0
 
@@ -160,5 +163,17 @@ class Poller:
             return
         fetch = later.asking(self._shop, upstream, SILENCE_SECONDS)
         told = object_of(await fetch(_PATHS[work.kind] + work.work_id) or b"")
-        if told is not None:
-            await later.hear(self._shop, upstream, fetch, told)
+        if told is None:
+            return
+        await later.hear(self._shop, upstream, fetch, told)
+        if later.goes_on(told):
+            await self._keep(work)
+
+    async def _keep(self, work: Work) -> None:
+        """Have the hold of what goes on not end before it does."""
+        budget = self._shop.budget
+        held = await budget.run(budget.jobs.allocation(work.allocation_id))
+        left_us = held.expires_us - budget.books.database.now_us()
+        if held.status == "open" and left_us < RENEWED_US:
+            extending = budget.jobs.extend(work.allocation_id, ttl_seconds=HELD_SECONDS)
+            await budget.run(extending)
