@@ -22,9 +22,10 @@ def sent_body(raw: bytes, body: Body, written: Body, content_type: bytes = b"") 
     """What to send for a body that came as `raw`, was read as `body` and is now `written`."""
     if is_form(content_type):
         return raw if written == body else with_model(raw, content_type, written["model"])
-    if written == body and len(raw) <= _QUICKLY_READ_BYTES and _is_plain(raw):
-        return raw
-    return _encode(written)
+    anew = _encode(written)
+    if anew == raw or written != body:  # SDKs write JSON as it is written here
+        return anew
+    return raw if len(raw) <= _QUICKLY_READ_BYTES and _is_plain(raw) else anew
 
 
 def _is_plain(raw: bytes) -> bool:
