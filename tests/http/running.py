@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 from sqlalchemy import func, select
@@ -36,6 +36,16 @@ SHORT = Limits(stream_seconds=0)
 
 PRICED = {"input": "2.50", "output": "10.00"}
 """USD per million tokens: 2,500 and 10,000 nanos a token."""
+
+_WRITTEN: Final = select(
+    *(
+        select(func.count()).select_from(one).scalar_subquery()
+        for one in (
+            schema.entries, schema.allocations, schema.usage, schema.keys, schema.budgets,
+            schema.policies, schema.top_ups,
+        )
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,15 +90,8 @@ class Running:
 
     def written(self) -> tuple[int, ...]:
         """How many rows lie in the tables that commands write."""
-        tables = (
-            schema.entries, schema.allocations, schema.usage, schema.keys, schema.budgets,
-            schema.policies, schema.top_ups,
-        )  # fmt: skip
         with snapshot(self.books.database) as connection:
-            counts = select(
-                *(select(func.count()).select_from(one).scalar_subquery() for one in tables)
-            )
-            return tuple(connection.execute(counts).one())
+            return tuple(connection.execute(_WRITTEN).one())
 
 
 def migrate(url: str) -> None:
