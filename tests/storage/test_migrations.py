@@ -24,6 +24,7 @@ from budget.storage import migrations, schema
 from budget.storage.database import open_database
 from budget.storage.sqlite_file import Lock
 from budget.storage.unit import Changes
+from tests.support import new_file
 from tests.support.databases import Databases, SqliteDatabases
 from tests.support.postgres import Cluster
 from tests.support.rows import entry
@@ -121,6 +122,11 @@ def test_a_new_ledger_has_its_one_row_of_state(databases: Databases) -> None:
         assert connection.execute(select(schema.state)).all() == [(1, 1, 0, 1, -1)]
 
 
+def test_a_new_sqlite_file_is_made_as_the_revisions_make_it() -> None:
+    made = migrations.new_sqlite_file()
+    assert made == new_file.statements(), "write it anew: python -m tests.support.new_file"
+
+
 def test_the_revisions_named_are_those_that_there_are() -> None:
     config = Config()
     config.set_main_option("script_location", "budget.storage:migrations")
@@ -145,8 +151,9 @@ def test_migrating_again_changes_nothing(databases: Databases) -> None:
         assert count(database, "state") == 1
 
 
-def test_a_sqlite_file_that_is_up_to_date_is_opened_with_the_standard_library_alone(
-    sqlite_databases: SqliteDatabases,
+@pytest.mark.parametrize("prepare", [migrate, None], ids=["up to date", "new"])
+def test_a_sqlite_file_that_is_new_or_up_to_date_is_opened_with_the_standard_library_alone(
+    sqlite_databases: SqliteDatabases, prepare: Callable[[str], None] | None
 ) -> None:
     script = """
 import sys
@@ -161,7 +168,7 @@ database.close()
 heavy = {"alembic", "sqlalchemy", "psycopg"} & sys.modules.keys()
 assert not heavy, heavy
 """
-    url = sqlite_databases.new(migrate)
+    url = sqlite_databases.new(prepare)
     subprocess.run([sys.executable, "-c", script, url], check=True)
 
 
@@ -202,12 +209,16 @@ def test_a_migration_that_fails_leaves_nothing(
 ) -> None:
     url = databases.new()
     upgrade: Callable[[Connection], None] = migrations.upgrade
+    statements = migrations.new_sqlite_file()
 
     def fail_at_the_end(connection: Connection) -> None:
         upgrade(connection)
         connection.execute(text("SELECT nothing FROM nowhere"))
 
     monkeypatch.setattr(migrations, "upgrade", fail_at_the_end)
+    monkeypatch.setattr(
+        migrations, "new_sqlite_file", lambda: f"{statements}SELECT nothing FROM nowhere;"
+    )
     with pytest.raises(Unavailable):
         migrate(url)
     monkeypatch.undo()

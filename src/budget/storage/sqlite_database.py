@@ -1,6 +1,7 @@
 """A SQLite file as a database: brought up to date, opened for the writer and for readers."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,7 +54,9 @@ class SqliteDatabase(Database):
             if self._is_current():
                 return
             lock.acquire(MIGRATION_SECONDS)
-            if not self._is_current():
+            if not self._tables():
+                self._create()
+            elif not self._is_current():
                 self._upgrade()
         except Unreachable as error:
             raise Unavailable(f"The database cannot be brought up to date: {error}.") from error
@@ -65,16 +68,22 @@ class SqliteDatabase(Database):
             lock.close()
 
     def _is_current(self) -> bool:
-        connection = connect_reader(self.path)
-        try:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-            if migrations.VERSION_TABLE not in tables:
-                if tables:
-                    raise InvalidInput("target", f"{self.path} holds something else than a ledger.")
-                return False
+        tables = self._tables()
+        if migrations.VERSION_TABLE not in tables:
+            if tables:
+                raise InvalidInput("target", f"{self.path} holds something else than a ledger.")
+            return False
+        with closing(connect_reader(self.path)) as connection:
             return migrations.is_latest(connection.execute(migrations.REVISION).fetchall())
-        finally:
-            connection.close()
+
+    def _tables(self) -> set[str]:
+        with closing(connect_reader(self.path)) as connection:
+            return {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+
+    def _create(self) -> None:
+        """All tables at once; without Alembic, which takes half a second, and 8 MB for good."""
+        with closing(connect_writer(self.path)) as connection:
+            connection.executescript(f"BEGIN IMMEDIATE;\n{migrations.new_sqlite_file()}COMMIT;")
 
     def _upgrade(self) -> None:
         """One transaction; the driver is told to leave its beginning to us."""

@@ -1,9 +1,11 @@
 """How the tables came to be: Alembic's revisions, applied when a database is opened.
 
-Whether there is anything to do is known without Alembic, which is imported only then.
+Whether there is anything to do is known without Alembic, which is imported only then. A new SQLite
+file does without it too: `new_file.sql` has what the revisions make of it.
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from budget.domain.errors import Conflict
@@ -31,6 +33,11 @@ def is_latest(rows: Iterable[Sequence[Any]]) -> bool:
                 code="database_newer",
             )
     return names == [REVISIONS[-1]]
+
+
+def new_sqlite_file() -> str:
+    """The statements that make a new SQLite file one of the latest revision."""
+    return Path(__file__).with_name("new_file.sql").read_text("utf-8")
 
 
 def upgrade(connection: "Connection") -> None:
