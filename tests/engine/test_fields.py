@@ -24,7 +24,12 @@ def test_attributes_that_are_no_object_are_refused_even_when_empty(attributes: o
     assert refused.value.field == "attributes"
 
 
-def test_the_same_ask_in_another_order_has_the_same_hash() -> None:
-    one = placing({"usd": "1", "priority": 5}, LOCAL, BOOK, 0)
+def test_the_same_ask_in_another_order_and_under_another_key_has_the_same_hash() -> None:
+    one = placing({"usd": "1", "priority": 5, "idempotency_key": "j"}, LOCAL, BOOK, 0)
     other = placing({"priority": 5, "usd": "1", "idempotency_key": "k"}, LOCAL, BOOK, 0)
-    assert one.request_hash == other.request_hash
+    assert one.request_hash == other.request_hash != ""
+
+
+def test_an_ask_that_cannot_come_again_has_none() -> None:
+    assert placing({"usd": "1"}, LOCAL, BOOK, 0).request_hash == ""
+    assert placing({"usd": "1", "allocation_id": "mine"}, LOCAL, BOOK, 0).request_hash != ""
