@@ -22,6 +22,7 @@ from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
 from budget.http.openapi import tag_of
 from budget.http.openapi.operations import operation_id
 from budget.http.routes import ROUTES
+from tests.http.keeping import kept_strategies, rare_collections
 from tests.http.running import Running
 from tests.http.storytelling import stage
 
@@ -130,8 +131,9 @@ def fuzz(service: Running, examples: int, *, seed: int = 1, only: Sequence[str] 
     sparing = _sparing(service.key)
     schemathesis.hook(sparing)
     try:
-        for event in from_schema(schema).execute():
-            _note(event, found)
+        with kept_strategies(), rare_collections():
+            for event in from_schema(schema).execute():
+                _note(event, found)
     finally:
         schemathesis.hooks.unregister(sparing)
     return found
