@@ -27,8 +27,8 @@ class Caller:
 
     def __call__(self, method: str, path: str, body: Any = None, key: str = "") -> tuple[int, Json]:
         answer = httpx2.request(
-            method, f"{self._url}/api/v1{path}", json=body, trust_env=False, timeout=30,
-            headers={"X-API-Key": key or self._key},
+            method, f"{self._url}/api/v1{path}", json=body, timeout=30, trust_env=False,
+            headers={"X-API-Key": key or self._key}, verify=False,
         )  # fmt: skip
         told: Json = answer.json()
         return answer.status_code, told

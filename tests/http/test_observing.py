@@ -73,7 +73,7 @@ def test_a_service_logs_json_lines_with_ids_and_no_secrets(tmp_path: Path) -> No
     served = start_service(tmp_path, BUDGET_ACCESS_LOG="on")
     try:
         httpx2.get(
-            f"{served.url}/api/v1/status?team=secret-team", trust_env=False,
+            f"{served.url}/api/v1/status?team=secret-team", trust_env=False, verify=False,
             headers={"X-API-Key": served.key, "X-Request-Id": "here-1"},
         )  # fmt: skip
     finally:

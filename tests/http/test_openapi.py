@@ -180,19 +180,22 @@ def test_the_problem_of_an_unknown_parameter_is_told(shared: Running, name: str)
 
 
 def test_the_description_needs_a_key_and_the_page_does_not(shared: Running) -> None:
-    assert httpx2.get(f"{shared.url}/api/v1/openapi.json", trust_env=False).status_code == 401
+    assert (
+        httpx2.get(f"{shared.url}/api/v1/openapi.json", trust_env=False, verify=False).status_code
+        == 401
+    )
     told = shared.client.get("/api/v1/openapi.json")
     assert told.headers["content-type"] == "application/json"
     assert told.json() == API
     for path in ("/docs", "/docs/openapi.json", "/docs/docs.js", "/docs/docs.css"):
-        assert httpx2.get(shared.url + path, trust_env=False).status_code == 200
+        assert httpx2.get(shared.url + path, trust_env=False, verify=False).status_code == 200
     assert shared.client.get("/docs/other.js").status_code == 404
 
 
 def test_a_service_whose_page_is_off_has_none(tmp_path: Path) -> None:
     with running(sqlite_url(tmp_path / "budget.db"), docs=False) as service:
         for path in ("/docs", "/docs/openapi.json", "/docs/docs.js"):
-            answer = httpx2.get(service.url + path, trust_env=False)
+            answer = httpx2.get(service.url + path, trust_env=False, verify=False)
             assert (answer.status_code, answer.json()["code"]) == (404, "no_route")
         assert service.client.get("/api/v1/openapi.json").status_code == 200
 

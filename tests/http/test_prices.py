@@ -237,7 +237,10 @@ def test_prices_are_read_by_readers_and_changed_by_admins_alone(
     reader = keys.make_key()
     keys.add_key(priced.books, reader, name="reader", scopes="read spend")
     with httpx2.Client(
-        base_url=f"{priced.url}/api/v1", headers={"X-API-Key": reader.text}, trust_env=False
+        base_url=f"{priced.url}/api/v1",
+        headers={"X-API-Key": reader.text},
+        trust_env=False,
+        verify=False,
     ) as client:
         for path in ("", "/sources", "/updates", "/history/groq/a", "/current?model=gpt-4o",
                      "/compare?model=gpt-4o"):  # fmt: skip

@@ -38,7 +38,9 @@ def used(sqlite_databases: SqliteDatabases) -> Iterator[Running]:
 def with_rights(service: Running, *scopes: str) -> httpx2.Client:
     key = keys.make_key()
     keys.add_key(service.books, key, name="other", scopes=" ".join(scopes))
-    return httpx2.Client(base_url=service.url, headers={"X-API-Key": key.text}, trust_env=False)
+    return httpx2.Client(
+        base_url=service.url, headers={"X-API-Key": key.text}, trust_env=False, verify=False
+    )
 
 
 def test_usage_is_re_rated_once_and_the_books_stay_clean(used: Running) -> None:

@@ -13,7 +13,7 @@ def key_with(service: Running, scopes: str, bound: Json | None = None) -> httpx2
     made = service.post(
         "/keys", {"name": "k", "scopes": scopes.split(), **({"bound": bound} if bound else {})}
     )
-    client = httpx2.Client(base_url=service.url, trust_env=False, timeout=30)
+    client = httpx2.Client(base_url=service.url, trust_env=False, verify=False, timeout=30)
     client.headers["X-API-Key"] = made["key"]
     return client
 

@@ -97,7 +97,9 @@ def resident_kb(pid: int) -> int | None:
 def test_a_service_is_found_used_and_ended_and_leaves_nothing_open(process: Process) -> None:
     assert service_address(process.target) == process.url
     headers = {"X-API-Key": process.key}
-    with httpx2.Client(base_url=process.url, headers=headers, trust_env=False) as client:
+    with httpx2.Client(
+        base_url=process.url, headers=headers, trust_env=False, verify=False
+    ) as client:
         held = client.post("/api/v1/allocations", json={"tokens": 5}).json()
         assert held["status"] == "open"
         assert client.get("/health").json()["port"] == int(process.url.rsplit(":", 1)[1])
@@ -120,7 +122,9 @@ def test_calls_that_came_before_the_end_are_answered(process: Process) -> None:
     stopped = threading.Event()
 
     def call() -> None:
-        with httpx2.Client(base_url=process.url, headers=headers, trust_env=False) as client:
+        with httpx2.Client(
+            base_url=process.url, headers=headers, trust_env=False, verify=False
+        ) as client:
             while not stopped.is_set():
                 try:
                     statuses.append(
@@ -170,7 +174,7 @@ def test_the_key_outlives_a_start_and_a_further_one_can_be_made(
     assert anew.key != process.key
     for key in (anew.key, process.key):
         answer = httpx2.get(
-            f"{anew.url}/api/v1/status", headers={"X-API-Key": key}, trust_env=False
+            f"{anew.url}/api/v1/status", headers={"X-API-Key": key}, trust_env=False, verify=False
         )
         assert answer.status_code == 200
     assert anew.end()[0] == 0
@@ -179,8 +183,13 @@ def test_the_key_outlives_a_start_and_a_further_one_can_be_made(
 def test_no_key_is_in_the_books_or_in_what_is_logged(process: Process, tmp_path: Path) -> None:
     key = process.key
     headers = {"X-API-Key": key}
-    httpx2.get(f"{process.url}/api/v1/status", headers=headers, trust_env=False)
-    httpx2.get(f"{process.url}/api/v1/status", headers={"X-API-Key": key[:-1]}, trust_env=False)
+    httpx2.get(f"{process.url}/api/v1/status", headers=headers, trust_env=False, verify=False)
+    httpx2.get(
+        f"{process.url}/api/v1/status",
+        headers={"X-API-Key": key[:-1]},
+        trust_env=False,
+        verify=False,
+    )
     host, port = process.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(f"GET /\x00 HTTP/9\r\nX-API-Key: {key}\r\n\r\n".encode())

@@ -126,7 +126,9 @@ def street(
         patch.setattr(door, "Attempts", partial(Attempts, clock=Clock()))
         with (
             running(url, door=DoorSettings(), proxied=True) as service,
-            httpx2.Client(base_url=service.url, trust_env=False, timeout=30) as client,
+            httpx2.Client(
+                base_url=service.url, trust_env=False, verify=False, timeout=30
+            ) as client,
         ):
             yield Street(service, client)
 

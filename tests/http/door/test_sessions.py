@@ -69,16 +69,16 @@ def test_a_look_at_a_link_uses_nothing_up(shared: Running) -> None:
     url = shared.post("/login-links")["url"]
     before = shared.written()
     for method in ("GET", "HEAD", "GET"):
-        answer = httpx2.request(method, url, trust_env=False)
+        answer = httpx2.request(method, url, trust_env=False, verify=False)
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
         assert "set-cookie" not in answer.headers
     assert shared.written() == before
-    page = httpx2.get(url, trust_env=False).text
+    page = httpx2.get(url, trust_env=False, verify=False).text
     assert f'action="{url.removeprefix(shared.url)}"' in page
     assert "<script" not in page
-    assert httpx2.post(url, headers=OWN, trust_env=False).status_code == 303
-    again = httpx2.post(url, headers=OWN, trust_env=False)
+    assert httpx2.post(url, headers=OWN, trust_env=False, verify=False).status_code == 303
+    again = httpx2.post(url, headers=OWN, trust_env=False, verify=False)
     assert again.status_code == 401
     assert "set-cookie" not in again.headers
 
@@ -93,7 +93,7 @@ def test_what_is_no_link_logs_nobody_in_and_comes_back_in_no_page(
     before = shared.written()
     for method in ("GET", "POST"):
         answer = httpx2.request(
-            method, f"{shared.url}/login?token={token}", headers=OWN, trust_env=False
+            method, f"{shared.url}/login?token={token}", headers=OWN, trust_env=False, verify=False
         )
         assert answer.status_code in (401, 422) or (method == "GET" and token == "x" * 43)
         assert "<script" not in answer.text
@@ -102,12 +102,12 @@ def test_what_is_no_link_logs_nobody_in_and_comes_back_in_no_page(
 
 
 def test_without_a_link_the_page_says_how_to_get_one(shared: Running) -> None:
-    page = httpx2.get(f"{shared.url}/login", trust_env=False)
+    page = httpx2.get(f"{shared.url}/login", trust_env=False, verify=False)
     assert page.status_code == 200
     assert "/api/v1/login-links" in page.text
     assert "oidc" not in page.text
     for path in ("/login/oidc", "/login/oidc/callback?code=x&state=y"):
-        answer = httpx2.get(f"{shared.url}{path}", trust_env=False)
+        answer = httpx2.get(f"{shared.url}{path}", trust_env=False, verify=False)
         assert (answer.status_code, answer.json()["code"]) == (404, "no_route")
         assert "BUDGET_OIDC_ISSUER" in answer.json()["detail"]
 
@@ -118,10 +118,10 @@ def test_another_sites_form_logs_nobody_in(shared: Running) -> None:
         {}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
         {"Sec-Fetch-Site": "none"}, {"Origin": "https://evil.example"}, {"Origin": "null"},
     ):  # fmt: skip
-        answer = httpx2.post(url, headers=headers, trust_env=False)
+        answer = httpx2.post(url, headers=headers, trust_env=False, verify=False)
         assert answer.status_code == 403
         assert "set-cookie" not in answer.headers
-    old_browser = httpx2.post(url, headers={"Origin": shared.url}, trust_env=False)
+    old_browser = httpx2.post(url, headers={"Origin": shared.url}, trust_env=False, verify=False)
     assert old_browser.status_code == 303
 
 
@@ -153,10 +153,15 @@ def test_behind_tls_a_cookie_belongs_to_this_host_and_travels_secured(
         url = service.post("/login-links")["url"]
         assert url.startswith("https://budget.example.com/login?token=")
         path = url.removeprefix("https://budget.example.com")
-        wrong = httpx2.post(service.url + path, headers={"Origin": service.url}, trust_env=False)
+        wrong = httpx2.post(
+            service.url + path, headers={"Origin": service.url}, trust_env=False, verify=False
+        )
         assert wrong.status_code == 403
         answer = httpx2.post(
-            service.url + path, headers={"Origin": "https://budget.example.com"}, trust_env=False
+            service.url + path,
+            headers={"Origin": "https://budget.example.com"},
+            trust_env=False,
+            verify=False,
         )
         kept = cookie(answer)
         secured = kept[f"__Host-{SESSION}"]
@@ -170,6 +175,7 @@ def test_behind_tls_a_cookie_belongs_to_this_host_and_travels_secured(
                 f"{service.url}/api/v1/sessions/current",
                 headers={"Cookie": f"{name}={token}"},
                 trust_env=False,
+                verify=False,
             )
             assert asked.status_code == status
 

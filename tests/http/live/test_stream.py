@@ -31,7 +31,7 @@ def following(
     named["X-API-Key"] = key or service.key
     with httpx2.stream(
         "GET", f"{service.url}/api/v1/events/stream{query}", headers=named, timeout=20,
-        trust_env=False,
+        trust_env=False, verify=False,
     ) as answer:  # fmt: skip
         assert answer.status_code == 200, answer.read()
         assert answer.headers["content-type"] == "text/event-stream"
