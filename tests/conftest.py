@@ -35,8 +35,14 @@ from tests.support.ram_disk import ram_disk
 
 Started = TypeVar("Started")
 
-LONGEST = ("test_schemathesis", "test_schemathesis_others", "test_ledger_machine", "test_readme")
-"""Files that take minutes: they come first, so that no worker is left alone with one."""
+LONGEST = (
+    "test_schemathesis", "test_schemathesis_others", "test_readme", "test_docs",
+    "test_kill_service", "test_transcripts", "test_ledger_machine", "test_official_clients",
+    "test_replay", "test_serve", "test_reports", "test_backfill",
+    "test_tracking_providers", "test_kill_postgres", "test_backup", "test_faults_service",
+)  # fmt: skip
+"""The files that take the longest, as measured, the longest first: they come first, so that at the
+end no worker is left alone with one."""
 
 hypothesis.settings.register_profile(
     "ci", derandomize=False, print_blob=True, deadline=None, max_examples=100
@@ -90,7 +96,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("faults")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
+    rank = {stem: at for at, stem in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(LONGEST)))
 
 
 def _needs_postgres(item: pytest.Item) -> bool:
