@@ -81,6 +81,9 @@ class Attempt:
         self._stream = Stream(upstream.provider, held.asked.api)
         self._meter = Meter(upstream.provider, model)
         self._growth: Growth | None = None
+        self._task: asyncio.Task[object] | None = None
+        """What runs it, until it ends."""
+        self._has_left = False
 
     async def run(self, may: May) -> Failure | None:
         """Answer the caller; the failure, with nothing sent and the hold ended, if it should be
@@ -88,23 +91,33 @@ class Attempt:
         """
         room = self._shop.room
         room.entered(id(self), self._held.since, self._keys)
+        self._task = task = asyncio.current_task()
+        self._sending.when_gone(self._hurry)
         try:
-            async with asyncio.timeout(None) as limit:
-                self._sending.when_gone(lambda: _hurry(limit))
-                return await self._answered(may)
-        except TimeoutError:
-            await self._settle("left")
-            return None
+            return await self._answered(may)
         except asyncio.CancelledError:
+            if self._has_left and task is not None and not task.uncancel():
+                await self._settle("left")
+                return None
             self._shop.tasks.start(self._settle("left"))
             raise
         except Exception:  # none is foreseen; the hold must not stay
             await self._abandoned()
             raise
         finally:
+            self._task = None
             if self._growth is not None:
                 self._growth.stop()
             room.left(id(self), self._keys)
+
+    def _hurry(self) -> None:
+        """The caller has gone: the rest of the answer is read on for its figures, a while."""
+        asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._leave)
+
+    def _leave(self) -> None:
+        if self._task is not None:
+            self._has_left = True
+            self._task.cancel()
 
     async def _answered(self, may: May) -> Failure | None:
         breakers, name = self._shop.breakers, self._upstream.name
@@ -340,9 +353,3 @@ class Attempt:
 
     def _labels(self, receipt: Receipt | None) -> list[Header]:
         return labels_of(self._holding.allocation, receipt) + list(self._held.labels)
-
-
-def _hurry(limit: asyncio.Timeout) -> None:
-    """Have what is limited end soon; nothing, if it has ended."""
-    with contextlib.suppress(RuntimeError):
-        limit.reschedule(asyncio.get_running_loop().time() + DRAIN_SECONDS)
