@@ -139,10 +139,10 @@ def _is_last(event: Body) -> bool:
 
 
 def _is_hidden(target: Target, event: Body) -> bool:
-    options = (target.body or {}).get("stream_options")
-    if isinstance(options, Mapping) and options.get("include_usage") is True:
+    if not openai_chat.is_usage_only(event):
         return False
-    return openai_chat.is_usage_only(event)
+    options = (target.body or {}).get("stream_options")
+    return not isinstance(options, Mapping) or options.get("include_usage") is not True
 
 
 def _problem(notice: Notice) -> Body:
