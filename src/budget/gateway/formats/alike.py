@@ -39,14 +39,13 @@ class Alike(NamedTuple):
     def run(self, buffer: bytes, at: int) -> Run | None:
         """The events like these that are whole in the buffer, from here on; None without any."""
         head, inner, tail = self
-        *parts, last = buffer[at + len(head) :].split(tail + head, _MOST_AT_ONCE)
-        for number, part in enumerate(parts):
-            if b"\n" in part:  # another event stands between
-                parts, last = parts[:number], part
-                break
-        end = last.find(tail)
-        if end >= 0:
-            parts.append(last[:end])
+        first = at + len(head)
+        end = buffer.find(tail, first)
+        if end < 0:
+            return None
+        parts = [buffer[first:end]]
+        if buffer.startswith(head, end + len(tail)):
+            parts = _parts(buffer[first:].split(tail + head, _MOST_AT_ONCE), tail)
         while parts:
             text = _read_at_once(parts, inner)
             if text is not None:
@@ -54,6 +53,15 @@ class Alike(NamedTuple):
                 return Run(buffer[at : at + size], text)
             parts = parts[: len(parts) // 2]  # one of them only looks like the others
         return None
+
+
+def _parts(found: list[bytes], tail: bytes) -> list[bytes]:
+    """What varies in each of the events, of what was found between one head and the next."""
+    for number, part in enumerate(found):
+        if b"\n" in part:  # something else stands between, or behind the last one
+            end = part.find(tail)
+            return found[:number] if end < 0 else [*found[:number], part[:end]]
+    return found[:-1]
 
 
 def _read_at_once(parts: list[bytes], inner: bytes) -> str | None:
