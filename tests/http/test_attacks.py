@@ -105,6 +105,7 @@ def test_an_envelope_of_others_tells_nothing_when_it_is_empty(
     status, told = a("POST", f"/allocations/{mine}/extend", {"tokens": 50})
     assert (status, told["code"]) == (402, "envelope_exhausted")
     assert parent_id not in str(told)
+    del told["at"]  # a time may well have a 27 in it
     assert "27" not in str(told)
     assert (told["limit"], told["requested"], told["shortfall"]) == (None, None, None)
 
