@@ -121,7 +121,10 @@ def place(
         postings.append(_new(Posting, (head_id, cell_us, 0, amount, 0, 0)))
     if shortfalls:
         return Refused(shortfalls=tuple(shortfalls))
-    state = State("open", expires_us, ttl_us, tuple(legs), held, held, granted_output_tokens)
+    state = _new(
+        State,
+        ("open", expires_us, ttl_us, tuple(legs), held, held, granted_output_tokens, 0, None),
+    )
     return state, postings, parent_state
 
 
@@ -185,8 +188,8 @@ def estimate(
     usd = 0 if rates is None else hold_nanos(rates, input_tokens, output_tokens, requests, units)
     tokens = input_tokens + output_tokens
     return (
-        Amounts(usd, tokens, input_tokens, output_tokens, requests),
-        Held(usd, tokens, requests),
+        _new(Amounts, (usd, tokens, input_tokens, output_tokens, requests)),
+        _new(Held, (usd, tokens, requests)),
     )
 
 

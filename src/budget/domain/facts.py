@@ -88,19 +88,16 @@ def record(
     for head_id, rest in unpaid.items():
         if rest:
             _book_excess(book, newest[head_id], rest, balances[head_id], giver_legs)
-    use = Held(used.usd, used.tokens, used.requests)
+    use = _new(Held, (used.usd, used.tokens, used.requests))
     rest_held = state.left.less(use)
-    new = State(
-        "settled" if final else state.status,
-        state.expires_us,
-        state.ttl_us,
-        tuple(legs),
-        state.held,
-        rest_held.emptied() if final else rest_held,
-        state.granted_output_tokens,
-        state.records + 1,
-        usage_id if final else state.settled_by,
-    )
+    new = _new(
+        State,
+        (
+            "settled" if final else state.status, state.expires_us, state.ttl_us, tuple(legs),
+            state.held, rest_held.emptied() if final else rest_held, state.granted_output_tokens,
+            state.records + 1, usage_id if final else state.settled_by,
+        ),
+    )  # fmt: skip
     states: list[tuple[Holding, State]] = []
     cap_us = None
     if giver is not None and giver_legs is not None:
@@ -114,7 +111,7 @@ def record(
     if new.status == "open":
         new = renewed(new, now_us, cap_us)
     states.append((holding, new))
-    return Decided(book.postings, states, book.overran)
+    return _new(Decided, (book.postings, states, book.overran))
 
 
 def _book_excess(

@@ -318,6 +318,8 @@ class Batch:
             sums[7] += cost_nanos
 
     def _rollup_rows(self) -> list[Row]:
+        if not self._rollups:
+            return []
         days: dict[tuple[int, str], list[int]] = {}
         for (hour_us, series_id), sums in self._rollups.items():
             name = (hour_us - hour_us % rows.DAY_US, series_id)

@@ -240,6 +240,9 @@ class Writer:
 
 def wake(tickets: Sequence[Ticket]) -> None:
     """Wake each event loop once, each thread by itself."""
+    if len(tickets) == 1:
+        tickets[0].waiter.wake(tickets)
+        return
     by_waiter: dict[int, list[Ticket]] = {}
     for ticket in tickets:
         by_waiter.setdefault(id(ticket.waiter), []).append(ticket)
