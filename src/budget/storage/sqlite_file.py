@@ -38,7 +38,7 @@ _YIELD_SECONDS: Final = 0.001
 Identity = tuple[int, int]
 
 
-def identity(path: Path) -> Identity | None:
+def identity(path: Path | str) -> Identity | None:
     """What tells a file from another that takes its place; None when there is none.
 
     The file is never opened but by SQLite: closing it would drop this process's locks on it.
@@ -113,6 +113,7 @@ class Lock:
 
     def __init__(self, database: Path) -> None:
         self.path = database.with_name(f"{database.name}.lock")
+        self._name = os.fspath(self.path)
         self._file: int | None = None
         self._touched_ns = 0
         self.held = False
@@ -152,7 +153,7 @@ class Lock:
             self.close()
             raise Unreachable(f"cannot lock {self.path}: {error.strerror}") from error
         mine = os.fstat(self._file)
-        if identity(self.path) != (mine.st_dev, mine.st_ino):
+        if identity(self._name) != (mine.st_dev, mine.st_ino):
             self.close()  # somebody took the file away: others lock another one by now
             return False
         self._touched_ns = mine.st_mtime_ns
@@ -180,6 +181,7 @@ class Log:
 
     def __init__(self, database: Path, fold_pages: int = FOLD_PAGES) -> None:
         self.path = database.with_name(f"{database.name}-wal")
+        self._name = os.fspath(self.path)
         self.fold_pages = fold_pages
         self._file: int | None = None
         self._opened: Identity | None = None
@@ -199,7 +201,7 @@ class Log:
         """Whether the file that was opened lies there no more: nobody else would see what is
         written to it. A restore that died right before its end leaves it so.
         """
-        return self._file is not None and identity(self.path) != self._opened
+        return self._file is not None and identity(self._name) != self._opened
 
     def is_due(self) -> bool:
         """Whether it has grown by `fold_pages` since it began anew, or was last folded."""

@@ -6,6 +6,7 @@ file, its lock and its log (`sqlite_file`).
 """
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
@@ -103,6 +104,7 @@ class SqliteUnit:
         `begin` waits so long for other processes that keep the rules, and as long for others.
         """
         self._path = path
+        self._name = os.fspath(path)
         self._clock = clock
         self._wait_seconds = wait_seconds
         self._lock = Lock(path)
@@ -155,7 +157,7 @@ class SqliteUnit:
 
     def _connected(self) -> sqlite3.Connection:
         """The connection to the file that is there now; a new one if need be. Under the lock."""
-        here = identity(self._path)
+        here = identity(self._name)
         if self._reopen or here != self._identity or self._log.was_taken:
             self._disconnect()
         if self._connection is None:
