@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from budget.storage.durability import Durability
 from budget.storage.errors import Unreachable
 
 LOCK_SECONDS: Final = 2.0
@@ -28,6 +29,8 @@ of small batches (20 to 40 pages each) meets a fold in fewer than one of a hundr
 TRUNCATE_FACTOR: Final = 4
 """A log longer than so many folds was held up by a reader; it is cut when the reader is gone."""
 
+_SYNCHRONOUS: Final = {0: "off", 1: "normal", 2: "full", 3: "extra"}
+_FULL: Final = 2
 _HEADER_BYTES: Final = 32
 _FRAME_HEADER_BYTES: Final = 24
 _FIRST_PAUSE_SECONDS: Final = 0.0001
@@ -102,6 +105,14 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def durability_of(connection: sqlite3.Connection) -> Durability:
+    """What a connection has been told about disks: a log that is synced at each commit."""
+    ((mode,),) = connection.execute("PRAGMA journal_mode").fetchall()
+    ((level,),) = connection.execute("PRAGMA synchronous").fetchall()
+    told = {"journal_mode": str(mode), "synchronous": _SYNCHRONOUS.get(level, str(level))}
+    return Durability(told, mode == "wal" and level >= _FULL)
 
 
 class Lock:

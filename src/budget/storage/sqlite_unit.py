@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
 from budget.storage import sqlite_sql as sql
 from budget.storage.durability import Durability
 from budget.storage.errors import Broken, CommitUnknown, StorageError, Unreachable
+from budget.storage.sqlite_errors import REOPEN, code_of, translated
 from budget.storage.sqlite_file import (
     FOLD_PAGES,
     LOCK_SECONDS,
@@ -24,6 +25,7 @@ from budget.storage.sqlite_file import (
     Lock,
     Log,
     connect_writer,
+    durability_of,
     identity,
 )
 from budget.storage.unit import NEW_HEAD, Begun, Changes, Row
@@ -31,38 +33,8 @@ from budget.storage.unit import NEW_HEAD, Begun, Changes, Row
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_SYNCHRONOUS: Final = {0: "off", 1: "normal", 2: "full", 3: "extra"}
-_FULL: Final = 2
 MAX_SERIES: Final = 10_000
 """Series remembered as stored; the memory is emptied when full."""
-
-_REOPEN: Final = frozenset(
-    {
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_READONLY,
-    }
-)
-"""What a new connection may cure."""
-
-_UNREACHABLE: Final = _REOPEN | {
-    sqlite3.SQLITE_AUTH,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_INTERRUPT,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_PERM,
-}
-
-
-def _code(error: sqlite3.Error) -> int | None:
-    """SQLite's primary result code; None for what the driver itself complains about."""
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
 
 
 def _raising_storage_errors(
@@ -193,7 +165,7 @@ class SqliteUnit:
             connection.execute(sql.COMMIT)
         except sqlite3.Error as error:
             # With SQLITE_FULL the log lacks the end of the transaction: nobody will ever see it.
-            nothing_written = connection.in_transaction or _code(error) == sqlite3.SQLITE_FULL
+            nothing_written = connection.in_transaction or code_of(error) == sqlite3.SQLITE_FULL
             unreachable = self._translated(error)
             self._reopen = self._reopen or not nothing_written
             self.rollback()
@@ -231,11 +203,9 @@ class SqliteUnit:
         self._lock.close()
 
     def _translated(self, error: sqlite3.Error) -> StorageError:
-        code = _code(error)
-        if code in _REOPEN:
+        if code_of(error) in REOPEN:
             self._reopen = True
-        kind = Unreachable if code in _UNREACHABLE else Broken
-        return kind(f"{error} ({getattr(error, 'sqlite_errorname', type(error).__name__)})")
+        return translated(error)
 
     # --- Loading ---------------------------------------------------------------------------------
 
@@ -419,11 +389,7 @@ class SqliteUnit:
     @_raising_storage_errors
     def durability(self) -> Durability:
         """What this connection has been told about disks: a log that is synced at each commit."""
-        connection = self._begun()
-        ((mode,),) = connection.execute("PRAGMA journal_mode").fetchall()
-        ((level,),) = connection.execute("PRAGMA synchronous").fetchall()
-        told = {"journal_mode": str(mode), "synchronous": _SYNCHRONOUS.get(level, str(level))}
-        return Durability(told, mode == "wal" and level >= _FULL)
+        return durability_of(self._begun())
 
     @_raising_storage_errors
     def execute(self, statement: Any, parameters: Any = None) -> list[Row]:
