@@ -6,6 +6,8 @@ import pytest
 
 from tests.fakes.providers import Providers
 from tests.gateway.through import Through, through
+from tests.support.databases import SqliteDatabases
+from tests.support.priced import empty_books
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +25,7 @@ def providers(running_providers: Providers) -> Providers:
 
 
 @pytest.fixture
-def gateway(sqlite_url: str, providers: Providers) -> Iterator[Through]:
+def gateway(sqlite_databases: SqliteDatabases, providers: Providers) -> Iterator[Through]:
     """A service whose gateway leads to the fake providers; its books are empty."""
-    with through(sqlite_url, providers) as running:
+    with through(sqlite_databases.new(empty_books), providers) as running:
         yield running

@@ -3,15 +3,14 @@
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from tests.support.command import ROOT
-from tests.support.nursery import Nursery
+from tests.support.nursery import shared
 from tests.support.services import Service
 
 PATIENCE_SECONDS = 60.0
@@ -34,7 +33,7 @@ def spend(service: Service, count: int, name: str) -> list[str]:
 def follow(service: Service, folder: Path, heard: list[str]) -> "subprocess.Popen[str]":
     """The example, as a process of its own; the ids that it prints go to a list."""
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "examples" / "follow_events.py"),
+        [*shared().program("python"), str(ROOT / "examples" / "follow_events.py"),
          "--topics", "allocation_updates", "--cursor", str(folder / "kept.cursor")],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         env={**os.environ, "BUDGET_URL": f"http://127.0.0.1:{service.port}",
@@ -72,9 +71,9 @@ def wait_until_kept(service: Service, folder: Path) -> None:
 def test_the_example_prints_every_event_once_though_service_and_example_are_killed(
     tmp_path: Path,
 ) -> None:
-    service = Service(cast("Nursery", None), tmp_path, f"sqlite:///{tmp_path}/budget.db")
+    service = Service(shared(), tmp_path, f"sqlite:///{tmp_path}/budget.db")
     heard: list[str] = []
-    service.start_cold()
+    service.start()
     followers = [follow(service, tmp_path, heard)]
     try:
         ends_at = time.monotonic() + PATIENCE_SECONDS
@@ -83,7 +82,7 @@ def test_the_example_prints_every_event_once_though_service_and_example_are_kill
         written = spend(service, 50, "first")
         wait_for(heard, 50)
         service.kill()
-        service.start_cold()
+        service.start()
         written += spend(service, 50, "second")
         wait_for(heard, 100)
         wait_until_kept(service, tmp_path)

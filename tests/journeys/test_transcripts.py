@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 
 from budget.cli.app import run
-from budget.engine.budget import Budget
 from budget.engine.price_book.settings import PriceSettings
 from tests.http.running import running
 from tests.journeys.conftest import warm_programs, write_programs
 from tests.support.command import ROOT
 from tests.support.databases import SqliteDatabases
+from tests.support.priced import empty_books
 from tests.support.transcripts import DATABASE_ONLY, Keep, matches, read
 
 PAGES = sorted((ROOT / "tests" / "journeys" / "transcripts").glob("*.md"))
@@ -31,11 +31,6 @@ BOTH = [
     for page in PAGES
     for place in (("database",) if DATABASE_ONLY in page.read_text() else ("database", "service"))
 ]
-
-
-def empty(url: str) -> None:
-    """Books in which nothing has happened yet."""
-    Budget.open(url, sweep=False).close()
 
 
 @contextmanager
@@ -101,7 +96,7 @@ def test_what_a_page_types_is_answered_as_it_says(
     monkeypatch: pytest.MonkeyPatch,
     sqlite_databases: SqliteDatabases,
 ) -> None:
-    url = sqlite_databases.new(empty)
+    url = sqlite_databases.new(empty_books)
     if place == "database":
         with user(tmp_path, url, None, monkeypatch):
             play(page)

@@ -7,6 +7,8 @@ import pytest
 import budget
 from budget import Budget
 from tests.fakes.providers import Providers
+from tests.support.databases import SqliteDatabases
+from tests.support.priced import empty_books
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +26,9 @@ def providers(running_providers: Providers) -> Providers:
 
 
 @pytest.fixture
-def books(sqlite_url: str) -> Iterator[Budget]:
+def books(sqlite_databases: SqliteDatabases) -> Iterator[Budget]:
     """Open books that are the default ones of the process too."""
-    with Budget.open(sqlite_url) as opened:
+    with Budget.open(sqlite_databases.new(empty_books)) as opened:
         budget.configure(books=opened)
         yield opened
         budget.configure()

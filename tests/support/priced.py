@@ -1,4 +1,6 @@
-"""Books on the database's price book, with LiteLLM's map read from a file that tests rewrite."""
+"""Books on the database's price book: with the bundled prices, and with LiteLLM's map read from a
+file that tests rewrite.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,6 +11,7 @@ from typing import Any, Final
 from budget.domain.answers_prices import SourceUpdate
 from budget.engine.books import Books
 from budget.engine.budget import Budget
+from budget.engine.price_book.acts import keep_bundled
 from budget.engine.price_book.settings import PriceSettings
 from tests.engine.opened import Clock
 
@@ -32,6 +35,16 @@ def litellm_map(prices: Prices, **more: Any) -> bytes:
 
 def _by_the_token(usd: str) -> str:
     return f"{usd}e-6"
+
+
+def empty_books(url: str) -> None:
+    """Fill an empty database with tables and the bundled prices, which each service would store.
+
+    What fresh books are copied from where it is not the start that is tested.
+    """
+    with Budget.open(url, sweep=False) as opened:
+        at = opened.books
+        keep_bundled(at.database, at.ledger, at.shelf)
 
 
 class Source:
