@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from budget.domain.errors import OutcomeUnknown, Unavailable
 from budget.engine.catalogue import Catalogue
@@ -29,8 +29,6 @@ MAX_WAIT_SECONDS: Final = 2.0
 TICK_SECONDS: Final = 1.0
 ALONE: Final = 8
 """After so many batches of one command, its caller may carry out the next itself."""
-
-T = TypeVar("T")
 
 
 class Ledger:
@@ -53,8 +51,8 @@ class Ledger:
         self._writer = Writer(open_unit(), load_catalogue, clock, noticed)
         self._turn = threading.Lock()
         """Held by the thread that is at work with the writer."""
-        self._at_work: int | None = None
-        """Which thread that is."""
+        self._at_work: set[int] = set()
+        """Who is at work or about to be: the writer's thread, and those that call."""
         self._alone = 0
         """How many batches in a row were of one command, and nobody came meanwhile."""
         self._queue: deque[Ticket] = deque()
@@ -117,7 +115,7 @@ class Ledger:
 
     def _submit_to_wait(self, tickets: Sequence[Ticket]) -> None:
         self.submit_all(tickets)
-        if self._at_work == threading.get_ident():
+        if threading.get_ident() in self._at_work:
             # What the garbage collector or a signal has called amid this thread's own batch
             # cannot wait for the next one, which comes after it.
             raise OutcomeUnknown(
@@ -132,31 +130,33 @@ class Ledger:
         batches smaller. What has to wait for a sweep is left to that thread after all. Where a
         batch may not be interrupted, as a caller's thread may be at any time, this is not done.
         """
+        me = threading.get_ident()
         if (
             ticket.command is None
             or self._queue
             or self._alone < ALONE
             or self._turn.locked()
+            or me in self._at_work
             or not self._writer.unit.interruptible
             or os.getpid() != self._process  # forked: the connection is the parent's
         ):
             return False
         ticket.queued_at = time.monotonic()
-        with self._turn:
-            if self._closing or self._writer.sweep_due:
-                return False
-            aside = self._at_it(self._writer.answer_batch, [ticket])
-            self._leave_to_the_writer(aside)
+        try:
+            self._at_work.add(me)
+            with self._turn:
+                if self._closing or self._writer.sweep_due:
+                    return False
+                aside = self._writer.answer_batch([ticket])
+                self._leave_to_the_writer(aside)
+                self._count_alone(1)
+        finally:
+            self._at_work.discard(me)
         return True
 
-    def _at_it(self, work: Callable[[list[Ticket]], T], tickets: list[Ticket]) -> T:
-        """Do it as the thread that is at work. In turn."""
-        try:
-            self._at_work = threading.get_ident()
-            return work(tickets)
-        finally:
-            self._at_work = None
-            self._alone = 0 if len(tickets) > 1 or self._queue else self._alone + 1
+    def _count_alone(self, size: int) -> None:
+        """A batch of so many commands is over."""
+        self._alone = 0 if size > 1 or self._queue else self._alone + 1
 
     def add_listener(self, listener: Callable[[], None]) -> None:
         """Call this after each commit, in the thread that made it; it must return at once."""
@@ -210,10 +210,13 @@ class Ledger:
     # --- The writer's thread ---------------------------------------------------------------------
 
     def _run(self) -> None:
+        self._at_work.add(threading.get_ident())
         try:
             while self._wait():
                 with self._turn:
-                    self._at_it(self._work, self._take())
+                    tickets = self._take()
+                    self._work(tickets)
+                    self._count_alone(len(tickets))
             with self._turn:
                 self._writer.flush_refusals(all_of_them=True)
         finally:
