@@ -22,16 +22,16 @@ USD = 10**9
 
 
 @pytest.fixture
-def books(sqlite_url: str, clock: Clock, source: Source) -> Iterator[Budget]:
+def books(light_priced_url: str, clock: Clock, source: Source) -> Iterator[Budget]:
     """Books on SQLite whose price book has that source."""
-    with source.open(sqlite_url, clock) as opened:
+    with source.open(light_priced_url, clock) as opened:
         yield opened
 
 
 @pytest.fixture
-def any_books(books_url: str, clock: Clock, source: Source) -> Iterator[Budget]:
+def any_books(priced_url: str, clock: Clock, source: Source) -> Iterator[Budget]:
     """The same on each engine."""
-    with source.open(books_url, clock) as opened:
+    with source.open(priced_url, clock) as opened:
         yield opened
 
 

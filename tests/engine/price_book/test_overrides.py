@@ -22,17 +22,17 @@ GROQ_A: dict[str, Any] = {"provider": "groq", "model": "a", "output": "2", "reas
 
 
 @pytest.fixture
-def books(books_url: str, clock: Clock, source: Source) -> Iterator[Budget]:
+def books(priced_url: str, clock: Clock, source: Source) -> Iterator[Budget]:
     """Books on each engine whose price book has that source."""
-    with source.open(books_url, clock) as opened:
+    with source.open(priced_url, clock) as opened:
         updated(opened)
         yield opened
 
 
 @pytest.fixture
-def sqlite_books(sqlite_url: str, clock: Clock, source: Source) -> Iterator[Budget]:
+def sqlite_books(light_priced_url: str, clock: Clock, source: Source) -> Iterator[Budget]:
     """Books on SQLite whose price book is the bundled one."""
-    with source.open(sqlite_url, clock) as opened:
+    with source.open(light_priced_url, clock) as opened:
         yield opened
 
 
