@@ -329,6 +329,7 @@ def test_a_key_in_a_form_field_that_comes_twice_is_an_error(gateway: Through) ->
     )
     answer = httpx2.post(
         f"{gateway.url}/openai/v1/audio/transcriptions", content=form, trust_env=False,
+        verify=False,
         headers={
             "Authorization": f"Bearer {gateway.key}",
             "Content-Type": "multipart/form-data; boundary=b",
