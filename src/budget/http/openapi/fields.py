@@ -234,7 +234,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
             "topics": nullable(list_of(one_of(TOPICS), 0, 100)),
             "kinds": nullable(list_of(one_of(sorted(events.KINDS)), 0, 100)),
             "severities": nullable(list_of(one_of(quiet.SEVERITIES), 0, 100)),
-            "budget_id": nullable(line(200)),
+            "budget_id": nullable({**line(200), "pattern": _NAMED}),
             "owner": nullable({**line(200), "pattern": _NAMED}),
             "attributes": nullable(_ATTRIBUTES),
         },
