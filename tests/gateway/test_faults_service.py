@@ -12,11 +12,11 @@ import httpx2
 import pytest
 
 from budget import Budget
+from budget.storage.sqlite_database import SqliteDatabase
 from tests.fakes.providers import Providers
 from tests.gateway.through import Through
 from tests.support.databases import SqliteDatabases
 from tests.support.nursery import Nursery, shared
-from tests.support.oracle import sqlite_path
 from tests.support.services import Service
 
 ASKED: Final[Any] = {
@@ -164,17 +164,19 @@ def test_after_a_kill_the_hold_stays_until_its_time_is_up(
 # --- Books that cannot be had --------------------------------------------------------------------
 
 
-def locked(url: str) -> sqlite3.Connection:
-    """A connection that has SQLite's write lock, until it is closed."""
-    connection = sqlite3.connect(sqlite_path(url), isolation_level=None)
+def locked(gateway: Through) -> sqlite3.Connection:
+    """A connection that has the write lock of its books, until it is closed."""
+    database = gateway.running.books.database
+    assert isinstance(database, SqliteDatabase)
+    connection = sqlite3.connect(database.path, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     return connection
 
 
-def test_while_the_books_cannot_be_had_nothing_is_sent(gateway: Through, sqlite_url: str) -> None:
+def test_while_the_books_cannot_be_had_nothing_is_sent(gateway: Through) -> None:
     gateway.limit("1")
     assert gateway.key
-    with closing(locked(sqlite_url)):
+    with closing(locked(gateway)):
         answer = gateway.post(CHAT, ASKED, status=503)
     assert answer.json()["error"]["type"] == "api_error"
     assert gateway.providers.requests() == []
@@ -183,13 +185,13 @@ def test_while_the_books_cannot_be_had_nothing_is_sent(gateway: Through, sqlite_
 
 
 def test_what_was_used_is_booked_later_if_the_books_cannot_be_had_at_the_end(
-    gateway: Through, sqlite_url: str
+    gateway: Through,
 ) -> None:
     gateway.limit("1")
     caller = Caller(gateway.url, gateway.key, streamed=True)
     caller.start()
     wait_for(lambda: b"word" in caller.came)
-    with closing(locked(sqlite_url)):
+    with closing(locked(gateway)):
         caller.join(30)
         assert caller.is_whole
         assert b"[DONE]" in caller.came
@@ -201,7 +203,7 @@ def test_what_was_used_is_booked_later_if_the_books_cannot_be_had_at_the_end(
 
 
 def test_an_answer_for_which_no_more_can_be_held_ends_there_with_a_reason(
-    gateway: Through, sqlite_url: str
+    gateway: Through,
 ) -> None:
     """The provider keeps to no limit; the books are locked before what is held is used up."""
     gateway.limit("1")
@@ -209,7 +211,7 @@ def test_an_answer_for_which_no_more_can_be_held_ends_there_with_a_reason(
     caller = Caller(gateway.url, gateway.key, streamed=True, how=how, limit=None)
     caller.start()
     wait_for(lambda: b"word" in caller.came)
-    with closing(locked(sqlite_url)):
+    with closing(locked(gateway)):
         caller.join(30)
         assert caller.is_whole
         assert b'"code":"unavailable"' in caller.came
