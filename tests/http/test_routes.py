@@ -131,16 +131,18 @@ def test_the_root_says_what_this_is(shared: Running) -> None:
 
 
 def test_health_says_what_runs_and_on_what(service: Running) -> None:
+    """The server of PostgreSQL that tests share may not wait for its disk, which is then told."""
     told = service.client.get("/health").json()
-    assert (told["status"], told["component"]) == ("healthy", "budget")
+    safe = told["database"]["settings"] == SAFE[service.books.database.dialect]
+    assert safe or service.books.database.dialect == "postgresql"
+    assert (told["status"], told["component"]) == ("healthy" if safe else "degraded", "budget")
     assert told["version"] == __version__
     assert told["timestamp"].endswith("Z")
     assert f":{told['port']}" in service.url
     assert told["database"]["engine"] == service.books.database.dialect
     assert told["database"]["library"]
     assert told["database"]["reachable"] is True
-    assert told["database"]["durable"] is True
-    assert told["database"]["settings"] == SAFE[service.books.database.dialect]
+    assert told["database"]["durable"] is safe
     assert told["writer"] == {
         "alive": True, "writing": True, "queue_depth": 0, "expiry_paused": False,
     }  # fmt: skip

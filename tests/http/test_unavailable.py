@@ -84,6 +84,8 @@ def test_while_postgresql_is_gone_everything_is_503_and_then_goes_on(
     with running(postgres_cluster.url) as service:
         service.budget({"unit": "tokens", "period": "total", "limit": 10})
         service.post("/allocations", {"allocation_id": "before", "tokens": 1})
+        health = service.client.get("/health").json()
+        assert (health["status"], health["database"]["durable"]) == ("healthy", True)
         postgres_cluster.stop(crash=True)
         check_unavailable(service, "call-1")
         time.sleep(keys.REMEMBERED_SECONDS)  # from now on the key is asked for, too
