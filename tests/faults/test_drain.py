@@ -63,6 +63,6 @@ def test_without_draining_requests_in_flight_fail(
     sqlite_databases: SqliteDatabases, nursery: Nursery, folder: Path
 ) -> None:
     with siege(nursery, folder, sqlite_databases.new(migrate), clients=8) as besieged:
-        in_flight, failed, _ = strike_under_load(besieged, Service.kill, 2)
-    report("control: no draining", cycles=2, in_flight=in_flight, failed=failed)
+        in_flight, failed, _ = strike_under_load(besieged, Service.kill, 4)
+    report("control: no draining", cycles=4, in_flight=in_flight, failed=failed)
     assert failed > 0
