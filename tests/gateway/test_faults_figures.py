@@ -31,6 +31,18 @@ def test_what_came_is_booked_of_an_answer_that_broke() -> None:
     assert (found.usage, found.source) == (Usage(10, 6), "counted")
 
 
+def test_what_is_cut_is_booked_at_its_bound_until_the_provider_has_told_for_such_a_model() -> None:
+    """Where money is short, none of what may have been written is lent to other calls."""
+    ratios, meter = Ratios(), heard("word " * 50, "anthropic", "claude-haiku-4-5")
+    assert meter.likely() < meter.surely() < EXPECTED.granted_tokens
+    cut = used(Told(), meter, "cut", EXPECTED, ratios)
+    assert (cut.usage, cut.source) == (Usage(10, meter.surely()), "estimated")
+    assert used(Told(), meter, "broken", EXPECTED, ratios).usage == Usage(10, meter.likely())
+    for _ in range(FEWEST):
+        learn(ratios, Told(Usage(10, meter.likely()), complete=True), meter, 10)
+    assert used(Told(), meter, "cut", EXPECTED, ratios).usage == Usage(10, meter.likely())
+
+
 @pytest.mark.parametrize("end", ["timed_out", "no_answer", "left"])
 def test_what_never_came_is_booked_as_such_calls_usually_are(end: str) -> None:
     found = used(Told(), Meter("openai", "gpt-4o"), end, EXPECTED, Ratios())  # type: ignore[arg-type]

@@ -60,7 +60,10 @@ def used(told: Told, meter: Meter, end: End, expected: Expected, ratios: Ratios)
     """What a call has used that was counted, where the provider's own figures are not the last."""
     granted_tokens = expected.granted_tokens
     within = meter.within(granted_tokens)
-    output_tokens = within if meter.is_exact else ratios.likely(meter.name, meter.likely())
+    output_tokens = within
+    if not meter.is_exact:
+        unsure = end == "cut" and not ratios.knows(meter.name)  # then none of it goes to others
+        output_tokens = meter.surely() if unsure else ratios.likely(meter.name, meter.likely())
     if within <= granted_tokens:
         output_tokens = min(output_tokens, granted_tokens)
     unread = end == "done" and told == Told()
