@@ -11,7 +11,6 @@ from typing import Any, Final
 import msgspec
 
 from budget.gateway.formats.format import (
-    MOST_APART,
     Asked,
     Body,
     Changes,
@@ -23,6 +22,7 @@ from budget.gateway.formats.format import (
     model_in,
     path_as_it_came,
 )
+from budget.gateway.formats.saying import Saying
 
 _MESSAGES: Final = "/v1/messages"
 _FREE: Final = "/v1/messages/count_tokens"
@@ -130,17 +130,17 @@ def _plain(transcript: object, event: Body) -> str | None:
     return text if transcript.grows(index, text) else None
 
 
-class MessageTranscript:
+class MessageTranscript(Saying):
     """The events of one message, joined."""
 
-    __slots__ = ("_block_said", "_blocks", "_json", "_message", "_open", "_said")
+    __slots__ = ("_block_said", "_blocks", "_json", "_message", "_open")
 
     def __init__(self) -> None:
+        super().__init__()
         self._message: dict[str, Any] = {}
         self._blocks: dict[int, dict[str, Any]] = {}
         self._json: dict[int, str] = {}
         self._open: set[int] = set()
-        self._said: list[str] = []
         self._block_said = 0
 
     def grows(self, index: int, text: str) -> bool:
@@ -154,17 +154,9 @@ class MessageTranscript:
         self.say(text)
         return True
 
-    def say(self, text: str) -> None:
-        """Hear more text of the block that had some last."""
-        self._said.append(text)
-        if len(self._said) > MOST_APART:
-            self._join_said()
-
-    def _join_said(self) -> None:
-        if self._said:
-            block = self._blocks.setdefault(self._block_said, {"type": "text", "text": ""})
-            block["text"] = (block.get("text") or "") + "".join(self._said)
-            self._said.clear()
+    def _take_said(self, text: str) -> None:
+        block = self._blocks.setdefault(self._block_said, {"type": "text", "text": ""})
+        block["text"] = (block.get("text") or "") + text
 
     def take(self, event: Body) -> None:
         """Hear one more event."""

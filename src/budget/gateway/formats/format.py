@@ -11,8 +11,6 @@ Costs = Literal["tokens", "nothing", "batch"]
 """What a route costs: by what was used; nothing; or as much as all requests of a batch together."""
 HELD_SECONDS: Final = 86_400
 """How long is held for what goes on when its call was answered: a day, in which batches end."""
-MOST_APART: Final = 64
-"""How many pieces of a text are kept before they are joined: each alone is larger than its text."""
 Framing = Literal["events", "lines", "array", "bytes", "spoken"]
 """How a stream is cut: server-sent events, lines of JSON, one JSON array; not at all; or in events
 for the gateway, and not at all for the caller.

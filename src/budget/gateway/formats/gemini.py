@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 import msgspec
 
 from budget.gateway.formats.format import (
-    MOST_APART,
     Asked,
     Body,
     Changes,
@@ -22,6 +21,7 @@ from budget.gateway.formats.format import (
     Transcript,
     hides_nothing,
 )
+from budget.gateway.formats.saying import Saying
 
 _ACT: Final = re.compile(r"(.*/models/)([^/:]+):([A-Za-z]+)")
 _GENERATING: Final = frozenset({"generateContent", "streamGenerateContent"})
@@ -162,17 +162,17 @@ def _only_text(candidates: list[Any]) -> str | None:
     return text if type(text) is str else None
 
 
-class ContentTranscript:
+class ContentTranscript(Saying):
     """The chunks of one answer, joined."""
 
-    __slots__ = ("_asked", "_began", "_candidates", "_said", "_top")
+    __slots__ = ("_asked", "_began", "_candidates", "_top")
 
     def __init__(self, asked: Asked) -> None:
+        super().__init__()
         self._asked = asked
         self._top: dict[str, Any] = {}
         self._candidates: dict[int, dict[str, Any]] = {}
         self._began = False
-        self._said: list[str] = []
 
     def grows(self, event: Body, text: str) -> bool:
         """Hear a chunk with more text of the first candidate; False if it has none yet."""
@@ -184,17 +184,8 @@ class ContentTranscript:
         self.say(text)
         return True
 
-    def say(self, text: str) -> None:
-        """Hear more text of the first candidate."""
-        self._said.append(text)
-        if len(self._said) > MOST_APART:
-            self._join_said()
-
-    def _join_said(self) -> None:
-        if self._said:
-            said = "".join(self._said)
-            self._said.clear()
-            self._candidate({"content": {"parts": [{"text": said}]}})
+    def _take_said(self, text: str) -> None:
+        self._candidate({"content": {"parts": [{"text": text}]}})
 
     def take(self, event: Body) -> None:
         """Hear one more chunk."""

@@ -10,7 +10,6 @@ from typing import Any, Final
 import msgspec
 
 from budget.gateway.formats.format import (
-    MOST_APART,
     Asked,
     Body,
     Changes,
@@ -22,6 +21,7 @@ from budget.gateway.formats.format import (
     model_in,
     path_as_it_came,
 )
+from budget.gateway.formats.saying import Saying
 
 _WRITING: Final = frozenset({"/api/chat", "/api/generate"})
 _EMBEDDING: Final = frozenset({"/api/embed", "/api/embeddings"})
@@ -106,29 +106,20 @@ def _plain(transcript: object, event: Body) -> str | None:
     return text
 
 
-class LinesTranscript:
+class LinesTranscript(Saying):
     """The objects of one answer, joined. `names` are the fields of those that may be plain."""
 
-    __slots__ = ("_last", "_message", "_said", "_texts", "names")
+    __slots__ = ("_last", "_message", "_texts", "names")
 
     def __init__(self) -> None:
+        super().__init__()
         self.names: Set[str] = frozenset()
         self._last: dict[str, Any] = {}
         self._message: dict[str, Any] | None = None
         self._texts: dict[str, str] = {}
-        self._said: list[str] = []
 
-    def say(self, text: str) -> None:
-        """Hear more text of the message."""
-        self._said.append(text)
-        if len(self._said) > MOST_APART:
-            self._join_said()
-
-    def _join_said(self) -> None:
-        if self._said:
-            said = "".join(self._said)
-            self._said.clear()
-            self._take_message({"content": said})
+    def _take_said(self, text: str) -> None:
+        self._take_message({"content": text})
 
     def take(self, event: Body) -> None:
         """Hear one more object."""

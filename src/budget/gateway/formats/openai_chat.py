@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from budget.gateway.formats.format import MOST_APART, Body, Notice
+from budget.gateway.formats.format import Body, Notice
+from budget.gateway.formats.saying import Saying
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -58,14 +59,14 @@ def take_plain(transcript: object, event: Body) -> str | None:
     return text
 
 
-class ChatTranscript:
+class ChatTranscript(Saying):
     """The chunks of one answer, joined. `names` are the fields of those that may be plain."""
 
-    __slots__ = ("_choices", "_said", "_top", "_usage", "names")
+    __slots__ = ("_choices", "_top", "_usage", "names")
 
     def __init__(self) -> None:
+        super().__init__()
         self.names: Set[str] = frozenset()
-        self._said: list[str] = []
         self._top: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}
         self._usage: Any = None
@@ -85,16 +86,8 @@ class ChatTranscript:
         alike = type(choices) is list and _TELLING.isdisjoint(event)
         self.names = frozenset(event) if alike else frozenset()
 
-    def say(self, text: str) -> None:
-        """Hear more text of the first answer."""
-        self._said.append(text)
-        if len(self._said) > MOST_APART:
-            self._join_said()
-
-    def _join_said(self) -> None:
-        if self._said:
-            self._choice({"index": 0, "delta": {"content": "".join(self._said)}})
-            self._said.clear()
+    def _take_said(self, text: str) -> None:
+        self._choice({"index": 0, "delta": {"content": text}})
 
     def _choice(self, choice: Body) -> None:
         index = choice.get("index", 0)

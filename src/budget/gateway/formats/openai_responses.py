@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from budget.gateway.formats.format import MOST_APART, Body, Notice
+from budget.gateway.formats.format import Body, Notice
+from budget.gateway.formats.saying import Saying
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -39,16 +40,16 @@ def take_plain(transcript: "ResponseTranscript", event: Body) -> str | None:
     return text if transcript.grows(place, text, number) else None
 
 
-class ResponseTranscript:
+class ResponseTranscript(Saying):
     """The events of one response, joined."""
 
-    __slots__ = ("_items", "_number", "_part_said", "_response", "_said")
+    __slots__ = ("_items", "_number", "_part_said", "_response")
 
     def __init__(self) -> None:
+        super().__init__()
         self._response: dict[str, Any] = {}
         self._items: dict[int, dict[str, Any]] = {}
         self._number = 0
-        self._said: list[str] = []
         self._part_said: dict[str, Any] = {}
 
     def grows(self, place: tuple[object, object], text: str, number: int) -> bool:
@@ -65,17 +66,9 @@ class ResponseTranscript:
         self.say(text)
         return True
 
-    def say(self, text: str) -> None:
-        """Hear more text of the part that had some last."""
-        self._said.append(text)
-        if len(self._said) > MOST_APART:
-            self._join_said()
-
-    def _join_said(self) -> None:
-        if self._said:
-            part = self._part_said
-            part["text"] = (part.get("text") or "") + "".join(self._said)
-            self._said.clear()
+    def _take_said(self, text: str) -> None:
+        part = self._part_said
+        part["text"] = (part.get("text") or "") + text
 
     def take(self, event: Body) -> None:
         """Hear one more event."""
