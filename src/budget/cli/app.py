@@ -50,6 +50,11 @@ _COMMANDS: Final = (
     ("backup:backup", "backup", "Copy the books while they are in use."),
     ("restore:restore", "restore", "Put a copy of the books in force."),
     ("doctor:doctor", "doctor", "Check the installation and say what to do."),
+    (
+        "neighbours:neighbours",
+        "neighbours",
+        "Show with whom Budget is in touch, and how that goes.",
+    ),
     ("key:key", "key", "Print the key that the commands of this machine use."),
     ("login:login", "login", "Print a link that logs a browser in, once."),
     ("completion:completion", "completion", "Print what makes a shell complete commands."),

@@ -98,9 +98,13 @@ class App:
         """Begin what goes on behind answers, on the event loop that answers."""
         if self._service.gateway is not None:
             self._service.gateway.start()
+        if self._service.neighbours is not None:
+            self._service.neighbours.start()
 
     async def close(self) -> None:
         """End what goes on behind answers."""
+        if self._service.neighbours is not None:
+            await self._service.neighbours.close()
         if self._service.gateway is not None:
             await self._service.gateway.close()
 

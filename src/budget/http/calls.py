@@ -22,6 +22,7 @@ from budget.http.live.guests import Live
 from budget.http.observing import Observer
 from budget.http.problems import Header, Reply
 from budget.http.watched import Watched
+from budget.neighbours.company import Company
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ class Service:
     `url`, and the page of the API if `docs` are on. `process` is what it was started with, without
     secrets. Who reads sources of prices holds `updating`,
     who tries a channel out `testing`; what is `watched` is read once in a while. Calls to models
-    pass through the `gateway`.
+    pass through the `gateway`; `neighbours` are those that it is in touch with.
     """
 
     budget: AsyncBudget
@@ -61,6 +62,7 @@ class Service:
     testing: asyncio.Lock = field(default_factory=asyncio.Lock)
     watched: Watched = field(default_factory=Watched)
     gateway: Gateway | None = None
+    neighbours: Company | None = None
 
     @property
     def status_of_refusals(self) -> int | None:

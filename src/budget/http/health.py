@@ -12,6 +12,7 @@ from budget.domain.windows import to_rfc3339
 from budget.engine.ledger import Ledger
 from budget.gateway.gateway import Gateway
 from budget.http.calls import Answered, Call
+from budget.neighbours.company import Company
 
 COMPONENT: Final = "budget"
 DESCRIPTION: Final = "The spending authority for systems built on language models."
@@ -57,6 +58,7 @@ async def health(call: Call) -> Answered:
             "queue_depth": ledger.queued,
             "uptime_seconds": int(time.monotonic() - service.started),
             "gateway": _gateway(service.gateway),
+            "neighbours": _neighbours(service.neighbours),
         }
     )
 
@@ -93,6 +95,11 @@ def _gateway(gateway: Gateway | None) -> dict[str, int] | None:
         "with_key": sum(upstream.api_key is not None for upstream in upstreams),
         "left_out": len(gateway.left_out()),
     }
+
+
+def _neighbours(company: Company | None) -> dict[str, str]:
+    """How each neighbour that is on is doing; none of them makes Budget any less healthy."""
+    return {} if company is None else company.states()
 
 
 def _status(ledger: Ledger, reachable: bool) -> str:

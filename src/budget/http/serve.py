@@ -155,6 +155,7 @@ def _serve_on(
             process={**shown(settings), "behind_proxy": behind_proxy},
             upstreams=upstreams,
             rules=rules,
+            env=os.environ,
         )
 
         def announce() -> None:
@@ -182,11 +183,12 @@ def make_app(
     limits: "Limits | None" = None,
     upstreams: "Mapping[str, Upstream] | None" = None,
     rules: "Rules | None" = None,
+    env: "Mapping[str, str] | None" = None,
 ) -> "App":
     """The application over open books. `proxied`: the last proxy says who is at the other end.
 
     `used` is told of keys that are used. `limits` are those of who follows events. `upstreams` are
-    those of the gateway, under these `rules`; None: there is none.
+    those of the gateway, under these `rules`; None: there is none. `env` names its neighbours.
     """
     from budget.engine.budget import AsyncBudget
     from budget.engine.keys import Keyring
@@ -200,6 +202,8 @@ def make_app(
     from budget.http.door.visits import Visits
     from budget.http.live.guests import DEFAULT_LIMITS, Live
     from budget.http.observing import Observer
+    from budget.neighbours.company import Company
+    from budget.neighbours.known import Setup, read_neighbours
 
     budget = AsyncBudget(books)
     gate = Gate(Keyring.of(books.database), used)
@@ -211,6 +215,7 @@ def make_app(
         budget, Pulse(budget), instance, entrance, observer or Observer(instance), live, port,
         hosts, refusal_status, url, docs, process or {},
         gateway=None if upstreams is None else Gateway(budget, upstreams, rules or NO_RULES),
+        neighbours=Company(read_neighbours(Setup(env or {}, budget, url, port or 0, instance))),
     )  # fmt: skip
     return App(service)
 

@@ -2,9 +2,9 @@
 
 Instants are microseconds since 1970 (UTC), money is nano-USD, ids of people's things are text.
 Entries and usage records are never updated or deleted: triggers of the first migration see to it.
-Not here: the tables of prices, of estimates, of keys and of what people are told (`price_tables`,
-`estimate_tables`, `key_tables`, `notice_tables`, named here too), how tables come to be
-(`migrations`), who reads and writes them (`unit`).
+Not here: the tables of prices, of estimates, of keys, of what people are told and of neighbours
+(`price_tables`, `estimate_tables`, `key_tables`, `notice_tables`, `neighbour_tables`, named here
+too), how tables come to be (`migrations`), who reads and writes them (`unit`).
 """
 
 from sqlalchemy import CheckConstraint, Column, Index, Integer, UniqueConstraint, text
@@ -24,6 +24,7 @@ from budget.storage.columns import (
 )
 from budget.storage.estimate_tables import calibration_state, calibrations
 from budget.storage.key_tables import api_keys, login_links, sessions
+from budget.storage.neighbour_tables import neighbour_notes
 from budget.storage.notice_tables import (
     alerts,
     blocks,
@@ -44,10 +45,10 @@ from budget.storage.price_tables import (
 __all__ = [
     "AUDITED", "BIG", "MAX_AMOUNT", "REFUSED", "WORDS", "alerts", "allocations", "api_keys",
     "blocks", "budgets", "calibration_state", "calibrations", "channels", "closed_prices",
-    "deliveries", "entries", "heads", "keys", "login_links", "metadata", "policies",
-    "price_overrides", "price_snapshots", "price_sources", "price_state", "price_updates",
-    "rollups", "series", "sessions", "settings", "state", "top_up_requests", "top_ups", "usage",
-    "usage_tags", "windows",
+    "deliveries", "entries", "heads", "keys", "login_links", "metadata", "neighbour_notes",
+    "policies", "price_overrides", "price_snapshots", "price_sources", "price_state",
+    "price_updates", "rollups", "series", "sessions", "settings", "state", "top_up_requests",
+    "top_ups", "usage", "usage_tags", "windows",
 ]  # fmt: skip
 
 REFUSED = text("kind = 'refused'")

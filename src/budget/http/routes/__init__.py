@@ -22,6 +22,7 @@ from budget.http.routes.discovery import DISCOVERY
 from budget.http.routes.journal import JOURNAL
 from budget.http.routes.keys import KEYS
 from budget.http.routes.limits import LIMITS
+from budget.http.routes.neighbours import NEIGHBOURS
 from budget.http.routes.prices import PRICE_ROUTES
 from budget.http.routes.recommendations import RECOMMENDATIONS
 from budget.http.routes.requests import REQUESTS
@@ -63,6 +64,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *SESSIONS,
     *DESCRIBING,
     *SETTINGS,
+    *NEIGHBOURS,
     *DISCOVERY,
     *SERVICE,
 )

@@ -13,7 +13,9 @@ from budget.domain.errors import Conflict
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS: Final = (
+    "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009",
+)  # fmt: skip
 """Oldest first, as in `versions`."""
 
 VERSION_TABLE: Final = "budget_revision"

@@ -587,7 +587,17 @@ CREATE TRIGGER blocks_no_update BEFORE UPDATE ON blocks BEGIN SELECT RAISE(ABORT
 CREATE TRIGGER blocks_no_delete BEFORE DELETE ON blocks BEGIN SELECT RAISE(ABORT, 'blocks are never changed'); END;
 CREATE INDEX ix_entries_refused ON entries (id, at_us) WHERE kind = 'refused';
 CREATE INDEX ix_entries_audited ON entries (id) WHERE kind NOT IN ('placed', 'recorded', 'settled', 'released', 'extended', 'expired', 'reported', 'refused', 'degraded', 'alert_raised', 'alert_resolved');
-INSERT INTO "budget_revision" VALUES('0008');
+CREATE TABLE neighbour_notes (
+	neighbour TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	value TEXT NOT NULL, 
+	updated_us INTEGER NOT NULL, 
+	CONSTRAINT pk_neighbour_notes PRIMARY KEY (neighbour, name)
+)
+ STRICT
+
+;
+INSERT INTO "budget_revision" VALUES('0009');
 INSERT INTO "calibration_state" VALUES(1,0,'');
 INSERT INTO "price_state" VALUES(1,1);
 INSERT INTO "state" VALUES(1,1,0,1,-1);

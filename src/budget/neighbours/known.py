@@ -1,0 +1,54 @@
+"""Known neighbours: the table of all that Budget can speak with, and what turns each on.
+
+A neighbour's own module is imported only where its setting is there. Not here: what is said to
+each, which lies in a file or folder of its name.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from budget.neighbours.neighbour import Neighbour
+
+if TYPE_CHECKING:
+    from budget.engine.budget import AsyncBudget
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What neighbours are made from: the environment, the books, and how this service is called.
+
+    `url` is where others reach it, `instance` tells this run from any other.
+    """
+
+    env: Mapping[str, str]
+    budget: "AsyncBudget"
+    url: str
+    port: int
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One that Budget knows. `setting` is the variable that turns it on; so does the `former` one,
+    which the program before this one had. `make` raises InvalidInput for settings that cannot be.
+    """
+
+    name: str
+    about: str
+    setting: str
+    make: Callable[[Setup], Neighbour]
+    former: str | None = None
+
+    def is_on(self, env: Mapping[str, str]) -> bool:
+        """Whether the environment asks for it."""
+        value = env.get(self.setting) or (env.get(self.former) if self.former else None)
+        return bool(value) and value != "off"
+
+
+KNOWN: Final[tuple[Known, ...]] = ()
+
+
+def read_neighbours(setup: Setup) -> list[Neighbour]:
+    """The neighbours that are asked for; InvalidInput names the setting that is wrong."""
+    return [known.make(setup) for known in KNOWN if known.is_on(setup.env)]
