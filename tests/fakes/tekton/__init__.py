@@ -1,0 +1,1 @@
+"""Tekton's components as servers on this machine, faithful also in how they fail."""
