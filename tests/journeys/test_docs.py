@@ -155,7 +155,7 @@ def test_the_reference_of_settings_names_every_variable() -> None:
         "allocate settle", "alerts list", "alerts acknowledge", "alerts dismiss", "keys list",
         "get-usage", "report", "simulate", "run", "watch",
         "explain", "top",
-        "gateway demo", "gateway list",
+        "gateway demo", "gateway list", "neighbours",
         "init", "doctor", "db check", "config get", "config set", "login", "completion",
         "keys show", "keys create", "keys rotate", "keys revoke", "audit", "recommend",
         "export csv", "export focus", "export parquet", "import", "reconcile", "backup", "restore",

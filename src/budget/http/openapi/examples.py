@@ -166,6 +166,7 @@ STORY: Final[tuple[Example, ...]] = (
     Example("delete_key", ids={"key_id": "@post_keys.key_id"}),
     Example("get_settings"),
     Example("put_settings", {"how_to_raise": "Ask in #ai-budgets."}),
+    Example("get_neighbours"),
     Example("get_discovery"),
     Example("post_workflow", {"purpose": "check_work", "dest": "budget", "payload": {}}),
     Example("put_prices", {**_GPT, "input": "2.50", "output": "10.00", "reason": "as it was"}),
