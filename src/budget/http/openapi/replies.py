@@ -89,6 +89,7 @@ class HealthShape(TypedDict):
     queue_depth: int
     uptime_seconds: int
     gateway: HealthGatewayShape | None
+    neighbours: dict[str, str]
 
 
 SHAPES: Final[Mapping[str, type]] = {

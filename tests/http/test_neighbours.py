@@ -1,0 +1,12 @@
+"""Neighbours over HTTP: all that there are, the states of those that are on, and who may see them."""
+
+from tests.http.running import Running
+
+
+def test_all_are_told_and_none_is_on_unless_it_is_set(shared: Running) -> None:
+    items = shared.client.get("/api/v1/neighbours").json()["items"]
+    assert {(one["state"], one["address"], one["last_contact_at"]) for one in items} <= {
+        ("off", None, None)
+    }
+    assert all(one["setting"].startswith("BUDGET_") and one["about"] for one in items)
+    assert shared.client.get("/health").json()["neighbours"] == {}
