@@ -36,7 +36,7 @@ CODES: Final[Mapping[int, tuple[str, ...]]] = {
           "envelope_exhausted", "model_unpriced"),
     431: ("headers_too_large",),
     500: ("internal_error",),
-    503: ("unavailable", "queue_full", "not_ready", "outcome_unknown"),
+    503: ("unavailable", "queue_full", "not_ready", "outcome_unknown", "neighbour_failed"),
 }  # fmt: skip
 """The codes that a problem of a status may have."""
 
