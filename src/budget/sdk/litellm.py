@@ -33,7 +33,7 @@ def completion(*, model: str, messages: list[Any], **rest: Any) -> Any:
     try:
         answer = import_module("litellm").completion(**_granted(asked, passage))
     except BaseException as error:
-        passage.close(_told(error))
+        passage.close(what_it_tells(error))
         raise
     if rest.get("stream"):
         return _Stream(answer, passage)
@@ -49,7 +49,7 @@ async def acompletion(*, model: str, messages: list[Any], **rest: Any) -> Any:
     try:
         answer = await import_module("litellm").acompletion(**_granted(asked, passage))
     except BaseException as error:
-        await passage.close_async(_told(error))
+        await passage.close_async(what_it_tells(error))
         raise
     if rest.get("stream"):
         return _AsyncStream(answer, passage)
@@ -83,7 +83,7 @@ class _Stream(_Heard, Iterator[Any]):
             self._passage.close()
             raise
         except BaseException as error:
-            self._passage.close(_told(error))
+            self._passage.close(what_it_tells(error))
             raise
         self._passage.hear(json_of(chunk))
         return chunk
@@ -100,7 +100,7 @@ class _AsyncStream(_Heard, AsyncIterator[Any]):
             await self._passage.close_async()
             raise
         except BaseException as error:
-            await self._passage.close_async(_told(error))
+            await self._passage.close_async(what_it_tells(error))
             raise
         self._passage.hear(json_of(chunk))
         return chunk
@@ -111,11 +111,8 @@ def _prepared(model: str, messages: list[Any], rest: dict[str, Any]) -> tuple[Ca
     asked = {"model": model, "messages": messages, **rest}
     if rest.get("stream"):
         asked["stream_options"] = {**(rest.get("stream_options") or {}), "include_usage": True}
-    named, provider, *_ = import_module("litellm").get_llm_provider(
-        model=model, custom_llm_provider=rest.get("custom_llm_provider")
-    )
+    named, provider = named_by(model, rest.get("custom_llm_provider"))
     body = {name: asked[name] for name in _BODY if asked.get(name) is not None}
-    provider = _PROVIDERS.get(provider, provider)
     return Call(provider, "chat", named, {"model": named, **body}), asked
 
 
@@ -128,7 +125,15 @@ def _granted(asked: dict[str, Any], passage: Passage) -> dict[str, Any]:
     return {**asked, name: granted}
 
 
-def _told(error: BaseException) -> BaseException | None:
+def named_by(model: str, provider: str | None) -> tuple[str, str]:
+    """The model and its provider as we call them, of a name of LiteLLM's."""
+    named, found, *_ = import_module("litellm").get_llm_provider(
+        model=model, custom_llm_provider=provider
+    )
+    return named, _PROVIDERS.get(found, found)
+
+
+def what_it_tells(error: BaseException) -> BaseException | None:
     """The error, if it tells what became of the call; None: it may be billed."""
     unsure = False
     one: BaseException | None = error

@@ -159,6 +159,11 @@ class Passage:
         """Whether the provider has told its final figures."""
         return self._stream.told().complete
 
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+        return self._closed
+
     def hear(self, chunk: Any) -> None:
         """Hear the answer, or one more chunk of it, as parsed JSON."""
         self._heard = True
@@ -187,12 +192,22 @@ class Passage:
         if act is not None:
             leave(act)
 
+    async def drop_async(self, reason: str) -> None:
+        """End a call that no provider saw: what was held is given back."""
+        act = self._unused(reason) if self._shut() else None
+        if act is not None:
+            await in_thread(lambda: book(act))
+
+    def _shut(self) -> bool:
+        """Close it; whether it was open."""
+        with self._lock:
+            was_open, self._closed = not self._closed, True
+        return was_open
+
     def _end(self, error: BaseException | None, cut: bool) -> Act | None:
         """What there is to book; None if that was done before."""
-        with self._lock:
-            if self._closed:
-                return None
-            self._closed = True
+        if not self._shut():
+            return None
         told = self._stream.told()
         if error is not None and not self._heard:
             found = usage_in(error)
