@@ -74,3 +74,21 @@ def test_bad_values_are_refused_in_one_sentence(
     assert said.code == code, said
     assert named in said.err
     assert said.err.count("\n") == 1
+
+
+def test_an_alert_is_told_by_who_spent_before_it(used: Say) -> None:
+    spend(0, "m-small", "0.15", user="bob", component="crawler")
+    with opened() as books:
+        (alert,) = books.alerts(kind="warning").items
+    lines = used("explain", alert.alert_id).out.splitlines()
+    assert lines[0] == (
+        "All: 0.90 USD of the daily limit of 1.00 USD is spent; the warning threshold is 80%."
+    )
+    assert lines[1].endswith("requests used 0.90 USD.")
+    said = [cells[:4] for cells in table("\n".join(lines[3:-1]))]
+    assert ["component", "(none)", "0.75", "83.33%"] in said
+    assert ["component", "crawler", "0.15", "16.66%"] in said
+    assert lines[-1].startswith("Way: alert warning - policy daily usd hard_limit - budget All - ")
+    told = used("explain", alert.alert_id, "--json").json
+    assert told["by"]["component"][1]["share"] == "0.1666"
+    assert used("explain", "alert_none").code == 4

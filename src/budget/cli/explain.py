@@ -1,4 +1,8 @@
-"""`budget explain`: why a call was admitted or refused, or would be: each limit in numbers."""
+"""`budget explain`: why a call was admitted or refused, or would be: each limit in numbers; and
+what an alert came from.
+
+Not here: how that is told (`origins`).
+"""
 
 from typing import Annotated, Any, Final
 
@@ -10,6 +14,7 @@ from budget.cli.books import open_budget
 from budget.cli.event_lines import who
 from budget.cli.face import Face
 from budget.cli.lists import moment
+from budget.cli.origins import PREFIX, show_origin
 from budget.cli.tables import Column, Row, show
 from budget.cli.typed import given, parse_amount, parse_pairs, typed_as
 from budget.domain import wire
@@ -17,6 +22,7 @@ from budget.domain.answers import Check, Refusal
 from budget.domain.answers_trials import Explanation, MetLimit, Step
 from budget.domain.errors import InvalidInput
 from budget.domain.money import format_usd
+from budget.domain.wire.origins import origin
 from budget.domain.wire.parts import amount
 from budget.domain.wire.trials import explanation
 
@@ -49,12 +55,14 @@ def explain(
     attribute: Annotated[tuple[str, ...], Parameter(metavar="KEY=VALUE")] = (),
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
-    """Say why a call was admitted or refused; or, of one described by options, would be.
+    """Say why a call was admitted or refused; or, of one described by options, would be; or what
+    an alert came from.
 
     Parameters
     ----------
     call:
-        The id of an allocation or of a usage record, or the cursor of a refusal's event.
+        The id of an allocation, of a usage record or of an alert, or the cursor of a refusal's
+        event.
     last_refusal:
         Explain the last refusal.
     model:
@@ -86,12 +94,24 @@ def explain(
         )
     if ask:
         return _explain_planned(face, ask)
+    if call is not None and call.startswith(PREFIX):
+        return _explain_alert(face, call)
     with open_budget(face) as books:
         told = books.explain(LAST_REFUSAL if call is None else call)
     if face.json:
         face.print_json(explanation(told))
     else:
         _show(face, told)
+    return exits.OK
+
+
+def _explain_alert(face: Face, alert_id: str) -> int:
+    with open_budget(face) as books:
+        came_from = books.explain_alert(alert_id)
+    if face.json:
+        face.print_json(origin(came_from))
+    else:
+        show_origin(face, came_from)
     return exits.OK
 
 

@@ -1,9 +1,10 @@
-"""Neighbour handlers: with whom the service is in touch.
+"""Neighbour handlers: with whom the service is in touch, and answers that one of them adds to.
 
 Not here: what is said to each (`budget.neighbours`).
 """
 
 from budget.domain.shapes_neighbours import NeighboursShape
+from budget.domain.wire.origins import origin
 from budget.engine.callers import require_unbound
 from budget.http.calls import Answered, Call
 from budget.neighbours.company import listed
@@ -14,3 +15,14 @@ async def neighbours(call: Call) -> Answered:
     require_unbound(call.caller)
     told: NeighboursShape = {"items": listed(call.service.neighbours)}
     return Answered(told)
+
+
+async def explain_alert(call: Call) -> Answered:
+    """Say what an alert came from: which components, models, agents, sessions and keys spent what
+    before it was raised, and the way that leads from it to the greatest of them.
+
+    Where the service is in touch with a knowledge graph, `graph` is the way as that tells it; a key
+    that is bound to attributes is answered from the books alone.
+    """
+    found = await call.run(call.jobs.explain_alert(*call.ids))
+    return Answered(origin(found))

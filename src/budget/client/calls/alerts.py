@@ -3,9 +3,11 @@
 from typing import Unpack
 
 from budget.client.reading import alerts as read
+from budget.client.reading.origins import origin
 from budget.client.reading.parts import page
 from budget.client.request import Request, act, at, get, once
 from budget.domain.answers_alerts import Alert, AlertCheck, AlertSettings
+from budget.domain.answers_origins import Origin
 from budget.domain.answers_pages import Page
 from budget.domain.asks_alerts import AcknowledgeAsk, AlertSettingsAsk, DismissAsk
 
@@ -28,6 +30,9 @@ class AlertCalls:
             "until": until, "limit": limit, "cursor": cursor,
         }  # fmt: skip
         return get("/alerts", page(read.alert), query)
+
+    def explain_alert(self, alert_id: str) -> Request[Origin]:
+        return get(at("/alerts/{}/explain", alert_id), origin, patient=True)
 
     def acknowledge_alert(self, alert_id: str, **ask: Unpack[AcknowledgeAsk]) -> Request[Alert]:
         return act(at("/alerts/{}/acknowledge", alert_id), read.alert, ask)

@@ -7,6 +7,7 @@ from typing import Protocol, Unpack
 
 from budget.domain.acts.act import Act
 from budget.domain.answers_alerts import Alert, AlertCheck, AlertSettings
+from budget.domain.answers_origins import Origin
 from budget.domain.answers_pages import Page
 from budget.domain.asks_alerts import AcknowledgeAsk, AlertSettingsAsk, DismissAsk
 
@@ -25,6 +26,11 @@ class AlertActs(Protocol):
     ) -> Act[Page[Alert]]:  # fmt: skip
         """Alerts, newest first: those that nobody has seen to and that still hold, unless asked
         for others.
+        """
+
+    def explain_alert(self, alert_id: str) -> Act[Origin]:
+        """Say what an alert came from: which components, models, agents, sessions and keys spent
+        what before it was raised, and the way that leads from it to the greatest of them.
         """
 
     def acknowledge_alert(self, alert_id: str, **ask: Unpack[AcknowledgeAsk]) -> Act[Alert]:

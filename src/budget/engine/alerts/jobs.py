@@ -3,12 +3,13 @@
 from typing import Unpack
 
 from budget.domain.answers_alerts import Alert, AlertCheck, AlertSettings
+from budget.domain.answers_origins import Origin
 from budget.domain.answers_pages import Page
 from budget.domain.asks_alerts import AcknowledgeAsk, AlertSettingsAsk, DismissAsk
 from budget.domain.errors import Forbidden, InvalidInput, NotFound
 from budget.domain.rights import sees_budget
 from budget.domain.windows import parse_period
-from budget.engine import live_settings
+from budget.engine import live_settings, origins
 from budget.engine.alerts import acts, reports, rows, settings, watching
 from budget.engine.alerts.passing import Where
 from budget.engine.callers import require_unbound
@@ -39,6 +40,12 @@ class AlertJobs(Maker):
                 status=status, since=since, until=until, limit=limit, cursor=cursor,
             )
         )  # fmt: skip
+
+    def explain_alert(self, alert_id: str) -> Job[Origin]:
+        """Say what an alert came from: which components, models, agents, sessions and keys spent
+        what before it was raised, and the way that leads from it to the greatest of them.
+        """
+        return Job(read=lambda: origins.origin(self.books, alert_id, self.caller.bound))
 
     def acknowledge_alert(self, alert_id: str, **ask: Unpack[AcknowledgeAsk]) -> Job[Alert]:
         """Say that somebody has seen an alert, and perhaps what is done about it."""

@@ -174,6 +174,7 @@ STORY: Final[tuple[Example, ...]] = (
                            "attributes": _SEARCH}),
     Example("get_alerts", query={"status": "open", "limit": 10}),
     Example("get_alert", ids={"alert_id": "@get_alerts.items.0.alert_id"}),
+    Example("get_alert_explain", ids={"alert_id": "@get_alerts.items.0.alert_id"}),
     Example("post_alert_acknowledge", {"note": "we know"},
             {"alert_id": "@get_alerts.items.0.alert_id"}),
     Example("put_alert_dismiss", {}, {"alert_id": "@get_alerts.items.0.alert_id"}),

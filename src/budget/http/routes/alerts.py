@@ -4,11 +4,12 @@ from typing import Final, TypedDict
 
 from budget.domain import shapes
 from budget.domain import shapes_alerts as alert_shapes
+from budget.domain import shapes_origins as origin_shapes
 from budget.domain.asks_alerts import AcknowledgeAsk, AlertSettingsAsk, DismissAsk
 from budget.domain.errors import InvalidInput
 from budget.domain.wire import alerts as wire
 from budget.engine.jobs import Jobs
-from budget.http import handlers
+from budget.http import handlers, neighbours
 from budget.http.calls import Answered, Call, act
 from budget.http.queries import flag, text
 from budget.http.route import PAGED, V1, Route
@@ -48,6 +49,8 @@ ALERTS: Final[tuple[Route, ...]] = (
           AlertSettingsAsk, alert_shapes.ChangedAlertSettingsShape),
     Route("GET", f"{V1}/alerts/{{alert_id}}", "read", act(Jobs.alert, wire.alert),
           answer=alert_shapes.AlertShape),
+    Route("GET", f"{V1}/alerts/{{alert_id}}/explain", "read", neighbours.explain_alert,
+          answer=origin_shapes.OriginShape),
     Route("POST", f"{V1}/alerts/{{alert_id}}/acknowledge", "manage",
           act(Jobs.acknowledge_alert, wire.changed_alert),
           AcknowledgeAsk, alert_shapes.ChangedAlertShape),
