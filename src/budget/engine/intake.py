@@ -76,7 +76,7 @@ def placing(
     priority = priority_of(ask.get("priority"), caller)
     envelope = parse_flag(ask, "envelope")
     parent_id = _parent_of(ask, caller, envelope=envelope)
-    attributes = _as_caller(attributes, caller, within=parent_id is not None)
+    attributes = as_caller(attributes, caller, within=parent_id is not None)
     usual = rates
     if model is not None and context:
         usual = prices.lookup(provider, model, now_us)
@@ -167,7 +167,7 @@ def _parent_of(ask: Mapping[str, Any], caller: Caller, *, envelope: bool) -> str
     return caller.envelope
 
 
-def _as_caller(attributes: Attributes, caller: Caller, *, within: bool = False) -> Attributes:
+def as_caller(attributes: Attributes, caller: Caller, *, within: bool = False) -> Attributes:
     """The attributes of a call with those that its caller is bound to, and with its own key.
 
     Only who manages, and is bound to nothing, may name another key; a call `within` an envelope has
@@ -255,7 +255,7 @@ def reporting(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, now_us:
             f"This key draws on {caller.envelope!r} alone: place the call first, then record it."
         )
     attributes, provider, model = who(ask, prices, now_us)
-    attributes = _as_caller(attributes, caller)
+    attributes = as_caller(attributes, caller)
     context = price_context(ask)
     history = parse_flag(ask, "history")
     if history and not caller.manage:
