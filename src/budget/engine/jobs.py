@@ -71,6 +71,7 @@ from budget.engine.price_book.jobs import PriceJobs
 from budget.engine.recommending import RecommendJobs
 from budget.engine.reports.jobs import ReportJobs
 from budget.engine.requests.jobs import RequestJobs
+from budget.engine.routing import RouteJobs
 from budget.engine.session_jobs import SessionJobs
 from budget.engine.setting_jobs import SettingJobs
 from budget.engine.shown import shown
@@ -93,6 +94,7 @@ class Jobs(
     SettingJobs,
     LimitJobs,
     RecommendJobs,
+    RouteJobs,
     AuditJobs,
     KeyJobs,
     SessionJobs,

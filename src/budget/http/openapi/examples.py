@@ -156,6 +156,8 @@ STORY: Final[tuple[Example, ...]] = (
                             "enforcement": "hard_limit"}),
     Example("post_limits_short", {"period": "daily", "limit": "25", "provider": "openai"}),
     Example("post_prices_recommendations", {**_GPT, "context_size": 4000, "output_size": 500}),
+    Example("post_route", {**_GPT, "component": "search", "input_tokens": 1200,
+                           "max_output_tokens": 300}),
     Example("post_keys", {"name": "search in production", "scopes": ["spend", "read"],
                           "bound": _SEARCH, "ttl_seconds": 7_776_000}),
     Example("get_keys"),

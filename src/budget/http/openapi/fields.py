@@ -24,6 +24,7 @@ from budget.engine.key_acts import MAX_OVERLAP_SECONDS
 from budget.engine.key_acts import MAX_TTL_SECONDS as MAX_KEY_SECONDS
 from budget.engine.keys import SCOPES
 from budget.engine.requests.acts import MAX_EXPIRES_SECONDS, MIN_EXPIRES_SECONDS
+from budget.engine.routing import CAPABILITIES, MOST_NAMED
 from budget.engine.settings import REFUSAL_STATUSES
 from budget.engine.summaries import BUCKETS, MAX_KEYS, PERIODS
 from budget.http.openapi.schemas import Components, Schema, nullable, ref, schema_of, words
@@ -216,6 +217,9 @@ FIELDS: Final[Mapping[str, Schema]] = {
                  "description": "Up to 8 attributes: a list, or a text with commas."},
     "max_cost": usd(10**6), "context_size": _COUNT, "output_size": _COUNT,
     "prefer_provider": _VALUE,
+    "capability": one_of(CAPABILITIES),
+    "input_text": {"type": "string", "pattern": "^[^\\x00]*$"},
+    "providers": list_of(_VALUE, 0, MOST_NAMED),
     "partition": {
         "type": "object", "propertyNames": ATTRIBUTE, "additionalProperties": nullable(_VALUE),
     },
@@ -270,6 +274,7 @@ OVERRIDES: Final[Mapping[tuple[str, str], Schema]] = {
     ),
     ("BulkAsk", "idempotency_key"): {**_KEY, "pattern": _KEY["pattern"].replace("253", "249")},
     ("BudgetAsk", "policies"): list_of(ref("BudgetPolicyAsk"), 1, MAX_POLICIES),
+    ("RouteAsk", "models"): list_of(_VALUE, 0, MOST_NAMED),
     ("SimulateAsk", "budget_id"): nullable(_CHOSEN),
     ("SimulateAsk", "policies"): nullable(list_of(ref("BudgetPolicyAsk"), 1, MAX_POLICIES)),
     ("ReplayAsk", "since"): {"type": "string", "description": "A time, or a cursor."},
