@@ -5,14 +5,14 @@ import pytest
 from budget.domain.allocations import Held
 from budget.domain.answers import BalanceView, Check, Refusal
 from budget.domain.answers_routing import Step
-from budget.domain.budgets import PolicyTerms
+from budget.domain.budgets import Enforcement, PolicyTerms
 from budget.domain.routing import Size, Tried, routed
 from budget.domain.windows import Window, parse_period
 
 SIZE = Size(1_000, 500, 0)
 
 
-def leg(spent: int, limit: int = 1_000, enforcement: str = "soft_limit") -> BalanceView:
+def leg(spent: int, limit: int = 1_000, enforcement: Enforcement = "soft_limit") -> BalanceView:
     """A balance in nano-USD, of a policy that presses from 0.95 on."""
     terms = PolicyTerms("pol", "bud", "usd", parse_period("daily"), enforcement, 8_000, 9_500)
     return BalanceView(terms, "team", "{}", Window(0, 1), limit, spent, 0, 0, 0)
