@@ -62,6 +62,8 @@ _IDENTITIES: Final = (
 _SETTLED_BY: Final = ("user_api_key_team_metadata", "user_api_key_metadata")
 """Where the operator of the proxy may write attributes, under `budget`."""
 _HASH_CHARS: Final = 64
+_NOBODY: Final = "default_user_id"
+"""Whom the proxy names where no user is known."""
 
 
 def word_of(call_type: Any) -> str:
@@ -105,7 +107,7 @@ def attributes_of(kwargs: Words) -> dict[str, Any]:
         found.setdefault("session", session)
     for name, where in _IDENTITIES:
         value = metadata.get(where)
-        if isinstance(value, str) and value.strip():
+        if isinstance(value, str) and value.strip() and value != _NOBODY:
             found[name] = value[:_HASH_CHARS] if where == "user_api_key_hash" else value
     for where in _SETTLED_BY:
         found |= _written(metadata.get(where))
@@ -139,21 +141,35 @@ def is_usage_alone(chunk: Any) -> bool:
     )
 
 
-def heard_of(answer: Any) -> Any:
-    """An answer or a chunk as JSON, with cache writes where OpenAI's shape has them.
+def heard_of(answer: Any, api: str | None) -> Any:
+    """An answer or a chunk as JSON, in the shape of the API that was called.
 
-    A stream that LiteLLM passes on as events of a provider comes as bytes: nothing of it is heard.
+    LiteLLM tells of cache writes beside OpenAI's shape, and of a stream of messages in it.
     """
     found = json_of(answer)
     usage = found.get("usage") if isinstance(found, Mapping) else None
-    details = usage.get("prompt_tokens_details") if isinstance(usage, Mapping) else None
-    if not isinstance(usage, Mapping) or not isinstance(details, Mapping):
+    if not isinstance(usage, Mapping) or "prompt_tokens" not in usage:
         return found
-    written = details.get("cache_creation_tokens") or usage.get("cache_creation_input_tokens")
+    details = usage.get("prompt_tokens_details")
+    details = details if isinstance(details, Mapping) else {}
+    written = details.get("cache_creation_tokens") or usage.get("cache_creation_input_tokens") or 0
+    if api == "messages":
+        return {**found, "type": "message", "usage": _messages_usage(usage, details, written)}
     if not written:
         return found
     details = {**details, "cache_write_tokens": written}
     return {**found, "usage": {**usage, "prompt_tokens_details": details}}
+
+
+def _messages_usage(usage: Words, details: Words, written: int) -> dict[str, int]:
+    """Usage in the words of Anthropic's messages, whose input is without what is cached."""
+    read = details.get("cached_tokens") or 0
+    return {
+        "input_tokens": max(0, (usage.get("prompt_tokens") or 0) - read - written),
+        "output_tokens": usage.get("completion_tokens") or 0,
+        "cache_read_input_tokens": read,
+        "cache_creation_input_tokens": written,
+    }
 
 
 def _says(delta: Any) -> bool:

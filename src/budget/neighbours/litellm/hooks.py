@@ -19,10 +19,11 @@ what its dicts mean (`calls`), and what is held and booked (`sdk.tracking.core`)
 # ruff: noqa: ARG002 - which arguments there are is LiteLLM's to say
 
 import dataclasses
+import json
 import logging
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, Final
@@ -64,6 +65,7 @@ class Held:
         self.word = word
         self.passage = passage
         self.hears_usage = hears_usage(kwargs)
+        self._rest = b""
 
     @property
     def is_open(self) -> bool:
@@ -71,13 +73,20 @@ class Held:
         return not self.passage.closed
 
     def hear(self, answer: Any) -> None:
-        """Hear the answer, or a chunk; what is not in JSON tells nothing."""
-        if isinstance(answer, bytes | str) or answer is None:
-            return
+        """Hear the answer, or a chunk of it: an object of LiteLLM, or events as they are sent."""
         try:
-            self.passage.hear(heard_of(answer))
+            for one in self._events(answer) if isinstance(answer, bytes | str) else (answer,):
+                self.passage.hear(heard_of(one, self.passage.call.api))
         except Exception as error:  # noqa: BLE001 - LiteLLM's caller must have its answer
             _log.warning("an answer could not be read: %s", type(error).__name__)
+
+    def _events(self, piece: bytes | str) -> Iterator[Any]:
+        """The data of the events that have come to their end."""
+        self._rest += piece.encode() if isinstance(piece, str) else piece
+        *lines, self._rest = self._rest.split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:") and line[5:].strip() != b"[DONE]":
+                yield json.loads(line[5:])
 
 
 _HERE: ContextVar[Held | None] = ContextVar("budget_litellm_try", default=None)
@@ -98,7 +107,10 @@ class Hooks:
         self, user_api_key_dict: Any, cache: Any, data: Any, call_type: Any
     ) -> None:
         """Refuse, in the proxy, what cannot be held for; the rest is held for at each try."""
-        self._check_kind(word_of(call_type))
+        try:
+            self._check_kind(word_of(call_type))
+        except BudgetError as error:
+            raise _answered(error) from None
 
     async def async_pre_call_deployment_hook(
         self, kwargs: dict[str, Any], call_type: Any
@@ -169,8 +181,8 @@ class Hooks:
         if kwargs.get("cache_hit") is True:
             await held.passage.drop_async("answered from LiteLLM's cache")
             return
-        whole = kwargs.get("async_complete_streaming_response")
-        held.hear(whole or kwargs.get("complete_streaming_response") or response_obj)
+        if not held.passage.complete:
+            held.hear(kwargs.get("async_complete_streaming_response") or response_obj)
         await held.passage.close_async()
 
     async def async_log_failure_event(
@@ -205,11 +217,7 @@ class Hooks:
         traceback_str: str | None = None,
     ) -> Any:
         """The problem that the client of the proxy sees, where Budget stopped its call."""
-        problem = problem_in(original_exception)
-        if problem is None:
-            return None
-        refused = import_module("fastapi").HTTPException
-        return refused(problem.status, detail=problem.told, headers=problem.headers)
+        return _answered(original_exception)
 
     def _check_kind(self, word: str) -> Kind | None:
         """How a kind of call is held for; None: not at all. Forbidden if it may not go then."""
@@ -260,6 +268,15 @@ class Hooks:
         own = [one for one in alike if getattr(one.log(), "model_call_details", None) is kwargs]
         alike = own or alike
         return alike[0] if len(alike) == 1 else None
+
+
+def _answered(error: BaseException) -> Any:
+    """What the proxy answers where Budget stopped a call; None if it did not."""
+    problem = problem_in(error)
+    if problem is None:
+        return None
+    refused = import_module("fastapi").HTTPException
+    return refused(problem.status, detail=problem.told, headers=problem.headers)
 
 
 def _stopping(error: BudgetError) -> BudgetError:
