@@ -24,7 +24,7 @@ from budget.engine.key_acts import MAX_OVERLAP_SECONDS
 from budget.engine.key_acts import MAX_TTL_SECONDS as MAX_KEY_SECONDS
 from budget.engine.keys import SCOPES
 from budget.engine.requests.acts import MAX_EXPIRES_SECONDS, MIN_EXPIRES_SECONDS
-from budget.engine.routing import CAPABILITIES, MOST_NAMED
+from budget.engine.route_asks import CAPABILITIES, MOST_NAMED
 from budget.engine.settings import REFUSAL_STATUSES
 from budget.engine.summaries import BUCKETS, MAX_KEYS, PERIODS
 from budget.http.openapi.schemas import Components, Schema, nullable, ref, schema_of, words
