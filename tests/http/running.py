@@ -117,12 +117,13 @@ def running(
     upstreams: Mapping[str, Upstream] | None = None,
     rules: Rules | None = None,
     port: int = 0,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
     """The service over a database. Without `prices` no model has a price but what a budget says.
 
     With `price_settings` prices are those of the database's price book.
     Nothing is swept, so that nothing is written but by what a test asks for. With `upstreams` there
-    is a gateway.
+    is a gateway; `env` names neighbours.
     """
     if price_settings is None:
         prices = prices or PriceBook(None)
@@ -135,7 +136,7 @@ def running(
         books, port=port, instance="test", hosts=hosts, refusal_status=refusal_status,
         url=door.public_url or url_of("127.0.0.1", port), door=door,
         observer=observer, proxied=proxied, docs=docs, limits=limits, upstreams=upstreams,
-        rules=rules,
+        rules=rules, env=env,
     )  # fmt: skip
     server = make_server(app, tls=door.tls, http=http, last_seconds=(0, 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

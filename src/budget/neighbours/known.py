@@ -46,7 +46,21 @@ class Known:
         return bool(value) and value != "off"
 
 
-KNOWN: Final[tuple[Known, ...]] = ()
+def _apollo(setup: Setup) -> Neighbour:
+    from budget.neighbours.apollo.neighbour import Apollo
+
+    return Apollo(setup)
+
+
+KNOWN: Final[tuple[Known, ...]] = (
+    Known(
+        "apollo",
+        "is told of token budgets of contexts, and asked what it sees of contexts",
+        "BUDGET_APOLLO_URL",
+        _apollo,
+        former="APOLLO_API_URL",
+    ),
+)
 
 
 def read_neighbours(setup: Setup) -> list[Neighbour]:
