@@ -88,7 +88,9 @@ def own_everything(books: Books, askers: list[Asker], owner: str) -> dict[str, s
         name=MARK, kind="webhook", url=f"https://hooks.example.com/{MARK}", enabled=False
     )
     doomed = own.create_key(name=f"{MARK} doomed", scopes=["read"])
+    own.record_usage(input_tokens=1, attributes={"project": MARK})
     ids = {
+        "project": MARK,
         "budget_id": budget.budget_id,
         "policy_id": budget.policies[0].policy_id,
         "allocation_id": held.allocation_id,

@@ -177,6 +177,8 @@ class Facade(ABC):
     change_alert_settings = _waits(Acts.change_alert_settings)
     simulate = _waits(Acts.simulate)
     explain = _waits(Acts.explain)
+    plan_tasks = _waits(Acts.plan_tasks)
+    project_progress = _waits(Acts.project_progress)
 
 
 class AsyncFacade(ABC):
@@ -310,3 +312,5 @@ class AsyncFacade(ABC):
     change_alert_settings = _awaits(Acts.change_alert_settings)
     simulate = _awaits(Acts.simulate)
     explain = _awaits(Acts.explain)
+    plan_tasks = _awaits(Acts.plan_tasks)
+    project_progress = _awaits(Acts.project_progress)

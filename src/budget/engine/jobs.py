@@ -68,6 +68,7 @@ from budget.engine.key_jobs import KeyJobs
 from budget.engine.limits import LimitJobs
 from budget.engine.past import Progress
 from budget.engine.price_book.jobs import PriceJobs
+from budget.engine.project_jobs import ProjectJobs
 from budget.engine.recommending import RecommendJobs
 from budget.engine.reports.jobs import ReportJobs
 from budget.engine.requests.jobs import RequestJobs
@@ -88,6 +89,7 @@ class Jobs(
     ReportJobs,
     SummaryJobs,
     TrialJobs,
+    ProjectJobs,
     EventJobs,
     PriceJobs,
     RequestJobs,

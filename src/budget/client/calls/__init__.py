@@ -10,6 +10,7 @@ from budget.client.calls.budgets import BudgetCalls
 from budget.client.calls.channels import ChannelCalls
 from budget.client.calls.keys import KeyCalls
 from budget.client.calls.prices import PriceCalls
+from budget.client.calls.projects import ProjectCalls
 from budget.client.calls.rating import RatingCalls
 from budget.client.calls.requests import RequestCalls
 from budget.client.calls.settings import SettingCalls
@@ -29,5 +30,6 @@ class Calls(
     ChannelCalls,
     AlertCalls,
     TrialCalls,
+    ProjectCalls,
 ):
     """The methods. Of the values' rules the service decides; nothing is checked here."""

@@ -12,6 +12,7 @@ from budget.domain.acts.budgets import BudgetActs
 from budget.domain.acts.channels import ChannelActs
 from budget.domain.acts.keys import KeyActs
 from budget.domain.acts.prices import PriceActs
+from budget.domain.acts.projects import ProjectActs
 from budget.domain.acts.rating import RatingActs
 from budget.domain.acts.requests import RequestActs
 from budget.domain.acts.settings import SettingActs
@@ -31,6 +32,7 @@ class Acts(
     ChannelActs,
     AlertActs,
     TrialActs,
+    ProjectActs,
     Protocol,
 ):
     """Whoever makes acts, on behalf of a caller. Bad input may raise InvalidInput at once."""

@@ -158,6 +158,17 @@ STORY: Final[tuple[Example, ...]] = (
     Example("post_prices_recommendations", {**_GPT, "context_size": 4000, "output_size": 500}),
     Example("post_route", {**_GPT, "component": "search", "input_tokens": 1200,
                            "max_output_tokens": 300}),
+    Example("post_tasks_plan", {
+        "models": ["openai/gpt-4o", "openai/gpt-4o-mini"],
+        "tasks": [
+            {"id": "draft", "priority": 5, "value": 3, "values": {"openai/gpt-4o": 5},
+             "input_tokens": 20_000, "max_output_tokens": 4_000, "calls": 10,
+             "project": "atlas", "requirement": "req_42"},
+        ],
+    }),
+    Example("post_usage", {**_GPT, **_COUNTED,
+                           "attributes": {"project": "atlas", "tag.requirement": "req_42"}}),
+    Example("get_project_progress", ids={"project": "atlas"}),
     Example("post_keys", {"name": "search in production", "scopes": ["spend", "read"],
                           "bound": _SEARCH, "ttl_seconds": 7_776_000}),
     Example("get_keys"),

@@ -17,6 +17,7 @@ from budget.domain.money import MAX_TOKENS
 from budget.domain.policy_terms import ENFORCEMENT_ALIASES
 from budget.domain.rights import NOT_BOUND_BY
 from budget.domain.usage import UNITS as USAGE_UNITS
+from budget.engine import task_ways
 from budget.engine.alerts.settings import MAX_FACTOR, MIN_FACTOR
 from budget.engine.bulk import MAX_RECORDS
 from budget.engine.channels.topics import TOPICS
@@ -29,6 +30,7 @@ from budget.engine.settings import REFUSAL_STATUSES
 from budget.engine.summaries import BUCKETS, MAX_KEYS, PERIODS
 from budget.http.openapi.schemas import Components, Schema, nullable, ref, schema_of, words
 from budget.prices.schedules import CONTEXT_NAMES
+from budget.prices.tiers import TIERS
 
 ID: Final = "^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$"
 NAME: Final = "^[^\\x00-\\x1f\\x7f]{1,256}$"
@@ -277,6 +279,21 @@ OVERRIDES: Final[Mapping[tuple[str, str], Schema]] = {
     ("RouteAsk", "models"): list_of(_VALUE, 0, MOST_NAMED),
     ("SimulateAsk", "budget_id"): nullable(_CHOSEN),
     ("SimulateAsk", "policies"): nullable(list_of(ref("BudgetPolicyAsk"), 1, MAX_POLICIES)),
+    ("PlanAsk", "models"): list_of(_VALUE, 1, task_ways.MAX_NAMED),
+    ("PlanAsk", "providers"): list_of(_VALUE, 1, task_ways.MAX_NAMED),
+    ("PlanAsk", "tasks"): list_of(ref("TaskAsk"), 1, task_ways.MAX_TASKS),
+    ("TaskAsk", "id"): _CHOSEN,
+    ("TaskAsk", "models"): list_of(_VALUE, 1, task_ways.MAX_NAMED),
+    ("TaskAsk", "value"): whole(1, task_ways.MAX_VALUE),
+    ("TaskAsk", "values"): {
+        "type": "object", "additionalProperties": nullable(whole(1, task_ways.MAX_VALUE)),
+        "description": "By tier, or by one of the names in models.",
+    },
+    ("TaskAsk", "calls"): whole(1, task_ways.MAX_CALLS),
+    ("TaskAsk", "min_tier"): one_of(TIERS),
+    ("TaskAsk", "needs"): list_of(one_of(task_ways.NEEDS)),
+    ("TaskAsk", "project"): _VALUE,
+    ("TaskAsk", "requirement"): _VALUE,
     ("ReplayAsk", "since"): {"type": "string", "description": "A time, or a cursor."},
     ("NewKeyAsk", "ttl_seconds"): whole(1, MAX_KEY_SECONDS),
     ("NewKeyAsk", "bound"): {
@@ -322,6 +339,7 @@ REQUIRED: Final[Mapping[str, frozenset[str]]] = {
     "post_request_reject": frozenset({"reason"}),
     "post_limits": frozenset({"period", "limit"}),
     "post_limits_short": frozenset({"period", "limit"}),
+    "post_tasks_plan": frozenset({"tasks"}),
     "post_workflow": frozenset({"purpose"}),
 }
 """The fields that an operation needs."""
@@ -387,9 +405,13 @@ def _name_parts(ask: str, name: str, components: Components) -> None:
     """Give the components that an override refers to their schemas."""
     from budget.domain.asks import BulkRecordAsk
     from budget.domain.asks_budgets import PolicyAsk
+    from budget.domain.asks_plans import TaskAsk
 
     if (ask, name) == ("BulkAsk", "records"):
         _named_ask(BulkRecordAsk, components)
+    elif (ask, name) == ("PlanAsk", "tasks") and "TaskAsk" not in components.schemas:
+        needed = frozenset({"id", "input_tokens", "max_output_tokens"})
+        components.schemas["TaskAsk"] = _fields_of(TaskAsk, needed, frozenset(), components)
     elif name == "policies" and "BudgetPolicyAsk" not in components.schemas:
         components.schemas["BudgetPolicyAsk"] = _fields_of(
             PolicyAsk,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from budget.domain.asks import BulkRecordAsk
+from budget.domain.asks_plans import TaskAsk
 from budget.domain.policy_terms import POLICY_FIELDS
 from budget.domain.quiet import FIELDS as QUIET_FIELDS
 from budget.domain.usage import UNITS, Usage
@@ -24,6 +25,7 @@ from budget.http.routes.keys import KEYS
 from budget.http.routes.limits import LIMITS
 from budget.http.routes.neighbours import NEIGHBOURS
 from budget.http.routes.prices import PRICE_ROUTES
+from budget.http.routes.projects import PROJECTS
 from budget.http.routes.recommendations import RECOMMENDATIONS
 from budget.http.routes.requests import REQUESTS
 from budget.http.routes.service import SERVICE
@@ -36,6 +38,7 @@ from budget.prices.schedules import CONTEXT_NAMES
 
 NESTED: Final[Mapping[str, frozenset[str]]] = {
     "policies": frozenset(POLICY_FIELDS),
+    "tasks": frozenset(TaskAsk.__annotations__),
     "records": frozenset(BulkRecordAsk.__annotations__),
     "replacement": frozenset({*Usage._fields, "cost"}),
     "units": frozenset(UNITS),
@@ -56,6 +59,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *PRICE_ROUTES,
     *RECOMMENDATIONS,
     *TRIALS,
+    *PROJECTS,
     *JOURNAL,
     *ALERTS,
     *CHANNELS,
