@@ -112,7 +112,7 @@ def requirements_spent(
             func.sum(_u.input_tokens + _u.output_tokens),
             func.sum(_u.requests),
         )
-        .select_from(schema.usage_tags.join(schema.usage, _u.usage_id == _t.usage_id))
+        .select_from(schema.usage_tags.join(schema.usage, _u.id == _t.usage_id))
         .where(_t.name == REQUIREMENT)
         .where(Calls(_of(project), bound).in_sql(lambda key: value_of(key, dialect)))
         .group_by(_t.value)
