@@ -1,0 +1,259 @@
+"""Apollo is told of what happens, in order, once each, and nothing is skipped on the way."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from budget.domain.errors import InvalidInput
+from budget.engine.budget import AsyncBudget
+from budget.engine.jobs import Books
+from budget.neighbours.apollo import neighbour as apollo
+from budget.neighbours.apollo.neighbour import Apollo
+from budget.neighbours.company import Company
+from budget.neighbours.known import Setup
+from budget.neighbours.notes import Notes
+from tests.engine.opened import DAY, HOUR, PRICES, Clock, us
+from tests.fakes.tekton.apollo import FakeApollo, context
+from tests.fakes.tekton.component import BROKEN, GARBAGE, Component, running
+from tests.support.databases import SqliteDatabases
+
+pytestmark = pytest.mark.anyio
+
+WHO: Any = {"context_id": "ctx-1", "component": "rhetor", "task_type": "chat"}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(us("2026-05-15 12:00"))
+
+
+@pytest.fixture
+def books(sqlite_databases: SqliteDatabases, clock: Clock) -> Iterator[Books]:
+    opened = Books.open(sqlite_databases.new(), clock=clock, prices=PRICES, sweep=False)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def fake() -> FakeApollo:
+    return FakeApollo()
+
+
+@pytest.fixture
+def component(fake: FakeApollo) -> Iterator[Component]:
+    with running(fake.component()) as one:
+        yield one
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("budget.neighbours.company.FIRST_PAUSE_SECONDS", 0.005)
+    monkeypatch.setattr("budget.neighbours.apollo.telling.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(Apollo, "most_pause_seconds", 0.02)
+
+
+@contextlib.asynccontextmanager
+async def in_touch(books: Books, component: Component) -> AsyncIterator[Apollo]:
+    """Apollo while it is told, from where it was left."""
+    env = {"BUDGET_APOLLO_URL": component.url}
+    one = Apollo(Setup(env, AsyncBudget(books), "http://127.0.0.1:8013", 8013, "test"))
+    company = Company([one])
+    company.start()
+    try:
+        await until(lambda: one.contact.state == "working" or one.contact.last_error is not None)
+        yield one
+    finally:
+        await company.close()
+
+
+async def until(enough: Callable[[], bool], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not enough():
+            await asyncio.sleep(0.005)
+
+
+async def begun(books: Books, component: Component) -> None:
+    """Have the place noted from which on Apollo is told."""
+    async with in_touch(books, component) as one:
+        await until(lambda: one.contact.state == "working")
+        notes = Notes(AsyncBudget(books), "apollo")
+        async with asyncio.timeout(20):
+            while await notes.get("place") is None:
+                await asyncio.sleep(0.005)
+
+
+async def test_a_hold_is_allocated_and_its_use_an_update(
+    books: Books, component: Component, fake: FakeApollo
+) -> None:
+    budget = AsyncBudget(books)
+    await begun(books, component)
+    held: Any = await budget.allocate(**WHO, tier="remote_heavyweight", priority=8, model="m")
+    await budget.settle(held.allocation_id, input_tokens=900, output_tokens=100)
+    await budget.allocate(component="nobody")  # of no context: Apollo keeps allocations by context
+    async with in_touch(books, component):
+        await until(lambda: len(fake.messages) == 2)
+    allocated, updated = fake.messages
+    assert allocated["type"] == "budget.allocated"
+    assert (allocated["source"], allocated["priority"]) == ("budget", 5)
+    assert allocated["context_id"] == "ctx-1"
+    told = allocated["payload"]
+    assert (told["component"], told["task_type"], told["tier"]) == (
+        "rhetor", "chat", "remote_heavyweight",
+    )  # fmt: skip
+    assert (told["allocated_tokens"], told["priority"]) == (8000, 8)  # chat, high
+    assert updated["type"] == "budget.updated"
+    assert updated["payload"]["status"] == "settled"
+    assert (updated["payload"]["input_tokens"], updated["payload"]["output_tokens"]) == (900, 100)
+    assert updated["payload"]["cost"] == "1.10"  # 900 x 0.001 and 100 x 0.002
+    assert updated["correlation_id"] > allocated["correlation_id"]
+
+
+async def test_updates_of_a_context_that_come_together_are_one(
+    books: Books, component: Component, fake: FakeApollo
+) -> None:
+    budget = AsyncBudget(books)
+    await begun(books, component)
+    for tokens in (10, 20, 30):
+        await budget.record_usage(**WHO, model="m", input_tokens=tokens)
+    await budget.record_usage(context_id="ctx-2", model="m", input_tokens=5)
+    async with in_touch(books, component):
+        await until(lambda: len(fake.messages) == 2)
+    assert [(one["context_id"], one["payload"]["input_tokens"]) for one in fake.messages] == [
+        ("ctx-1", 30), ("ctx-2", 5),
+    ]  # fmt: skip
+
+
+async def test_a_refusal_and_a_limit_that_is_reached_are_exceeded(
+    books: Books, component: Component, fake: FakeApollo
+) -> None:
+    budget = AsyncBudget(books)
+    limit: Any = {"unit": "tokens", "period": "per_session", "limit": 3000,
+                  "enforcement": "hard_limit"}  # fmt: skip
+    made = await budget.create_budget(name="Contexts", policies=[limit])
+    await begun(books, component)
+    await budget.allocate(**WHO, tokens=4000)
+    async with in_touch(books, component):
+        await until(lambda: len(fake.of_type("budget.exceeded")) >= 2)
+    refused, reached = fake.of_type("budget.exceeded")
+    assert (refused["priority"], refused["context_id"]) == (8, "ctx-1")
+    assert refused["payload"]["event"] == "refused"
+    assert (refused["payload"]["limit"], refused["payload"]["requested"]) == (3000, 4000)
+    assert refused["payload"]["unit"] == "tokens"
+    assert reached["payload"]["event"] == "limit"
+    assert reached["context_id"] == "ctx-1"
+    assert reached["payload"]["budget_id"] == made.budget_id
+
+
+async def test_a_new_window_is_a_reset_and_a_change_of_a_limit_an_update(
+    books: Books, component: Component, fake: FakeApollo, clock: Clock
+) -> None:
+    budget = AsyncBudget(books)
+    daily: Any = {"unit": "tokens", "period": "daily", "limit": 10**6, "enforcement": "warn"}
+    hourly: Any = {**daily, "period": "hourly"}
+    await budget.create_budget(name="All", policies=[daily, hourly])
+    await begun(books, component)
+    await budget.record_usage(model="m", input_tokens=1)  # opens both: no reset
+    clock.move(HOUR)
+    await budget.record_usage(model="m", input_tokens=1)  # the next hour
+    async with in_touch(books, component):
+        await until(lambda: len(fake.of_type("budget.reset")) == 1)
+    clock.move(DAY)
+    await budget.record_usage(model="m", input_tokens=1)  # another hour, another day
+    policy_id = (await budget.budgets()).items[0].live_policies[0].policy_id
+    await budget.change_policy(policy_id, limit=5)
+    async with in_touch(books, component):
+        await until(lambda: len(fake.of_type("budget.updated")) == 1)
+    resets = fake.of_type("budget.reset")
+    assert [one["payload"]["period"] for one in resets] == ["hourly", "daily", "hourly"]
+    assert resets[0]["payload"]["window_start"] == "2026-05-15T13:00:00Z"
+    assert len({one["correlation_id"] for one in resets}) == 3
+    (changed,) = fake.of_type("budget.updated")
+    assert changed["payload"]["event"] == "policy_changed"
+    assert changed["payload"]["policy_id"] == policy_id
+
+
+async def test_nothing_is_skipped_while_apollo_is_away_and_nothing_comes_twice(
+    books: Books, component: Component, fake: FakeApollo
+) -> None:
+    budget = AsyncBudget(books)
+    await begun(books, component)
+    component.stop()
+    async with in_touch(books, component) as one:
+        for n in range(5):
+            await budget.allocate(context_id=f"ctx-{n}", tokens=10)
+        await until(lambda: one.contact.state == "failing")
+    async with in_touch(books, component) as one:  # another run of ours
+        await budget.allocate(context_id="ctx-5", tokens=10)
+        component.fault = BROKEN
+        component.start()
+        await until(lambda: "500" in (one.contact.last_error or ""))
+        component.fault = GARBAGE
+        await until(lambda: "JSON" in (one.contact.last_error or ""))
+        component.fault, component.cut = None, True
+        await until(lambda: "broke off" in (one.contact.last_error or ""))
+        component.cut = False
+        await until(lambda: len({m["context_id"] for m in fake.messages}) == 6)
+        await until(lambda: one.contact.state == "working")
+    # What was cut had come: it was sent again, under the same correlation id.
+    first = list(dict.fromkeys(one["correlation_id"] for one in fake.messages))
+    assert len(first) == 6
+    assert first == sorted(first)
+    seen = len(fake.messages)
+    async with in_touch(books, component) as one:
+        await budget.allocate(context_id="ctx-6", tokens=10)
+        await until(lambda: len(fake.messages) > seen)
+    assert [one["context_id"] for one in fake.messages[seen:]] == ["ctx-6"]
+
+
+async def test_an_error_in_an_answer_of_200_is_told_and_such_a_message_passed_over(
+    books: Books, component: Component, fake: FakeApollo
+) -> None:
+    budget = AsyncBudget(books)
+    await begun(books, component)
+    fake.refuses = {"budget.updated"}
+    await budget.record_usage(context_id="ctx-1", model="m", input_tokens=1)
+    await budget.allocate(context_id="ctx-2", tokens=10)
+    async with in_touch(books, component) as one:
+        await until(lambda: len(fake.messages) == 1)
+        assert one.contact.last_error is not None
+        assert "no handler" in one.contact.last_error
+        assert one.contact.facts["messages_passed_over"] == "1"
+        await until(lambda: one.contact.state == "working")
+    assert fake.messages[0]["context_id"] == "ctx-2"
+    refused = [one for one in component.asked
+               if one.path == "/api/messages" and one.body["type"] == "budget.updated"]  # fmt: skip
+    assert len(refused) == 3
+
+
+async def test_what_apollo_sees_is_kept_and_counted(
+    books: Books, component: Component, fake: FakeApollo
+) -> None:
+    used = {"total_tokens": 3000, "token_utilization": 0.75}
+    fake.contexts = [context("apollo-ci"), context("rhetor-ci", metrics=used), {"odd": 1}]  # type: ignore[list-item]
+    fake.predictions = [{"context_id": "rhetor-ci", "predicted_health": "poor",
+                         "predicted_health_score": 0.4, "confidence": 0.8}]  # fmt: skip
+    async with in_touch(books, component) as one:
+        await until(lambda: bool(one.seen.contexts))
+        assert one.contact.facts["contexts"] == "2"
+        seen = one.seen.contexts["rhetor-ci"]
+        assert (seen.component, seen.total_tokens, seen.utilization_bps) == ("rhetor", 3000, 7500)
+        (predicted,) = one.seen.predictions_of("rhetor-ci")
+        assert (predicted.health, predicted.health_bps, predicted.confidence_bps) == (
+            "poor", 4000, 8000,
+        )  # fmt: skip
+        assert one.seen.predictions_of("apollo-ci") == ()
+
+
+@pytest.mark.parametrize("text", ["0", "3601", "often", "-1", "1.5"])
+def test_how_often_it_is_asked_is_seconds(text: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        apollo.read_poll_seconds({"BUDGET_APOLLO_POLL_SECONDS": text})
+    assert caught.value.field == "BUDGET_APOLLO_POLL_SECONDS"
+
+
+def test_how_often_it_is_asked_has_a_default() -> None:
+    assert apollo.read_poll_seconds({}) == 30
+    assert apollo.read_poll_seconds({"BUDGET_APOLLO_POLL_SECONDS": "5"}) == 5
