@@ -196,23 +196,14 @@ class BudgetClient:
         self, input_text: str, task_type: str = "default", default_provider: str | None = None,
         default_model: str | None = None, component: str = "",
     ) -> Told:  # fmt: skip
-        """The model asked for where it may be called, else a cheaper one that may.
-
-        Where none may, it is the model asked for, with a warning: an allocation will be refused.
+        """The model asked for where it may be called, else a cheaper one that may; none where none
+        may, which `allowed` says.
         """
         if not default_model:
             raise InvalidInput("default_model", "is required: the model to begin with.")
-        asked = self._who(component, task_type, None)
-        asked |= {"request": input_text} if input_text else {"input_tokens": 0}
-        asked |= _given(provider=default_provider)
-        told = self.client.check(model=default_model, **asked)
-        if not isinstance(told, Refusal):
-            return answers.routed(default_provider, default_model, default_model, [])
-        for cheaper in told.cheaper:
-            if not isinstance(self.client.check(model=cheaper, **asked), Refusal):
-                return answers.routed(default_provider, default_model, cheaper, [told.detail])
-        warnings = [told.detail, "No cheaper model fits: a call will be refused."]
-        return answers.routed(default_provider, default_model, default_model, warnings)
+        asked = self._who(component, task_type, None) | _given(provider=default_provider)
+        told = self.client.route_model(model=default_model, input_text=input_text, **asked)
+        return answers.routed(told)
 
     def get_usage_analytics(
         self, period: str = "daily", provider: str | None = None, model: str | None = None,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from budget.domain.answers_routing import Routing
 from budget.domain.answers_usage import Figures, Group, Standing, UsageSummary
 from budget.domain.budgets import BPS
 from budget.domain.money import format_fraction, format_usd
@@ -42,17 +43,16 @@ def summary(standing: Standing, scope: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def routed(
-    provider: str | None, asked: str, chosen: str, warnings: Iterable[str]
-) -> dict[str, Any]:
-    """The model to call."""
+def routed(told: Routing) -> dict[str, Any]:
+    """The model to call; None where none may be called."""
     return {
-        "provider": provider,
-        "model": chosen,
-        "warnings": list(warnings),
-        "original_provider": provider,
-        "original_model": asked,
-        "is_downgraded": chosen != asked,
+        "allowed": told.allowed,
+        "provider": told.provider,
+        "model": told.model,
+        "warnings": list(told.warnings),
+        "original_provider": told.original_provider,
+        "original_model": told.original_model,
+        "is_downgraded": told.is_downgraded,
     }
 
 

@@ -182,6 +182,8 @@ def _warned(
         told.append(_downgraded(asked, taken))
     if stands is not None and asked is not None and stands.provider != asked.provider:
         told.append(f"{stands.model} is of another provider: {stands.provider}.")
+    if taken is not None and taken.hold_nanos is None:
+        told.append(f"The price of {taken.model} is not known, which is not free.")
     if taken is not None and taken is not asked:
         told += [_soft_words(leg) for leg in pressing(taken)]
     return told
