@@ -27,7 +27,7 @@ def spent_by(told: Origin, key: str) -> list[tuple[str, int, int]]:
 
 def use(books: Books, tokens: int, **attributes: str) -> None:
     """A call of `m` that used so many input tokens: 0.001 USD each."""
-    provider = attributes.pop("provider", None)
+    provider: Any = attributes.pop("provider", None)
     books.record_usage(
         model=attributes.pop("model", "m"), provider=provider, input_tokens=tokens,
         attributes=attributes,

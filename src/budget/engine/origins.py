@@ -5,7 +5,7 @@ window to the alert, or, of an alert about no policy, those of its subject. Not 
 was decided so (`explaining`), and what a knowledge graph adds (`neighbours.athena`).
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -49,21 +49,25 @@ def origin(books: Books, alert_id: str, bound: Bound = UNBOUND) -> Origin:
     alert = read_alert(books, alert_id, bound)
     with snapshot(books.database) as connection:
         policy, budget = _policy_of(connection, alert)
-        unit: Unit = "usd" if policy is None else policy.unit
         meant = meant_by(connection, alert, policy, budget)
-        if meant is None:
-            way = _way(alert, None, None, None)
-            return Origin(alert, None, unit, None, 0, 0, 0, {}, way)
         spent = _by(connection, meant, bound, SPENT_BY)
         sessions = _by(connection, meant, bound, ("session",))
+    unit: Unit = "usd" if policy is None else policy.unit
     total = sum_of(spent.values())
     by = {key: spenders(folded(spent, (place,)), unit, total) for place, key in enumerate(SPENT_BY)}
     by["session"] = spenders(sessions, unit, total)
     return Origin(
-        alert, None if budget is None else budget.name, unit, meant.window,
-        in_unit(total, unit), total.requests, total.cost_nanos, by,
-        _way(alert, policy, budget, cause(spent, unit)),
+        alert, None if budget is None else budget.name, unit,
+        None if meant is None else meant.window, in_unit(total, unit), total.requests,
+        total.cost_nanos, by, _way(alert, policy, budget, cause(folded(spent, (0, 1, 2)), unit)),
     )  # fmt: skip
+
+
+def spent_before(connection: Connection, alert: Alert, keys: Sequence[str]) -> tuple[Unit, "Spent"]:
+    """What an alert came from, by some attributes together, and the unit that it counts in."""
+    policy, budget = _policy_of(connection, alert)
+    meant = meant_by(connection, alert, policy, budget)
+    return "usd" if policy is None else policy.unit, _by(connection, meant, UNBOUND, keys)
 
 
 # --- What an alert is about ----------------------------------------------------------------------
@@ -126,7 +130,9 @@ Spent = Mapping[tuple[str, ...], Figures]
 """What calls used, by their values of some attributes."""
 
 
-def _by(connection: Connection, meant: Meant, bound: Bound, keys: Sequence[str]) -> Spent:
+def _by(connection: Connection, meant: Meant | None, bound: Bound, keys: Sequence[str]) -> Spent:
+    if meant is None:
+        return {}
     sums = Sums(connection, Calls(meant.scope, bound))
     wanted = (*(key for key in meant.missing if key not in keys), *keys)
     must_miss = [wanted.index(key) for key in meant.missing]
@@ -174,14 +180,18 @@ def spenders(spent: Spent, unit: Unit, total: Figures) -> tuple[Spender, ...]:
     if not any(values[0] for values in spent):
         return ()
     whole = in_unit(total, unit)
-    ranked = sorted(spent.items(), key=lambda one: (-in_unit(one[1], unit), one[0]))
     return tuple(
         Spender(
             values[0], in_unit(figures, unit), figures.requests, figures.cost_nanos,
             share_bps(in_unit(figures, unit), whole),
         )
-        for values, figures in ranked[:MAX_SPENDERS]
+        for values, figures in ranked(spent, unit)[:MAX_SPENDERS]
     )  # fmt: skip
+
+
+def ranked(spent: Spent, unit: Unit) -> list[tuple[tuple[str, ...], Figures]]:
+    """Who used most first; of those who used the same, by name."""
+    return sorted(spent.items(), key=lambda one: (-in_unit(one[1], unit), one[0]))
 
 
 def share_bps(part: int, whole: int) -> int:
@@ -191,15 +201,11 @@ def share_bps(part: int, whole: int) -> int:
 
 def cause(spent: Spent, unit: Unit) -> tuple[str, ...] | None:
     """The component that used most, and the model and provider that it used most of."""
-    together = folded(spent, (0, 1, 2))
-    components: Counter[str] = Counter()
-    for values, figures in together.items():
-        components[values[0]] += in_unit(figures, unit)
+    components = ranked(folded(spent, (0,)), unit)
     if not components:
         return None
-    greatest = min(components, key=lambda name: (-components[name], name))
-    own = {values: one for values, one in together.items() if values[0] == greatest}
-    return min(own, key=lambda values: (-in_unit(own[values], unit), values))
+    (greatest,) = components[0][0]
+    return ranked({key: one for key, one in spent.items() if key[0] == greatest}, unit)[0][0]
 
 
 def _way(

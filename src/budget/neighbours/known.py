@@ -52,6 +52,13 @@ def _apollo(setup: Setup) -> Neighbour:
     return Apollo(setup)
 
 
+def _athena(setup: Setup) -> Neighbour:
+    from budget.neighbours.athena.athena import Athena
+    from budget.neighbours.calling import read_address
+
+    return Athena(setup.budget, read_address(setup.env, "BUDGET_ATHENA_URL"))
+
+
 KNOWN: Final[tuple[Known, ...]] = (
     Known(
         "apollo",
@@ -59,6 +66,12 @@ KNOWN: Final[tuple[Known, ...]] = (
         "BUDGET_APOLLO_URL",
         _apollo,
         former="APOLLO_API_URL",
+    ),
+    Known(
+        "athena",
+        "keeps the graph of spend: what funds, governs, spends on and explains what",
+        "BUDGET_ATHENA_URL",
+        _athena,
     ),
 )
 
