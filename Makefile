@@ -5,12 +5,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 ARGS   ?=
+LITELLM_VENV ?= $(or $(TMPDIR),/tmp)/budget-litellm
 
 # Compiled code is kept: else each of the processes that tests start compiles everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench agreement faults clean
+.PHONY: help run test check bench agreement faults litellm clean
 
 help: ## Show this list
 	@echo "Usage: make <verb> [ARGS='...'] [PYTHON=python3.12]"
@@ -37,6 +38,12 @@ agreement: $(VENV)/installed-dev ## Compare our prices with those of LiteLLM (AR
 
 faults: $(VENV)/installed-dev ## Run the long tests too: crashes, races, thousands of random histories
 	@$(BIN)/python -m pytest --faults -n 2 --dist loadfile $(ARGS)
+
+litellm: $(VENV)/installed-dev ## Try our callback in LiteLLM's own proxy, in a venv of its own (LITELLM_VENV)
+	@test -x $(LITELLM_VENV)/bin/litellm || { $(PYTHON) -m venv $(LITELLM_VENV) && \
+	  $(LITELLM_VENV)/bin/python -m pip install --quiet 'litellm[proxy]==1.108.7'; }
+	@$(LITELLM_VENV)/bin/python -m pip install --quiet msgspec
+	@LITELLM_VENV=$(LITELLM_VENV) $(BIN)/python -m pytest --faults tests/neighbours/litellm $(ARGS)
 
 clean: ## Remove the environment, builds and caches; ledgers stay
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

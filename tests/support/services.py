@@ -87,7 +87,7 @@ class Service:
         self._more_environment = environment or {}
         self._function = function
         self.target = target
-        self.port = _free_port()
+        self.port = free_port()
         self.log = folder / f"service-{self.port}.log"
         self._config = folder / "config"
         self._nursery = nursery
@@ -181,7 +181,7 @@ class Service:
                 return 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that was free a moment ago."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
