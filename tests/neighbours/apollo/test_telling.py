@@ -71,7 +71,7 @@ async def in_touch(books: Books, component: Component) -> AsyncIterator[Apollo]:
 
 async def until(enough: Callable[[], bool], seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
-        while not enough():
+        while not enough():  # noqa: ASYNC110 - the fake answers in threads of its own
             await asyncio.sleep(0.005)
 
 
@@ -81,7 +81,7 @@ async def begun(books: Books, component: Component) -> None:
         await until(lambda: one.contact.state == "working")
         notes = Notes(AsyncBudget(books), "apollo")
         async with asyncio.timeout(20):
-            while await notes.get("place") is None:
+            while await notes.get("place") is None:  # noqa: ASYNC110 - kept by a writer's thread
                 await asyncio.sleep(0.005)
 
 
@@ -232,7 +232,7 @@ async def test_what_apollo_sees_is_kept_and_counted(
     books: Books, component: Component, fake: FakeApollo
 ) -> None:
     used = {"total_tokens": 3000, "token_utilization": 0.75}
-    fake.contexts = [context("apollo-ci"), context("rhetor-ci", metrics=used), {"odd": 1}]  # type: ignore[list-item]
+    fake.contexts = [context("apollo-ci"), context("rhetor-ci", metrics=used), {"odd": 1}]
     fake.predictions = [{"context_id": "rhetor-ci", "predicted_health": "poor",
                          "predicted_health_score": 0.4, "confidence": 0.8}]  # fmt: skip
     async with in_touch(books, component) as one:

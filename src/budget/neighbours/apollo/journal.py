@@ -4,12 +4,12 @@ Not here: what is told of it (`messages`).
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from budget.engine.balances import budgets_named, read_policies
+from budget.engine.balances import budgets_named, chunks, read_policies
 from budget.engine.events.reading import Happened, events_after, newest
 from budget.engine.snapshots import snapshot
 from budget.storage import schema
@@ -78,8 +78,11 @@ def read_newest(database: Database) -> int:
     return newest(database)
 
 
-def _rows(connection: Connection, id: Any, columns: Sequence[Any], ids: Iterable[Any]) -> Any:
-    return connection.execute(select(id, *columns).where(id.in_(sorted(ids))))
+def _rows(
+    connection: Connection, id: Any, columns: Sequence[Any], ids: Iterable[Any]
+) -> Iterator[Any]:
+    for some in chunks(sorted(ids)):
+        yield from connection.execute(select(id, *columns).where(id.in_(some)))
 
 
 def _holds(connection: Connection, ids: set[str]) -> dict[str, Hold]:
