@@ -4,6 +4,7 @@ The file is read twice: first all of it, so that nothing is booked of a file tha
 book. Not here: what each source's rows say (`engine.importing`).
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -20,8 +21,11 @@ from budget.domain.money import format_usd
 from budget.domain.windows import parse_zone
 
 if TYPE_CHECKING:
+    from budget.domain.answers_limits import LimitSet
+    from budget.domain.facade import Facade
     from budget.engine.importing.booking import Outcome
     from budget.engine.importing.lines import Bad, Line
+    from budget.engine.importing.rhetor_limits import RhetorLimit
 
 FORMATS: Final = ("litellm", "openai", "anthropic", "rhetor", "csv")
 
@@ -35,6 +39,7 @@ def import_usage(
     timezone: str = "UTC",
     dry_run: bool = False,
     strict: bool = False,
+    usage_only: bool = False,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
     """Book usage that others recorded. What was imported before is not booked again.
@@ -53,6 +58,8 @@ def import_usage(
         Say what would be booked, and book nothing.
     strict:
         Book nothing unless every row can be read.
+    usage_only:
+        Of rhetor: leave the limits that it has, which are set otherwise.
     """
     zone = parse_zone(timezone, "--timezone")
     mapping = parse_map(format, map)
@@ -68,14 +75,32 @@ def import_usage(
         raise InvalidInput(
             "FILE", f"{failed} cannot be booked, the first: {first.place}: {first.why}."
         )
+    wanted = _limits_of(format, Path(file), wanted=not usage_only)
     if dry_run:
-        return _show(face, found, dry=True)
+        return _show(face, found, wanted, [], dry=True)
     with (
         open_budget(face, create=True, priced=True) as books,
         face.counting("Importing") as tell,
     ):
         done = book(lines(), books.record_bulk, format, tell, total=found.lines)
-    return _show(face, done, dry=False)
+        made = _set(wanted, zone, books)
+    return _show(face, done, wanted, made, dry=False)
+
+
+def _limits_of(format: str, file: Path, *, wanted: bool) -> "list[RhetorLimit | Bad]":
+    """The limits that come with the usage."""
+    if format != "rhetor" or not wanted:
+        return []
+    from budget.engine.importing.rhetor_limits import read_limits
+
+    return read_limits(file, os.environ)
+
+
+def _set(wanted: "list[RhetorLimit | Bad]", zone: str, books: "Facade") -> "list[LimitSet]":
+    from budget.engine.importing.rhetor_limits import RhetorLimit, set_limits
+
+    usable = [one for one in wanted if isinstance(one, RhetorLimit)]
+    return set_limits(usable, zone, books.set_limit)
 
 
 def lines_of(format: str, file: Path, mapping: dict[str, str], zone: str) -> "Iterator[Line | Bad]":
@@ -109,10 +134,21 @@ def parse_map(format: str, words: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _show(face: Face, done: "Outcome", *, dry: bool) -> int:
-    code = exits.FAILED if done.failed else exits.OK
+def _show(
+    face: Face,
+    done: "Outcome",
+    wanted: "list[RhetorLimit | Bad]",
+    made: "list[LimitSet]",
+    *,
+    dry: bool,
+) -> int:
+    from budget.engine.importing.lines import Bad
+
+    bad = [one for one in wanted if isinstance(one, Bad)]
+    code = exits.FAILED if done.failed or bad else exits.OK
     if face.json:
-        face.print_json(_shape(done, dry))
+        limits = {"found": len(wanted) - len(bad), "set": sum(one.did != "nothing" for one in made)}
+        face.print_json(_shape(done, dry, bad) | {"limits": limits})
         return code
     verb = "Would book" if dry else "Booked"
     line = f"{verb} {counted(done.booked, 'usage record')} of {counted(done.lines, 'row')}"
@@ -124,18 +160,31 @@ def _show(face: Face, done: "Outcome", *, dry: bool) -> int:
         face.print(f"{done.history:,} are history: in reports, and in no window that is over.")
     if done.unpriced:
         face.print(f"{done.unpriced:,} have no price and no cost.")
-    for bad in done.bad:
-        face.print(f"Not booked: {bad.place}: {bad.why}")
+    for row in done.bad:
+        face.print(f"Not booked: {row.place}: {row.why}")
     if done.failed > len(done.bad):
         face.print(f"and {done.failed - len(done.bad):,} more")
+    for one in made:
+        face.print(_limit_words(one))
+    if dry and len(wanted) > len(bad):
+        face.print(f"Would set {counted(len(wanted) - len(bad), 'limit')}.")
+    for one in bad:
+        face.print(f"Not set: {one.place}: {one.why}")
     return code
 
 
-def _shape(done: "Outcome", dry: bool) -> dict[str, Any]:
+def _limit_words(made: "LimitSet") -> str:
+    policy = made.policy
+    verb = "Stands already" if made.did == "nothing" else "Set"
+    words = f"{policy.calendar.period.text} {format_usd(policy.limit)} USD, {policy.enforcement}"
+    return f"{verb}: {made.budget.name!r} {words}."
+
+
+def _shape(done: "Outcome", dry: bool, bad: "list[Bad]") -> dict[str, Any]:
     return {
         "dry_run": dry, "rows": done.lines, "booked": done.booked, "booked_before": done.before,
         "history": done.history, "unpriced": done.unpriced,
         "failed": done.failed, "tokens": done.tokens, "cost": format_usd(done.cost_nanos),
         "reported_cost": format_usd(done.reported_nanos),
-        "problems": [{"place": bad.place, "why": bad.why} for bad in done.bad],
+        "problems": [{"place": one.place, "why": one.why} for one in (*done.bad, *bad)],
     }  # fmt: skip
