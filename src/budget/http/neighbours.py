@@ -25,4 +25,12 @@ async def explain_alert(call: Call) -> Answered:
     that is bound to attributes is answered from the books alone.
     """
     found = await call.run(call.jobs.explain_alert(*call.ids))
+    company = call.service.neighbours
+    athena = None if company is None else company.get("athena")
+    if athena is not None and not call.caller.bound:
+        from budget.neighbours.athena.athena import Athena
+        from budget.neighbours.athena.trails import graphed
+
+        assert isinstance(athena, Athena)
+        found = found._replace(graph=await graphed(athena.line, found))
     return Answered(origin(found))

@@ -20,6 +20,8 @@ AT_ONCE: Final = 8
 BATCH: Final = 200
 TRIES: Final = 6
 AGAIN_SECONDS: Final = 0.05
+MOST_IN_VAIN: Final = 3
+"""How often all that is left is tried at once, before Athena is left alone for a while."""
 OWN_TYPES: Final = ("budget", "policy", "alert", "anomaly")
 """Types of entities that only we make."""
 
@@ -57,7 +59,7 @@ class Sender:
             entities, _ = memory.count()
             if not entities:
                 return False
-            if await _until_it_works(lambda: asking.entity_count(self._line)) >= entities:
+            if await _until_it_works(lambda: asking.entity_count(self._line)) > entities:
                 return False
         memory.doubt()
         self._swept = False
@@ -68,22 +70,17 @@ class Sender:
         if not self._swept:
             await self._find_lost(graph)
             self._swept = True
+        in_vain = 0
         while True:
             work = await asyncio.to_thread(todo, graph, self._memory.sent)
-            failure, done = None, 0
-            for batch in _batches(work):
-                failed = await self._do_all(batch)
-                done += len(batch) - len(failed)
-                failure = failed[0] if failed else failure
-                await self._tell_revision()
-                if failed and failed[0].status is None:
-                    raise failed[0]
+            failed = [error for batch in _batches(work) for error in await self._do_all(batch)]
             if not self._memory.synced:
                 await self._sync()
-            if failure is None:
+            if not failed:
                 return
-            if not done:
-                raise failure
+            in_vain = in_vain + 1 if len(failed) == len(work) else 0
+            if in_vain == MOST_IN_VAIN:
+                raise failed[0]
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def close(self) -> None:
@@ -94,7 +91,7 @@ class Sender:
     # --- Things ----------------------------------------------------------------------------------
 
     async def _do_all(self, batch: Sequence[Thing | str]) -> list[Unanswered]:
-        """Do some work, a few things at once; what could not be done. Silence ends it at once."""
+        """Do some work, a few things at once; why some could not be done. Silence is raised."""
         waiting, failed = iter(batch), list[Unanswered]()
 
         async def work() -> None:
@@ -107,6 +104,10 @@ class Sender:
                     failed.insert(0 if error.status is None else len(failed), error)
 
         await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+        if failed and failed[0].status is None:
+            raise failed[0]
+        if len(failed) < len(batch):
+            await self._tell_revision()
         return failed
 
     async def _do(self, one: Thing | str) -> None:
