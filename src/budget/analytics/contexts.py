@@ -22,6 +22,8 @@ GROWN_BPS: Final = 15_000
 WASTEFUL_BPS: Final = 5_000
 """Below this share of what is held, holds are too large."""
 FEWEST_FOR_WASTE: Final = 5
+HORIZON_US: Final = 10 * 366 * 86_400_000_000
+"""What ends later than in ten years has no end that is told."""
 
 
 class Halves(NamedTuple):
@@ -85,7 +87,7 @@ def limit_exhaustion(
     if left and len(uses) >= FEWEST_USES:
         paced, span_us = total - amounts[0], now_us - uses[0].at_us
         if paced > 0 and span_us > 0:
-            at_us = now_us + ceil_div(left * span_us, paced)
+            at_us = _told(now_us + ceil_div(left * span_us, paced), now_us)
     return Exhaustion(
         "limit", level.unit, level.limit, level.used, left,
         0 if left == 0 else calls_left, at_us, policy_id, budget,
@@ -109,7 +111,8 @@ def window_exhaustion(uses: Sequence[Use], window_tokens: int, now_us: int) -> E
         grown -= halves.before_input + halves.before_output
         if grown > 0:
             calls_left = left * halves.apart // grown
-            at_us = now_us + calls_left * (now_us - uses[0].at_us) // (len(uses) - 1)
+            reached_us = now_us + calls_left * (now_us - uses[0].at_us) // (len(uses) - 1)
+            at_us = _told(reached_us, now_us)
     return Exhaustion("window", "tokens", window_tokens, fill, left, calls_left, at_us)
 
 
@@ -127,6 +130,11 @@ def halves_of(uses: Sequence[Use]) -> Halves | None:
         mean(before, _input), mean(after, _input), mean(before, _output), mean(after, _output),
         len(uses) - half,
     )  # fmt: skip
+
+
+def _told(at_us: int, now_us: int) -> int | None:
+    """An instant, unless it lies too far ahead to mean anything."""
+    return at_us if at_us - now_us <= HORIZON_US else None
 
 
 # --- Hints ---------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ A context is the session of a call, as Tekton calls it. Shares are in basis poin
 in JSON is `wire.contexts`. Not here: how they are worked out (`analytics`, `engine.contexts`).
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 from budget.domain.attributes import Attributes
 from budget.domain.budgets import Unit
@@ -69,12 +69,44 @@ class ContextUse(NamedTuple):
     unpriced: int
 
 
+class SeenContext(NamedTuple):
+    """A context as Apollo sees it; None where it does not say. `updated_at` is its own word."""
+
+    context_id: str
+    component: str | None
+    provider: str | None
+    model: str | None
+    task_type: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    total_tokens: int | None
+    max_tokens: int | None
+    utilization_bps: int | None
+    health: str | None
+    health_bps: int | None
+    updated_at: str | None
+
+
+class Prediction(NamedTuple):
+    """What Apollo predicts of a context."""
+
+    context_id: str
+    prediction_id: str | None
+    health: str | None
+    health_bps: int | None
+    total_tokens: int | None
+    utilization_bps: int | None
+    confidence_bps: int | None
+    predicted_at: str | None
+
+
 class Context(NamedTuple):
     """A context: who used it last, what it used, what it was allocated, and what comes of that.
 
     `attributes` are those of its newest call. `allocated_tokens` and `used_tokens` are of holds
     that are settled. `fill_tokens` is what its newest call read and wrote, `window_tokens` what its
-    model takes at most. `by` and `uses`, the newest calls in order, are there for one context.
+    model takes at most. `by` and `uses`, the newest calls in order, are there for one context; so
+    are what Apollo sees and predicts of it, where a service is in touch with it.
     """
 
     session: str
@@ -98,8 +130,8 @@ class Context(NamedTuple):
     hints: tuple[Hint, ...] = ()
     by: tuple[ContextUse, ...] = ()
     uses: tuple[Use, ...] = ()
-    neighbour: Mapping[str, Any] | None = None
-    """What a neighbour that watches contexts says of it, as it is shown."""
+    seen: SeenContext | None = None
+    predictions: tuple[Prediction, ...] = ()
 
     @property
     def soonest(self) -> Exhaustion | None:

@@ -107,3 +107,26 @@ class FollowAsk(TypedDict, total=False):
     budget_id: str | None
     attributes: Mapping[str, str] | None
     after: str | int | None
+
+
+class ContextsAsk(TypedDict, total=False):
+    """Which contexts: those with calls or holds of these attributes since a time."""
+
+    component: str | None
+    tier: str | None
+    task_type: str | None
+    since: str | None
+    limit: int
+    cursor: str | None
+
+
+class EfficiencyAsk(TypedDict, total=False):
+    """Which holds, in [since, until) by when they were placed, and by which attributes."""
+
+    group_by: str | Sequence[str] | None
+    component: str | None
+    tier: str | None
+    task_type: str | None
+    context_id: str | None
+    since: str | None
+    until: str | None

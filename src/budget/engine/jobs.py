@@ -61,6 +61,7 @@ from budget.engine.books import Books
 from budget.engine.callers import require_unbound
 from budget.engine.channels.jobs import ChannelJobs
 from budget.engine.commands import Command, Way
+from budget.engine.contexts.jobs import ContextJobs
 from budget.engine.events.jobs import EventJobs
 from budget.engine.fields import chosen_id
 from budget.engine.job import Job
@@ -102,6 +103,7 @@ class Jobs(
     SessionJobs,
     ChannelJobs,
     AlertJobs,
+    ContextJobs,
 ):
     """The methods. Raise InvalidInput at once for bad input, so that nothing is queued."""
 

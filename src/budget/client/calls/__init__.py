@@ -8,6 +8,7 @@ from budget.client.calls.alerts import AlertCalls
 from budget.client.calls.audit import AuditCalls
 from budget.client.calls.budgets import BudgetCalls
 from budget.client.calls.channels import ChannelCalls
+from budget.client.calls.contexts import ContextCalls
 from budget.client.calls.keys import KeyCalls
 from budget.client.calls.prices import PriceCalls
 from budget.client.calls.projects import ProjectCalls
@@ -30,6 +31,7 @@ class Calls(
     ChannelCalls,
     AlertCalls,
     TrialCalls,
+    ContextCalls,
     ProjectCalls,
 ):
     """The methods. Of the values' rules the service decides; nothing is checked here."""

@@ -10,6 +10,7 @@ from budget.domain.acts.alerts import AlertActs
 from budget.domain.acts.audit import AuditActs
 from budget.domain.acts.budgets import BudgetActs
 from budget.domain.acts.channels import ChannelActs
+from budget.domain.acts.contexts import ContextActs
 from budget.domain.acts.keys import KeyActs
 from budget.domain.acts.prices import PriceActs
 from budget.domain.acts.projects import ProjectActs
@@ -32,6 +33,7 @@ class Acts(
     ChannelActs,
     AlertActs,
     TrialActs,
+    ContextActs,
     ProjectActs,
     Protocol,
 ):

@@ -6,43 +6,13 @@ Shares are in basis points. Not here: when it is asked (`neighbour`).
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from budget.domain.answers_contexts import Prediction, SeenContext
 from budget.domain.budgets import BPS
 
 MOST: Final = 1000
 """So many contexts and predictions are kept at most."""
 MAX_CHARS: Final = 200
 _MAX_TOKENS: Final = 10**12
-
-
-class SeenContext(NamedTuple):
-    """A context as Apollo sees it; None where it does not say."""
-
-    context_id: str
-    component: str | None
-    provider: str | None
-    model: str | None
-    task_type: str | None
-    input_tokens: int | None
-    output_tokens: int | None
-    total_tokens: int | None
-    max_tokens: int | None
-    utilization_bps: int | None
-    health: str | None
-    health_bps: int | None
-    updated_at: str | None
-
-
-class Prediction(NamedTuple):
-    """What Apollo predicts of a context."""
-
-    context_id: str
-    prediction_id: str | None
-    health: str | None
-    health_bps: int | None
-    total_tokens: int | None
-    utilization_bps: int | None
-    confidence_bps: int | None
-    predicted_at: str | None
 
 
 class Seen(NamedTuple):
