@@ -35,6 +35,7 @@ OF_SUBJECTS: Final[Mapping[str, Severity]] = {
     "price_quarantined": "warning",
     "price_conflict": "warning",
     "channel_failing": "warning",
+    "requirement_limits": "warning",
 }
 """Kinds about anything else, raised once a UTC day, and how severe they are."""
 
@@ -117,6 +118,8 @@ def subject_message(kind: str, subject: str, detail: Mapping[str, Any]) -> str:
         )
     if kind == "channel_failing":
         return f"The channel {detail.get('name') or subject} does not take what it is sent."
+    if kind == "requirement_limits":
+        return f"Requirement {subject}: {detail.get('said', 'its limits were changed.')}"
     return {
         "unpriced": f"Usage of {subject or 'no model'} was booked without a cost: it has no price.",
         "price_quarantined": f"A change of the prices of {subject} is held until somebody decides.",

@@ -59,6 +59,15 @@ def _athena(setup: Setup) -> Neighbour:
     return Athena(setup.budget, read_address(setup.env, "BUDGET_ATHENA_URL"))
 
 
+def _telos(setup: Setup) -> Neighbour:
+    from budget.neighbours.calling import read_address
+    from budget.neighbours.telos.telos import Telos
+
+    named = (one.strip() for one in setup.env.get("BUDGET_TELOS_PROJECTS", "").split(","))
+    wanted = {one for one in named if one and one != "all"}
+    return Telos(setup.budget, read_address(setup.env, "BUDGET_TELOS_URL"), wanted)
+
+
 KNOWN: Final[tuple[Known, ...]] = (
     Known(
         "apollo",
@@ -72,6 +81,12 @@ KNOWN: Final[tuple[Known, ...]] = (
         "keeps the graph of spend: what funds, governs, spends on and explains what",
         "BUDGET_ATHENA_URL",
         _athena,
+    ),
+    Known(
+        "telos",
+        "has requirements whose limits are budgets here, and is told what each has cost",
+        "BUDGET_TELOS_URL",
+        _telos,
     ),
 )
 

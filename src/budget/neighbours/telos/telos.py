@@ -1,0 +1,233 @@
+"""Telos as a neighbour: every half minute its projects are looked through, and all brought in step.
+
+Not here: one requirement and its budget (`step`), Telos over HTTP (`shelf`).
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from budget.domain.answers_progress import ProjectProgress
+from budget.engine.budget import AsyncBudget
+from budget.engine.callers import Caller
+from budget.engine.progress import NOTED_BY, note_of
+from budget.neighbours.calling import Line, Unanswered
+from budget.neighbours.neighbour import Neighbour
+from budget.neighbours.notes import Notes
+from budget.neighbours.telos import costs, keeping
+from budget.neighbours.telos.keeping import Kept
+from budget.neighbours.telos.requirements import METADATA, Requirement, noted_limits, written_limits
+from budget.neighbours.telos.shelf import Project, Shelf
+from budget.neighbours.telos.step import IN_FORCE, Step, in_step, withdrawn
+
+ROUND_SECONDS: Final = 30.0
+MISSED_ROUNDS: Final = 2
+"""How often in a row a project must be gone before its budgets are archived."""
+MAX_TOLD: Final = 500
+
+_log = logging.getLogger("budget.neighbours")
+
+
+class Telos(Neighbour):
+    """Telos, while the service runs. `wanted` names projects by id or name; empty: all."""
+
+    name = NOTED_BY
+
+    def __init__(
+        self,
+        budget: AsyncBudget,
+        address: str,
+        wanted: Iterable[str] = (),
+        every_seconds: float = ROUND_SECONDS,
+    ) -> None:
+        self.address = address
+        super().__init__()
+        self._budget = budget.acting_as(Caller(NOTED_BY))
+        self._notes = Notes(budget, NOTED_BY)
+        self._line = Line(NOTED_BY, address)
+        self._shelf = Shelf(self._line)
+        self._wanted = frozenset(wanted)
+        self._every_seconds = every_seconds
+        self._noted: dict[str, Any] = {}
+        self._counted: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        """Look through all, again and again."""
+        self._noted = await self._notes.all()
+        while True:
+            await self.look()
+            await asyncio.sleep(self._every_seconds)
+
+    async def leave(self) -> None:
+        """Hang up."""
+        await self._line.close()
+
+    async def look(self) -> None:
+        """Bring every project in step."""
+        listed = await self._shelf.projects()
+        projects = [one for one in listed if self._is_wanted(one)]
+        kept = await keeping.read_kept(self._budget)
+        self._counted.clear()
+        for project in projects:
+            await self._bring(project, [one for one in kept if one.project == project.project])
+        await self._look_for_gone(listed, kept)
+        known = {one.project for one in kept if one.is_live and one.requirement is None}
+        unknown = known - {one.project for one in listed}
+        self.contact.went_well(
+            projects=len(projects),
+            limits=self._counted["limits"],
+            wrong=self._counted["wrong"] or None,
+            refused=self._counted["refused"] or None,
+            unknown_projects=len(unknown) or None,
+        )
+
+    def _is_wanted(self, project: Project) -> bool:
+        return not self._wanted or bool(self._wanted & {project.project, project.name})
+
+    # --- One project -----------------------------------------------------------------------------
+
+    async def _bring(self, project: Project, kept: Sequence[Kept]) -> None:
+        before = self._note_of(note_of(project.project))
+        await self._note(note_of(project.project), {**before, "name": project.name, "missing": 0})
+        requirements = await self._shelf.requirements(project.project)
+        found = {one.requirement: one for one in requirements}
+        ours = await self._link_ours(project.project, found, kept)
+        theirs = {one.requirement: one for one in kept if one.requirement is not None}
+        steps: dict[str, Step] = {}
+        for requirement in requirements:
+            of = ours.get(requirement.requirement) or theirs.get(requirement.requirement)
+            note = self._note_of(note_of(project.project, requirement.requirement))
+            step = await in_step(self._budget, requirement, of, note)
+            steps[requirement.requirement] = step
+            self._counted["limits"] += step.metadata.get("budget_state") == IN_FORCE
+            self._counted["wrong"] += step.is_wrong
+        progress = await costs.progress_of(self._budget, project.project)
+        for requirement in requirements:
+            step = steps[requirement.requirement]
+            await self._write(requirement, step, progress)
+        for one in theirs.values():
+            if one.is_live and one.requirement not in found:
+                await self._withdraw_if_gone(one)
+        if progress is not None:
+            await self._write_project(project.project, progress)
+
+    async def _write(
+        self, requirement: Requirement, step: Step, progress: ProjectProgress | None
+    ) -> None:
+        """Write into a requirement what is new of it, then note that they are in step."""
+        changes = step.changes(requirement)
+        if progress is not None:
+            of = (one for one in progress.requirements
+                  if one.requirement == requirement.requirement)  # fmt: skip
+            budget_id = step.metadata.get("budget_id", requirement.metadata.get("budget_id"))
+            usage = costs.usage_of(next(of, None), budget_id, progress)
+            if usage is not None and costs.is_news(usage, requirement.metadata.get(costs.USAGE)):
+                changes[costs.USAGE] = usage
+        if step.said:
+            await self._tell(requirement, step.said)
+            changes["budget_note"] = " ".join(step.said)[:MAX_TOLD]
+        try:
+            if changes or step.tags is not None:
+                await self._shelf.write(
+                    requirement.project, requirement.requirement, changes, step.tags
+                )
+        except Unanswered as error:
+            if error.status is None or error.status >= 500 or error.status == 200:
+                raise
+            self._counted["refused"] += 1
+        await self._note(note_of(requirement.project, requirement.requirement), step.note)
+
+    async def _tell(self, requirement: Requirement, said: Iterable[str]) -> None:
+        for sentence in said:
+            _log.warning("%s", sentence)
+        subject = f"{requirement.project}/{requirement.requirement}"
+        await keeping.alert(self._budget, subject, " ".join(said)[:MAX_TOLD])
+
+    async def _write_project(self, project: str, progress: ProjectProgress) -> None:
+        usage, note = costs.usage_of_project(progress), self._note_of(note_of(project))
+        if costs.is_news(usage, note.get(costs.USAGE)):
+            await self._shelf.write(project, None, {costs.USAGE: usage})
+            await self._note(note_of(project), {**note, costs.USAGE: usage})
+
+    # --- Budgets of ours -------------------------------------------------------------------------
+
+    async def _link_ours(
+        self, project: str, found: Mapping[str, Requirement], kept: Sequence[Kept]
+    ) -> dict[str, Kept]:
+        """Budgets of ours by their requirement; what has none yet is given one."""
+        linked: dict[str, Kept] = {}
+        said = {one.metadata.get("budget_id"): one.requirement for one in found.values()}
+        for one in kept:
+            if one.requirement is not None:
+                continue
+            name = f"{note_of(project)}/ours/{one.budget.budget_id}"
+            of = self._note_of(name).get("requirement") or said.get(one.budget.budget_id)
+            if of is None and one.is_live and one.limits:
+                of = await self._ask_for(project, one)
+            if of is not None:
+                linked[of] = one
+                await self._note(name, {"requirement": of})
+        return linked
+
+    async def _ask_for(self, project: str, one: Kept) -> str:
+        """Make the requirement of a budget of ours; its id."""
+        metadata = {
+            METADATA: {"limits": written_limits(one.limits, {})},
+            "budget_id": one.budget.budget_id,
+            "budget_state": IN_FORCE,
+        }
+        text = one.budget.description or "A limit that Budget keeps."
+        made = await self._shelf.create(project, one.budget.name, text, metadata)
+        note = {"title": one.budget.name, "limits": noted_limits(one.limits)}
+        await self._note(note_of(project, made), note)
+        return made
+
+    # --- What is gone ----------------------------------------------------------------------------
+
+    async def _withdraw_if_gone(self, kept: Kept) -> None:
+        """Archive a budget whose requirement was deleted, if Telos says so."""
+        assert kept.requirement is not None
+        if await self._shelf.is_gone(kept.project, kept.requirement):
+            await self._withdraw(kept)
+
+    async def _withdraw(self, kept: Kept) -> None:
+        assert kept.requirement is not None
+        name = note_of(kept.project, kept.requirement)
+        gone = Requirement(kept.project, kept.requirement, kept.budget.name, "", "deleted", (), {})
+        step = await withdrawn(self._budget, gone, kept, self._note_of(name))
+        if step.said:
+            await self._tell(gone, step.said)
+        await self._note(name, {**step.note, "status": "deleted"})
+
+    async def _look_for_gone(self, listed: Sequence[Project], kept: Sequence[Kept]) -> None:
+        """Archive the budgets of projects that were deleted. One that has lost all of its projects
+        is not believed: then nothing is archived.
+        """
+        there = {one.project for one in listed}
+        live = [one for one in kept if one.is_live and one.requirement is not None]
+        gone = {one.project for one in live if one.project not in there}
+        lost = len(gone) if not there else 0
+        self.contact.note(lost_projects=lost or None)
+        for project in sorted(gone) if there else ():
+            note = self._note_of(note_of(project))
+            if not await self._shelf.is_gone(project):
+                continue
+            missing = note.get("missing", 0) + 1
+            await self._note(note_of(project), {**note, "missing": missing})
+            if missing >= MISSED_ROUNDS:
+                for one in live:
+                    if one.project == project:
+                        await self._withdraw(one)
+
+    # --- Notes -----------------------------------------------------------------------------------
+
+    def _note_of(self, name: str) -> dict[str, Any]:
+        return dict(self._noted.get(name) or {})
+
+    async def _note(self, name: str, note: Mapping[str, Any]) -> None:
+        """Note something, if it is not noted so already."""
+        if self._noted.get(name) != note:
+            await self._notes.put(name, dict(note))
+            self._noted[name] = dict(note)
