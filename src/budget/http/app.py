@@ -27,6 +27,8 @@ from budget.http.gateway import pass_through
 from budget.http.live.conversation import converse, refuse
 from budget.http.live.guests import Live
 from budget.http.live.sockets import checked_sockets
+from budget.http.mcp import PATH as MCP
+from budget.http.mcp import speak
 from budget.http.problems import Reply
 from budget.http.queries import parse_query
 from budget.http.route import Route, check_routes
@@ -86,7 +88,10 @@ class App:
         elif scope["type"] == "websocket":
             await self._converse(scope, receive, send)
             return
-        gateway = self._service.gateway
+        mcp, gateway = self._service.mcp, self._service.gateway
+        if mcp is not None and scope["type"] == "http" and scope["path"] == MCP:
+            await speak(self._service, mcp, scope, receive, send)
+            return
         if gateway is not None and scope["type"] == "http":
             mount = gateway.mount(scope["raw_path"].decode("latin-1"))
             if mount is not None:
@@ -100,6 +105,12 @@ class App:
             self._service.gateway.start()
         if self._service.neighbours is not None:
             self._service.neighbours.start()
+
+    async def hang_up(self) -> None:
+        """End the streams that callers follow, which would be waited for."""
+        self.live.close()
+        if self._service.mcp is not None:
+            await self._service.mcp.close()
 
     async def close(self) -> None:
         """End what goes on behind answers."""

@@ -22,6 +22,7 @@ from budget.http.live.guests import Live
 from budget.http.observing import Observer
 from budget.http.problems import Header, Reply
 from budget.http.watched import Watched
+from budget.mcp.transport import Transport
 from budget.neighbours.company import Company
 
 T = TypeVar("T")
@@ -42,7 +43,8 @@ class Service:
     `url`, and the page of the API if `docs` are on. `process` is what it was started with, without
     secrets. Who reads sources of prices holds `updating`,
     who tries a channel out `testing`; what is `watched` is read once in a while. Calls to models
-    pass through the `gateway`; `neighbours` are those that it is in touch with.
+    pass through the `gateway`, models are given tools by `mcp`; `neighbours` are those that it is in
+    touch with.
     """
 
     budget: AsyncBudget
@@ -62,6 +64,7 @@ class Service:
     testing: asyncio.Lock = field(default_factory=asyncio.Lock)
     watched: Watched = field(default_factory=Watched)
     gateway: Gateway | None = None
+    mcp: Transport | None = None
     neighbours: Company | None = None
 
     @property

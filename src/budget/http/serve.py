@@ -201,7 +201,9 @@ def make_app(
     from budget.http.door.issuer import Issuer
     from budget.http.door.visits import Visits
     from budget.http.live.guests import DEFAULT_LIMITS, Live
+    from budget.http.mcp import MAX_BODY_BYTES
     from budget.http.observing import Observer
+    from budget.mcp.transport import Transport
     from budget.neighbours.company import Company
     from budget.neighbours.known import Setup, read_neighbours
 
@@ -215,6 +217,7 @@ def make_app(
         budget, Pulse(budget), instance, entrance, observer or Observer(instance), live, port,
         hosts, refusal_status, url, docs, process or {},
         gateway=None if upstreams is None else Gateway(budget, upstreams, rules or NO_RULES),
+        mcp=Transport(books.database.now_us, MAX_BODY_BYTES),
         neighbours=Company(read_neighbours(Setup(env or {}, budget, url, port or 0, instance))),
     )  # fmt: skip
     return App(service)
@@ -268,7 +271,7 @@ def make_server(
             state = self.server_state
             state.default_headers = [*state.default_headers, (b"connection", b"close")]
             await asyncio.sleep(last_seconds[1])
-            app.live.close()  # streams of events would be waited for
+            await app.hang_up()
             await super().shutdown(sockets)
             await app.close()
 

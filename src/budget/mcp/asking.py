@@ -28,12 +28,13 @@ class Guest(NamedTuple):
     """Who calls: whose books they may ask, with which rights.
 
     `actor` is the key that counts as the attribute `key` of what is spent; None where whoever has
-    the books sees to that.
+    the books sees to that. `bound` are the attributes that the key is bound to.
     """
 
     books: AsyncFacade
     rights: frozenset[str]
     actor: str | None = None
+    bound: tuple[tuple[str, str], ...] = ()
 
     def may(self, right: str) -> bool:
         """Whether a key has a right."""
@@ -41,20 +42,23 @@ class Guest(NamedTuple):
         return right in self.rights or ADMIN in self.rights or draws
 
 
-async def _nobody(message: str) -> Word:
-    del message
+async def nobody(message: str, state: str) -> Word:
+    """Where no person can be asked."""
+    del message, state
     return "unasked"
 
 
 class Asking(NamedTuple):
-    """One call of a tool: its arguments, read. `person` asks whoever sits before the client."""
+    """One call of a tool: its arguments, read. `person` asks whoever sits before the client.
+
+    It may raise Unasked, with a state that comes back as `earlier` when the call is made again.
+    """
 
     guest: Guest
     given: Mapping[str, Any]
     now_us: int
-    person: Callable[[str], Awaitable[Word]] = _nobody
+    person: Callable[[str, str], Awaitable[Word]] = nobody
     earlier: str | None = None
-    """What an earlier round of the same call has left with the client."""
 
     @property
     def acts(self) -> Acts:
