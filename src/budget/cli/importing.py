@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from budget.cli import exits
 from budget.cli.books import open_budget
 from budget.cli.face import Face
+from budget.cli.moving import is_proxy, move_proxy
 from budget.cli.tables import counted
 from budget.domain.attributes import parse_key
 from budget.domain.errors import InvalidInput
@@ -40,6 +41,8 @@ def import_usage(
     dry_run: bool = False,
     strict: bool = False,
     usage_only: bool = False,
+    apply: bool = False,
+    keep_keys: bool = False,
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
     """Book usage that others recorded. What was imported before is not booked again.
@@ -49,7 +52,8 @@ def import_usage(
     format:
         What the file is: litellm, openai, anthropic, rhetor or csv.
     file:
-        The file: JSON, JSON lines or CSV; of rhetor a SQLite database.
+        The file: JSON, JSON lines or CSV; of rhetor a SQLite database. Of litellm also a proxy:
+        its http(s)://… address, its postgresql://… database, or an export of its tables.
     map:
         Of csv: which column is which field or attribute, as COLUMN=FIELD; said for each.
     timezone:
@@ -60,7 +64,15 @@ def import_usage(
         Book nothing unless every row can be read.
     usage_only:
         Of rhetor: leave the limits that it has, which are set otherwise.
+    apply:
+        Of a proxy of litellm: make the budgets and keys that are shown otherwise.
+    keep_keys:
+        Of a proxy of litellm: make no keys; it stays before the models, with our callback.
     """
+    if format == "litellm" and is_proxy(file):
+        return move_proxy(face, file, apply=apply and not dry_run, keep_keys=keep_keys)
+    if apply or keep_keys:
+        raise InvalidInput("--apply" if apply else "--keep-keys", "goes with a proxy of litellm.")
     zone = parse_zone(timezone, "--timezone")
     mapping = parse_map(format, map)
     from budget.engine.importing.booking import book, rehearse
@@ -168,8 +180,8 @@ def _show(
         face.print(_limit_words(one))
     if dry and len(wanted) > len(bad):
         face.print(f"Would set {counted(len(wanted) - len(bad), 'limit')}.")
-    for one in bad:
-        face.print(f"Not set: {one.place}: {one.why}")
+    for unset in bad:
+        face.print(f"Not set: {unset.place}: {unset.why}")
     return code
 
 

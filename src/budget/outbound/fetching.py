@@ -6,6 +6,7 @@ here: how it is connected (`connecting`), and when to fetch.
 
 import ssl
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,10 +41,12 @@ def fetch(
     allow: Allow = PUBLIC_ONLY,
     etag: str | None = None,
     last_modified: str | None = None,
+    headers: Mapping[str, str] | None = None,
     resolve: Resolve = system_addresses,
     tls: ssl.SSLContext | None = None,
 ) -> Fetched:
-    """GET a URL, behind the guard. Blocks for at most `limits.total_seconds`.
+    """GET a URL, with more `headers` if given, behind the guard. Blocks for at most
+    `limits.total_seconds`.
 
     InvalidInput, field `url`: the URL, or an address its name has, is not allowed; nothing was
     sent. Unavailable: the network or the server failed. Neither repeats what a server said, or
@@ -55,6 +58,7 @@ def fetch(
         "Accept": "*/*",
         "Accept-Encoding": "gzip",
         **{name: value for name, value in since.items() if value is not None},
+        **(headers or {}),
     }
     with asked(
         "GET", site, sent, None, limits=limits, allow=allow, resolve=resolve, tls=tls

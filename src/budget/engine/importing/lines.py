@@ -23,7 +23,10 @@ _FIRST_EPOCH_MS: Final = 10**11
 
 
 class Line(NamedTuple):
-    """A row of an export. `cost_nanos` is what the source says; `counted`: it tells of tokens."""
+    """A row of an export. `cost_nanos` is what the source says; `counted`: it tells of tokens.
+
+    `key_source`: what the source knows the caller's key by, where it is not the key's name here.
+    """
 
     place: str
     source_id: str
@@ -40,6 +43,7 @@ class Line(NamedTuple):
     cost_nanos: int | None = None
     attributes: Mapping[str, str] = {}
     counted: bool = True
+    key_source: str | None = None
 
 
 class Bad(NamedTuple):

@@ -4,11 +4,11 @@ Each reader makes the lines of one row. Not here: files (`files`), Tekton's data
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from budget.engine.importing.files import rows_of
+from budget.engine.importing.files import Row, rows_of
 from budget.engine.importing.lines import Bad, Line, identified, money, named, text, time_us, whole
 
 Reader = Callable[[str, Mapping[str, Any], str], Iterator[Line]]
@@ -46,6 +46,7 @@ def litellm(place: str, row: Mapping[str, Any], zone: str) -> Iterator[Line]:
             team=row.get("team_id"), user=row.get("end_user") or row.get("user"),
             session=row.get("session_id"),
         ),
+        key_source=text(row.get("api_key")),
     )  # fmt: skip
 
 
@@ -153,7 +154,12 @@ READERS: Final[Mapping[str, Reader]] = {
 
 def read_lines(file: Path, read: Reader, zone: str) -> Iterator[Line | Bad]:
     """The lines of a file, each read or told why not."""
-    for row in rows_of(file):
+    return lines_of_rows(rows_of(file), read, zone)
+
+
+def lines_of_rows(rows: Iterable[Row], read: Reader, zone: str) -> Iterator[Line | Bad]:
+    """The lines of rows, each read or told why not."""
+    for row in rows:
         if isinstance(row, Bad):
             yield row
             continue

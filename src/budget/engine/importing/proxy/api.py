@@ -1,0 +1,94 @@
+"""The HTTP API of a LiteLLM proxy: its keys, teams, users and budgets, page after page.
+
+As LiteLLM 1.108 answers. What a proxy does not have, or not for this key, is told as a note. Not
+here: its database (`tables`).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from budget.domain.errors import Unavailable
+from budget.engine.importing.asking import MAX_PAGES, Asked, asked_of, key_in
+from budget.engine.importing.proxy.tables import Row, Tables, rows_in
+
+KEY_SETTING: Final = "BUDGET_LITELLM_MASTER_KEY"
+_SIZE: Final = 100
+
+
+def of_api(url: str, env: Mapping[str, str]) -> tuple[Tables, list[str]]:
+    """The tables of the proxy at an address that the operator wrote, and what could not be read.
+
+    The key comes from BUDGET_LITELLM_MASTER_KEY.
+    """
+    headers = {"Authorization": f"Bearer {key_in(env, KEY_SETTING)}"}
+    asked = asked_of(url, headers, env, named=True)
+    found: dict[str, list[Row]] = {"keys": _keys(asked)}
+    notes: list[str] = []
+    for name, read in _OTHERS.items():
+        try:
+            found[name] = read(asked)
+        except Unavailable as error:
+            notes.append(f"{name} could not be read: {error.detail}")
+    _add_members(found)
+    return found, notes
+
+
+def _keys(asked: Asked) -> list[Row]:
+    query: dict[str, str | int] = {
+        "return_full_object": "true",
+        "include_team_keys": "true",
+        "size": _SIZE,
+    }
+    return _paged(asked, "/key/list", "keys", query, "page", "total_pages")
+
+
+def _users(asked: Asked) -> list[Row]:
+    return _paged(asked, "/user/list", "users", {"page_size": _SIZE}, "page", "total_pages")
+
+
+def _paged(
+    asked: Asked, path: str, name: str, query: Mapping[str, str | int], page: str, pages: str
+) -> list[Row]:
+    rows: list[Row] = []
+    for number in range(1, MAX_PAGES):
+        answer = asked.get(path, {**query, page: number})
+        rows += rows_in(answer, name)
+        last = answer.get(pages) if isinstance(answer, Mapping) else None
+        if not isinstance(last, int) or number >= last:
+            break
+    return rows
+
+
+def _listed(path: str, name: str) -> Callable[[Asked], list[Row]]:
+    def read(asked: Asked) -> list[Row]:
+        return [_with_budget(row) for row in rows_in(asked.get(path), name)]
+
+    return read
+
+
+def _with_budget(row: Row) -> Row:
+    """A row with the fields of the budget that the API shows inside of it."""
+    inside = row.get("litellm_budget_table")
+    if not isinstance(inside, Mapping):
+        return row
+    return {**inside, **{name: value for name, value in row.items() if value is not None}}
+
+
+_OTHERS: Final[Mapping[str, Callable[[Asked], list[Row]]]] = {
+    "teams": _listed("/team/list", "teams"),
+    "users": _users,
+    "organizations": _listed("/organization/list", "organizations"),
+    "end_users": _listed("/customer/list", "end_users"),
+    "budgets": _listed("/budget/list", "budgets"),
+}
+
+
+def _add_members(found: dict[str, list[Row]]) -> None:
+    """The members of teams, which the API shows inside of these."""
+    members: list[Row] = []
+    for team in found.get("teams", []):
+        inside: Any = team.get("team_memberships")
+        if isinstance(inside, list):
+            members += [_with_budget(one) for one in inside if isinstance(one, Mapping)]
+    if members:
+        found["members"] = members
