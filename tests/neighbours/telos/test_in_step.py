@@ -110,39 +110,38 @@ async def test_a_hard_limit_that_is_made_less_strict_there_is_told_of(beside: Be
     assert "100.00 usd monthly hard_limit became 200.00" in beside.alerted()
 
 
-@pytest.mark.parametrize(
-    ("metadata", "field"),
-    [
-        ({"budget": {"limits": [{**HARD, "limit": "-1"}]}}, "budget.limits.0.limit"),
-        ({"budget": {"limits": [{**HARD, "unit": "euro"}]}}, "budget.limits.0.unit"),
-        ({"budget": {"limits": [{**HARD, "period": "fortnightly"}]}}, "budget.limits.0.period"),
-        ({"budget": {"limits": [HARD, HARD]}}, "budget.limits.1"),
-        ({"budget": {"limits": [{**HARD, "colour": 1}]}}, "budget.limits.0.colour"),
-        ({"budget": {"limits": ["100 a month"]}}, "budget.limits.0"),
-        ({"budget": {"limits": "all"}}, "budget.limits"),
-        ({"budget": {**HARD, "scope": "galaxy"}}, "budget.scope"),
-        ({"budget": {**HARD, "scope": {"project": "another"}}}, "budget.scope.project"),
-        ({"budget": {**HARD, "scope": {"colour": "red"}}}, "budget.scope"),
-        ({"budget": 7}, "budget"),
-        ({}, "budget"),
-    ],
-)
-async def test_limits_that_cannot_be_are_told_there_and_nothing_is_done(
-    beside: Beside, metadata: Any, field: str
-) -> None:
+WRONG: Any = [
+    ({"budget": {"limits": [{**HARD, "limit": "-1"}]}}, "budget.limits.0.limit"),
+    ({"budget": {"limits": [{**HARD, "unit": "euro"}]}}, "budget.limits.0.unit"),
+    ({"budget": {"limits": [{**HARD, "period": "fortnightly"}]}}, "budget.limits.0.period"),
+    ({"budget": {"limits": [HARD, HARD]}}, "budget.limits.1"),
+    ({"budget": {"limits": [{**HARD, "colour": 1}]}}, "budget.limits.0.colour"),
+    ({"budget": {"limits": ["100 a month"]}}, "budget.limits.0"),
+    ({"budget": {"limits": "all"}}, "budget.limits"),
+    ({"budget": {**HARD, "scope": "galaxy"}}, "budget.scope"),
+    ({"budget": {**HARD, "scope": {"project": "another"}}}, "budget.scope.project"),
+    ({"budget": {**HARD, "scope": {"colour": "red"}}}, "budget.scope"),
+    ({"budget": 7}, "budget"),
+    ({}, "budget"),
+]
+
+
+async def test_limits_that_cannot_be_are_told_there_and_nothing_is_done(beside: Beside) -> None:
     good = beside.limit()
-    bad = beside.limit(metadata=metadata)
+    bad = {beside.limit(metadata=metadata): field for metadata, field in WRONG}
     await beside.look()
-    assert beside.metadata(bad)["budget_error"].startswith(f"{field}: ")
+    for requirement, field in bad.items():
+        assert beside.metadata(requirement)["budget_error"].startswith(f"{field}: ")
     assert len(beside.budgets()) == 1
     assert beside.metadata(good)["budget_state"] == "in force"
-    assert beside.telos.contact.facts["wrong"] == "1"
+    assert beside.telos.contact.facts["wrong"] == str(len(WRONG))
     before = len(beside.fake.writes())
     await beside.look()
     assert len(beside.fake.writes()) == before
-    beside.change(bad, hard("7"))
+    mended = next(iter(bad))
+    beside.change(mended, hard("7"))
     await beside.look()
-    assert beside.metadata(bad)["budget_error"] is None
+    assert beside.metadata(mended)["budget_error"] is None
     assert len(beside.budgets()) == 2
 
 

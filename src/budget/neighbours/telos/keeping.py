@@ -92,6 +92,7 @@ async def make(
         metadata={FLAG: {
             "project": requirement.project, "requirement": requirement.requirement,
         }},
+        backfill=True,
         idempotency_key=f"telos-{hashlib.blake2b(named.encode(), digest_size=16).hexdigest()}",
     )  # fmt: skip
 

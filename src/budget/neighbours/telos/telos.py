@@ -40,7 +40,7 @@ class Telos(Neighbour):
         budget: AsyncBudget,
         address: str,
         wanted: Iterable[str] = (),
-        every_seconds: float = ROUND_SECONDS,
+        every_seconds: float | None = None,
     ) -> None:
         self.address = address
         super().__init__()
@@ -49,7 +49,7 @@ class Telos(Neighbour):
         self._line = Line(NOTED_BY, address)
         self._shelf = Shelf(self._line)
         self._wanted = frozenset(wanted)
-        self._every_seconds = every_seconds
+        self._every_seconds = ROUND_SECONDS if every_seconds is None else every_seconds
         self._noted: dict[str, Any] = {}
         self._counted: Counter[str] = Counter()
 
