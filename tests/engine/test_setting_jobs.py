@@ -22,6 +22,7 @@ def values(books: Books) -> dict[str, Any]:
 def test_unless_set_every_setting_has_its_default(light: Books) -> None:
     assert {**values(light), "alerts": None} == {
         "alerts": None, "how_to_raise": None, "refusal_status": None,
+        "adaptive_sizes": False,
         "request_expires_seconds": 604_800,
     }  # fmt: skip
     assert all(one.set_us is None for one in light.settings().settings.values())
@@ -111,6 +112,7 @@ def test_only_who_has_every_right_and_is_bound_to_nothing_sees_and_changes_them(
         ({"refusal_status": "500"}, "refusal_status"),
         ({"refusal_status": True}, "refusal_status"),
         ({"refusal_status": []}, "refusal_status"),
+        ({"adaptive_sizes": "yes"}, "adaptive_sizes"),
         ({"request_expires_seconds": 59}, "request_expires_seconds"),
         ({"request_expires_seconds": "1d"}, "request_expires_seconds"),
         ({"how_to_raise": "fine", "request_expires_seconds": -1}, "request_expires_seconds"),

@@ -109,6 +109,7 @@ class WithdrawAsk(TypedDict, total=False):
 class SettingsAsk(TypedDict, total=False):
     """What `change_settings` takes: the settings to change; null sets one back to its default."""
 
+    adaptive_sizes: bool | None
     how_to_raise: str | None
     refusal_status: str | None
     request_expires_seconds: int | None

@@ -10,6 +10,7 @@ from budget.engine.factors import Factors
 from budget.engine.ledger import Ledger
 from budget.engine.price_book.settings import PriceSettings
 from budget.engine.price_book.shelf import PriceShelf
+from budget.engine.sizes import Sizes
 from budget.prices.book import PriceBook
 from budget.prices.layers import OwnPrices
 from budget.storage.database import Database, open_database
@@ -33,6 +34,7 @@ class Books:
         self.database = database
         self.ledger = ledger
         self.factors = Factors(database)
+        self.sizes = Sizes(database)
         self.channel_settings = channel_settings
         self._prices = prices
         self._shelf = shelf

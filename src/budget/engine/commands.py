@@ -81,6 +81,8 @@ class Place(Command, gc=False):
     """None: no ladder is looked at for soft limits."""
     tentative: bool = False
     """It is asked again, perhaps for less: a refusal is not the last word, and counts as none."""
+    learnt_tokens: int | None = None
+    """What such calls use, in place of the table's size where that is more, or this has room."""
 
 
 class Record(Command, gc=False):

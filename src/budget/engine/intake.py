@@ -41,6 +41,7 @@ from budget.engine.fields import (
     who,
 )
 from budget.engine.ids import new_id
+from budget.engine.sizes import Sizes
 from budget.prices.book import PriceBook
 from budget.prices.combined import context_text
 
@@ -48,6 +49,10 @@ _REPLACEMENT_FIELDS: Final = frozenset({*USAGE_COUNTS, "requests", "cost", "unit
 _PLACE_FIELDS: Final = frozenset(AllocationAsk.__annotations__)
 _USAGE_FIELDS: Final = frozenset(UsageAsk.__annotations__) | {"final"}
 _REPORT_FIELDS: Final = frozenset(ReportAsk.__annotations__) | frozenset(UsageAsk.__annotations__)
+_SIZES: Final = (
+    "request", "input_tokens", "max_output_tokens", "tokens", "tokens_allocated", "usd", "requests",
+    "parent_id",
+)  # fmt: skip
 _EXTEND_FIELDS: Final = frozenset(ExtendAsk.__annotations__)
 
 
@@ -57,12 +62,16 @@ def placing(
     prices: PriceBook,
     now_us: int,
     factors: Factors | None = None,
+    sizes: Sizes | None = None,
     *,
     dry: bool = False,
     tentative: bool = False,
     way: Way | None = None,
 ) -> Place:
-    """The command of `allocate` (`dry`: of `check`). An ask with a `request` takes a while."""
+    """The command of `allocate` (`dry`: of `check`). An ask with a `request` takes a while.
+
+    `sizes` are for one that is `unsized`.
+    """
     only_fields(ask, _PLACE_FIELDS)
     allocation_id, key = chosen_id(ask, "allocation_id"), parse_idempotency_key(ask)
     # Under an id of ours the same request never comes again.
@@ -114,7 +123,13 @@ def placing(
         bound_family=size.bound_family,
         way=way,
         tentative=tentative,
+        learnt_tokens=None if sizes is None else sizes.of(attributes),
     )
+
+
+def is_unsized(ask: Mapping[str, Any]) -> bool:
+    """Whether nothing is said of how large a call is, and it is no part of an envelope."""
+    return all(ask.get(name) is None for name in _SIZES) and not ask.get("envelope")
 
 
 class _Size(NamedTuple):

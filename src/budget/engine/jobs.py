@@ -50,6 +50,7 @@ from budget.engine import (
     reports,
     rerating,
     sealing,
+    sizes,
     top_ups,
     verify,
     whatif,
@@ -77,6 +78,7 @@ from budget.engine.routing import RouteJobs
 from budget.engine.session_jobs import SessionJobs
 from budget.engine.setting_jobs import SettingJobs
 from budget.engine.shown import shown
+from budget.engine.sizes import Sizes
 from budget.engine.summary_jobs import SummaryJobs
 from budget.engine.trial_jobs import TrialJobs
 from budget.prices.book import PriceBook
@@ -121,9 +123,15 @@ class Jobs(
         return self._allocating(ask, dry=True)
 
     def _allocating(self, ask: Mapping[str, Any], *, dry: bool = False) -> Job[Any]:
-        if ask.get("request") is None or estimates.is_brief(ask):
+        brief = ask.get("request") is None or estimates.is_brief(ask)
+        if brief and self._sizes_for(ask) is None:
             return self.placing(ask, dry=dry)
         return Job(prepare=lambda: self.placing(ask, dry=dry))
+
+    def _sizes_for(self, ask: Mapping[str, Any]) -> Sizes | None:
+        """What was learnt of sizes, where a call states none and that is to be applied."""
+        adaptive = self.books.ledger.catalogue.settings.get(sizes.SETTING)
+        return self.books.sizes if adaptive and intake.is_unsized(ask) else None
 
     def placing(
         self,
@@ -139,7 +147,7 @@ class Jobs(
         """
         books, now_us = self.books, self.books.database.now_us()
         command = intake.placing(
-            ask, self.caller, books.prices, now_us, books.factors,
+            ask, self.caller, books.prices, now_us, books.factors, self._sizes_for(ask),
             dry=dry, tentative=tentative, way=way,
         )  # fmt: skip
         return Job(

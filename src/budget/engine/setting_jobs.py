@@ -72,7 +72,18 @@ def _refusal_status(value: object, field: str) -> str:
     return text
 
 
+def _switch(value: object, field: str) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidInput(field, "must be true or false, or null.")
+    return value
+
+
 SETTINGS: Final[Mapping[str, Setting]] = {
+    "adaptive_sizes": Setting(
+        "Whether a hold that states no size takes the one that settled calls have taught.",
+        False,
+        _switch,
+    ),
     "alerts": Setting(
         "What is alerted of, and from where on.",
         _alerts(None),

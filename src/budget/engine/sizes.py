@@ -119,5 +119,7 @@ def _read(database: Database, bound: Bound) -> dict[Kind, list[int]]:
             .limit(LEARNT_FROM)
         )
         for row in connection.execute(wanted):
-            found[_kind(row.component, row.task_type, row.model)].append(max(0, row.used_tokens))
+            found[_kind(row.component, row.task_type, row.model)].append(
+                max(0, int(row.used_tokens))
+            )
     return found

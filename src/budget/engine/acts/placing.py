@@ -182,8 +182,8 @@ def _wanted(
     Money is 0 where a model without a price is allowed, and unstated where no model is named,
     requests alone say nothing of its tokens, or it is not sold by tokens.
     """
-    usd_unknown = 0 if command.model is not None and rates is None else None
     if command.input_tokens is not None:
+        usd_unknown = _usd_unknown(command, rates)
         requests = 1 if command.requests is None else command.requests
         output_tokens = command.max_output_tokens
         if output_tokens is None:
@@ -204,6 +204,25 @@ def _wanted(
     tokens = command.tokens
     if tokens is None and command.usd_nanos is None and command.requests is None:
         tokens = default_size_tokens(attributes.get("task_type"), command.priority)
+        learnt = command.learnt_tokens
+        if learnt is not None and (
+            learnt <= tokens or _has_room(_stated(command, rates, learnt)[0], balances, command)
+        ):
+            tokens = learnt
+    return *_stated(command, rates, tokens), None
+
+
+def _has_room(wanted: Amounts, balances: list[Balance], command: Place) -> bool:
+    """Whether every hard limit admits an amount."""
+    return all(
+        (wanted[balance.policy.unit_index] or 0) <= balance.room(command.priority)
+        for balance in balances
+        if balance.policy.hard
+    )
+
+
+def _stated(command: Place, rates: Rates | None, tokens: int | None) -> tuple[Amounts, Held]:
+    """The amounts of a hold that states them, of so many tokens."""
     requests_stated = command.requests
     if requests_stated is None and not command.envelope:
         requests_stated = 1
@@ -211,12 +230,16 @@ def _wanted(
     if usd is None and tokens is not None and rates is not None and not lacks_measure(rates, ()):
         usd = token_hold_nanos(rates, tokens, requests_stated or 0)
     elif usd is None:
-        usd = usd_unknown
+        usd = _usd_unknown(command, rates)
     return (
         Amounts(usd, tokens, tokens, tokens, requests_stated),
         Held(usd, tokens, requests_stated),
-        None,
     )
+
+
+def _usd_unknown(command: Place, rates: Rates | None) -> int | None:
+    """0 where a model without a price is allowed; None where no model is named."""
+    return 0 if command.model is not None and rates is None else None
 
 
 class Agreed(NamedTuple):
