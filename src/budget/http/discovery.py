@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypedDict
 
 from budget import __version__
+from budget.domain.component import CAPABILITIES
 from budget.domain.errors import InvalidInput
 from budget.gateway.pointing import path_of
 from budget.gateway.upstreams import Upstream
@@ -14,7 +15,6 @@ from budget.http.calls import Answered, Call
 from budget.http.health import COMPONENT, DESCRIPTION
 from budget.http.route import V1
 
-CAPABILITIES: Final = ("budget_management", "model_recommendations", "budget_analytics")
 CHECK_WORK: Final = "check_work"
 
 

@@ -59,6 +59,12 @@ def _athena(setup: Setup) -> Neighbour:
     return Athena(setup.budget, read_address(setup.env, "BUDGET_ATHENA_URL"))
 
 
+def _hermes(setup: Setup) -> Neighbour:
+    from budget.neighbours.hermes.hermes import Hermes
+
+    return Hermes(setup)
+
+
 def _telos(setup: Setup) -> Neighbour:
     from budget.neighbours.calling import read_address
     from budget.neighbours.telos.telos import Telos
@@ -81,6 +87,13 @@ KNOWN: Final[tuple[Known, ...]] = (
         "keeps the graph of spend: what funds, governs, spends on and explains what",
         "BUDGET_ATHENA_URL",
         _athena,
+    ),
+    Known(
+        "hermes",
+        "knows where Budget is, and what it can do, for all others; and where those are",
+        "BUDGET_HERMES_URL",
+        _hermes,
+        former="HERMES_URL",
     ),
     Known(
         "telos",
