@@ -15,7 +15,7 @@ from budget.domain.errors import BudgetError
 from budget.domain.responses import Stream
 from budget.domain.responses.words import texts_of
 from budget.gateway.addressing import address_of
-from budget.gateway.formats.format import Changes, Target, Transcript
+from budget.gateway.formats.format import Body, Changes, Target, Transcript
 from budget.gateway.formats.frames import object_of
 from budget.gateway.formats.speaking import as_it_comes
 from budget.gateway.growing import Growth
@@ -188,9 +188,17 @@ class Attempt:
             shop, allocation = self._shop, self._holding.allocation
             await begun(shop.budget, shop.works, allocation, str(work.get("id")))
         else:
-            receipt = await self._settle("done")
+            receipt = await self._ended(body)
         headers = (*answer.headers, *self._labels(receipt))
         await self._sending.reply(Reply(answer.status, raw, headers))
+
+    async def _ended(self, said: Body | None) -> Receipt | None:
+        """Book what the answer used: nothing, if it is an error after all."""
+        is_error = self._format.is_error
+        if is_error is not None and said is not None and is_error(said):
+            await self._holding.release("the upstream answered with an error")
+            return None
+        return await self._settle("done")
 
     async def _streamed(self, answer: Answer) -> None:
         """Read a stream; pass it on as it comes, or put it together for who wants it whole."""
@@ -208,7 +216,8 @@ class Attempt:
             await self._cut(why, hearing.transcript)
             return
         tail = hearing.rest()
-        receipt = await self._settle("done")
+        has_errors = self._format.is_error is not None
+        receipt = await self._ended(hearing.transcript.whole() if has_errors else None)
         if asked.streams:
             await self._sending.end(self._told(receipt) + tail)
             return

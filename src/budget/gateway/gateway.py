@@ -17,6 +17,7 @@ from budget.engine.budget import AsyncBudget
 from budget.gateway import batches, beside, passing
 from budget.gateway.addressing import check_path
 from budget.gateway.batches import Batch
+from budget.gateway.behind import with_seller
 from budget.gateway.breaking import Breakers
 from budget.gateway.call import Call, Route
 from budget.gateway.formats.format import Asked, Target
@@ -133,8 +134,13 @@ class Gateway:
             if led is not None:
                 renamed = led.model != model
                 upstream, model = led
-        others = tuple(self.upstreams[name] for name in upstream.fallback)
-        return Route((upstream, *others), model, renamed)
+        wanted = (upstream, *(self.upstreams[name] for name in upstream.fallback))
+        if model is None:
+            return Route(wanted, model, renamed)
+        books = self._shop.budget.books
+        now_us = books.database.now_us()
+        sold = tuple(with_seller(one, model, books.prices, now_us) for one in wanted)
+        return Route(sold, model, renamed)
 
     def left_out(self) -> tuple[str, ...]:
         """The upstreams that are not called just now, because they failed again and again."""

@@ -14,13 +14,20 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from budget.domain.errors import InvalidInput
-from budget.gateway.formats import anthropic, azure, gemini, ollama, openai
+from budget.gateway.formats import anthropic, azure, gemini, ollama, openai, rhetor
 from budget.gateway.formats.format import Format
 from budget.gateway.provider_keys import with_keys
 
 FORMATS: Final[Mapping[str, Format]] = {
     each.name: each
-    for each in (openai.FORMAT, azure.FORMAT, anthropic.FORMAT, gemini.FORMAT, ollama.FORMAT)
+    for each in (
+        openai.FORMAT,
+        azure.FORMAT,
+        anthropic.FORMAT,
+        gemini.FORMAT,
+        ollama.FORMAT,
+        rhetor.FORMAT,
+    )
 }
 
 _PREFIX: Final = "BUDGET_GATEWAY_"
@@ -75,8 +82,13 @@ KNOWN: Final[Mapping[str, _Known]] = {
 
 _ELSEWHERE: Final[Mapping[str, _Known]] = {
     "azure": _Known("azure", "", ("AZURE_OPENAI_API_KEY",), "azure"),
+    "rhetor": _Known("rhetor", "", (), "rhetor"),
 }
 """Those whose address is each customer's own."""
+_NEIGHBOURS: Final[Mapping[str, tuple[str, ...]]] = {
+    "rhetor": ("BUDGET_RHETOR_URL", "RHETOR_API_URL"),
+}
+"""Neighbours that are upstreams as well, where their own setting says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +139,21 @@ def read_upstreams(env: Mapping[str, str]) -> dict[str, Upstream]:
 
     InvalidInput, naming the variable, for what cannot be.
     """
-    env = with_keys(env)
+    env = _with_neighbours(with_keys(env))
     names = {*KNOWN, *_named(env)}
     found = {name: _upstream(name, env) for name in sorted(names)}
     for upstream in found.values():
         for other in upstream.fallback:
             _check_fallback(upstream, other, found)
+    return found
+
+
+def _with_neighbours(env: Mapping[str, str]) -> Mapping[str, str]:
+    found = dict(env)
+    for name, settings in _NEIGHBOURS.items():
+        said = next((env[each] for each in settings if env.get(each)), "off")
+        if said != "off":
+            found.setdefault(f"{_PREFIX}{name.upper()}_BASE_URL", said)
     return found
 
 

@@ -69,6 +69,7 @@ _ENDPOINT: Final = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?(?:endpoints
 _FIREWORKS: Final = "accounts/fireworks/models/"
 _DATE: Final = re.compile(r"[-@](?:20[0-9]{6}|20[0-9]{2}-[0-9]{2}-[0-9]{2})$")
 _VERSION: Final = re.compile(r"(?:-0[0-9]{2}|@0[0-9]{2}|@default)$")
+_DASHED: Final = re.compile(r"(gemini-[0-9])-(?=[0-9](?:-|$))")
 _LATEST: Final = re.compile(r"[-@]latest$")
 
 Known = Callable[[str], str | None]
@@ -266,7 +267,11 @@ def _read_fireworks(spelled: Spelled) -> Spelled:
 def _undated(spelled: Spelled) -> Iterator[Other]:
     """The names without a date, a version of Google's or `latest` at their end."""
     of_google = spelled.seller == GOOGLE or spelled.name.startswith("gemini")
-    for form in dict.fromkeys((spelled.name, *(other.name for other in spelled.others))):
+    forms = [spelled.name, *(other.name for other in spelled.others)]
+    if of_google and (found := _DASHED.match(spelled.name)):
+        forms.append(f"{found[1]}.{spelled.name[found.end() :]}")
+        yield Other(forms[-1], f"{spelled.name} with a dot in its version")
+    for form in dict.fromkeys(forms):
         for pattern, word in ((_DATE, "dated id"), (_VERSION, "version"), (_LATEST, "alias")):
             found = pattern.search(form)
             if found is None or not found.start() or (word == "version" and not of_google):

@@ -123,7 +123,9 @@ def _handler(component: Component) -> type[http.server.BaseHTTPRequestHandler]:
 
         def _tell(self, status: int, body: bytes) -> None:
             self.send_response(status)
-            self.send_header("content-type", "application/json")
+            streams = body.startswith(b"data: ")
+            kind = "text/event-stream" if streams else "application/json"
+            self.send_header("content-type", kind)
             self.send_header("content-length", str(len(body) + component.cut))
             self.end_headers()
             self.wfile.write(body)

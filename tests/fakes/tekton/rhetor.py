@@ -49,7 +49,7 @@ _HANDS: Final[tuple[tuple[str, str, str, tuple[str, ...], int, int], ...]] = (
 )  # fmt: skip
 
 _CODING: Final = "claude-opus-4-1-20250805"
-_ASSIGNED: Final = {
+_ASSIGNED: Final[Any] = {
     "defaults": {"code": _CODING, "planning": _CODING, "reasoning": _CODING,
                  "chat": "claude-3-5-haiku-20241022"},
     "components": {"penia": {"chat": "gpt-3.5-turbo"}, "telos": {"reasoning": "gpt-4o"}},
@@ -59,15 +59,18 @@ _ASSIGNED: Final = {
 @dataclass
 class Rhetor(Component):
     """One that runs. `listens`: its specialist's socket answers, with `says`. `rows` are those of
-    its table of usage of today: provider, model, input and output tokens, cost.
+    its table of usage of today: provider, model, input and output tokens, cost. `streams` is what
+    its chat streams.
     """
 
     listens: bool = True
     says: str = "Hello from the specialist."
+    streams: bytes = b""
     rows: list[tuple[str, str, int, int, float]] = field(default_factory=list)
 
     def __init__(self, **more: Any) -> None:
         self.listens, self.says, self.rows = True, "Hello from the specialist.", []
+        self.streams = b'data: {"error": "Streaming is not available", "done": true}\n\n'
         super().__init__(answer=self._answer, **more)
 
     def _answer(self, asked: Asked) -> Told:
@@ -84,7 +87,7 @@ class Rhetor(Component):
             case "POST", "/api/v1/chat":
                 return self._chat(body)
             case "POST", "/api/v1/chat/stream":
-                return 200, b'data: {"error": "Streaming is not available", "done": true}\n\n'
+                return 200, self.streams
             case "GET", "/api/v1/models":
                 return 500, {"detail": "Internal Server Error"}
             case "POST", "/api/v1/budget/policies":

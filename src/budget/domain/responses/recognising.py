@@ -14,6 +14,7 @@ from budget.domain.responses import (
     ollama,
     openai_chat,
     openai_responses,
+    rhetor,
 )
 from budget.domain.responses.parts import Shape
 from budget.domain.responses.reading import EMPTY, object_at, objects_at
@@ -30,6 +31,7 @@ _BY_API: Final[Mapping[str, Shape]] = {
     "messages": anthropic.SHAPE,
     "generate_content": gemini.SHAPE,
     "converse": bedrock.SHAPE,
+    "rhetor": rhetor.SHAPE,
 }
 _BY_PROVIDER: Final[Mapping[str, Shape]] = {
     "anthropic": anthropic.SHAPE,
@@ -84,7 +86,8 @@ _TOP_MARKS: Final[tuple[tuple[str, Shape], ...]] = (
 
 def named_shape(provider: str, api: str) -> Shape | None:
     """The shape that the names settle; None: look at the response. Unknown names settle nothing."""
-    return None if provider in _OWN_WORDS else _BY_API.get(api)
+    own = provider in _OWN_WORDS and api != rhetor.SHAPE.name
+    return None if own else _BY_API.get(api)
 
 
 def default_shape(provider: str) -> Shape | None:

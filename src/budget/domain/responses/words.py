@@ -13,6 +13,7 @@ _WORDS: Final = (
     "arguments", "output_text",
 )  # fmt: skip
 _PLAIN: Final = frozenset({"content", "role"})
+_SAID: Final = ("response", "content", "chunk")
 _INSIDE: Final = ("tool_calls", "function", "function_call", "parts", "content", "summary")
 
 
@@ -39,7 +40,13 @@ def texts_of(chunk: Mapping[str, Any]) -> list[str]:
             for place in (one, one.get("delta"), one.get("message")):
                 if isinstance(place, Mapping):
                     found += _words(place)
-    return found
+    return found or _said(chunk)
+
+
+def _said(chunk: Mapping[str, Any]) -> list[str]:
+    """The text of an answer of Rhetor's, which says it twice, or of a piece of one."""
+    said = (chunk.get(name) for name in _SAID)
+    return next(([text] for text in said if isinstance(text, str) and text), [])
 
 
 def _words(place: Mapping[str, Any], depth: int = 0) -> Iterator[str]:

@@ -150,6 +150,9 @@ class Format(NamedTuple):
     plain: Callable[[Any, Body], str | None] = nothing_plain
     plain_tells: bool = False
     """Whether such an event tells figures too."""
+    is_error: Callable[[Body], bool] | None = None
+    """Whether an answer of status 200 is an error in place of one, which costs nothing; None: an
+    error has a status of its own."""
     own_headers: Mapping[str, str] = {}
     """What an upstream asks for in the head of every request, beside the key."""
 

@@ -1,0 +1,192 @@
+"""Rhetor behind the gateway: counted here, at the price of the model that was asked for."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from budget.domain.errors import InvalidInput
+from budget.domain.pricing import Rates
+from budget.gateway.upstreams import read_upstreams
+from budget.prices.book import PriceBook
+from tests.fakes.tekton import component
+from tests.fakes.tekton.rhetor import UNTRUE_MODEL, Rhetor
+from tests.http.running import Running, running
+from tests.support.databases import SqliteDatabases
+from tests.support.priced import empty_books
+
+PRICES: Final = PriceBook(
+    None,
+    {
+        ("anthropic", "claude-3-5-haiku-20241022"): Rates(800_000, 4_000_000),
+        ("ollama", "llama3.3:70b"): Rates(0, 0),
+    },
+)
+HAIKU: Final = "claude-3-5-haiku-20241022"
+ASK: Final = {"prompt": "Say hello to everybody.", "model": HAIKU, "max_tokens": 100}
+
+
+@pytest.fixture
+def rhetor() -> Iterator[Rhetor]:
+    """One that runs."""
+    with component.running(Rhetor()) as started:
+        assert isinstance(started, Rhetor)
+        yield started
+
+
+@pytest.fixture
+def service(rhetor: Rhetor, sqlite_databases: SqliteDatabases) -> Iterator[Running]:
+    """A service whose gateway leads to it."""
+    upstreams = read_upstreams({"BUDGET_RHETOR_URL": rhetor.url, "BUDGET_GATEWAY_RETRIES": "0"})
+    url = sqlite_databases.new(empty_books)
+    with running(url, prices=PRICES, upstreams=upstreams) as started:
+        yield started
+
+
+def used(service: Running) -> list[dict[str, Any]]:
+    """What was booked."""
+    items: list[dict[str, Any]] = service.get("/usage/records")["items"]
+    return items
+
+
+def limit(service: Running, usd: str, **scope: str) -> None:
+    """A hard limit a day."""
+    policy = {"unit": "usd", "period": "daily", "limit": usd, "enforcement": "hard_limit"}
+    service.post("/budgets", {"name": "Team", "scope": scope, "policies": [policy]}, status=201)
+
+
+@pytest.mark.parametrize(
+    ("path", "ask", "text"),
+    [
+        ("generate", ASK, "response"),
+        ("chat", {"messages": [{"role": "user", "content": "Hello"}], "model": HAIKU}, "content"),
+    ],
+)
+def test_the_body_passes_and_what_is_used_is_counted_here(
+    service: Running, rhetor: Rhetor, path: str, ask: dict[str, Any], text: str
+) -> None:
+    answer = service.client.post(f"/rhetor/api/v1/{path}", json={**ask, "component": "telos"})
+    assert answer.status_code == 200
+    assert (answer.json()[text], answer.json()["model"]) == (rhetor.says, UNTRUE_MODEL)
+    sent = rhetor.asked[-1]
+    assert sent.path == f"/api/v1/{path}"
+    assert sent.body["model"] == HAIKU
+    assert service.key not in str(sent.headers)
+    (record,) = used(service)
+    assert (record["provider"], record["model"]) == ("anthropic", HAIKU)
+    assert record["attributes"]["component"] == "telos"
+    assert record["metadata"]["usage_source"] == "estimated"
+    words = len(rhetor.says.split())
+    assert words < record["output_tokens"] < 8 * words
+    nanos = record["input_tokens"] * 800 + record["output_tokens"] * 4_000
+    assert record["cost"] == f"{nanos / 10**9:.9f}".rstrip("0")
+
+
+def test_a_limit_of_the_models_provider_counts_and_refuses(
+    service: Running, rhetor: Rhetor
+) -> None:
+    limit(service, "0", provider="anthropic")
+    answer = service.client.post("/rhetor/api/v1/generate", json=ASK)
+    assert answer.status_code == 402
+    assert answer.json()["code"] == "over_limit"
+    assert "Team" in answer.json()["detail"]
+    free = {**ASK, "model": "llama3.3:70b"}
+    assert service.client.post("/rhetor/api/v1/generate", json=free).status_code == 200
+    assert [one.body["model"] for one in rhetor.asked] == ["llama3.3:70b"]
+    (record,) = used(service)
+    assert (record["provider"], record["cost"]) == ("ollama", "0.00")
+
+
+@pytest.mark.parametrize("model", ["who-knows", "gpt-oss:20b"])
+def test_a_model_without_a_price_is_refused_where_money_is_limited(
+    service: Running, rhetor: Rhetor, model: str
+) -> None:
+    limit(service, "1")
+    answer = service.client.post("/rhetor/api/v1/generate", json={**ASK, "model": model})
+    assert (answer.status_code, answer.json()["code"]) == (402, "model_unpriced")
+    assert rhetor.asked == []
+
+
+def test_a_call_that_names_no_model_is_not_sent(service: Running, rhetor: Rhetor) -> None:
+    answer = service.client.post("/rhetor/api/v1/generate", json={"prompt": "Hello"})
+    assert answer.status_code == 400
+    assert "model" in answer.json()["detail"]
+    assert rhetor.asked == []
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("generate", None),
+        ("generate", component.BROKEN),
+        ("generate", lambda _: (200, {"error": "the specialist is away"})),
+        ("chat/stream", component.BROKEN),
+    ],
+)
+def test_an_answer_that_is_an_error_costs_nothing(
+    service: Running, rhetor: Rhetor, path: str, fault: Any
+) -> None:
+    limit(service, "1")
+    rhetor.listens, rhetor.fault = False, fault
+    ask = {**ASK, "messages": [{"role": "user", "content": "Hello"}]}
+    answer = service.client.post(f"/rhetor/api/v1/{path}", json=ask)
+    assert answer.json().get("detail") or answer.json().get("error")
+    assert used(service) == []
+    (balance,) = service.get("/status")["balances"]
+    assert (balance["spent"], balance["reserved"]) == ("0.00", "0.00")
+
+
+def test_a_stream_that_is_an_error_costs_nothing_and_one_of_pieces_is_counted(
+    service: Running, rhetor: Rhetor
+) -> None:
+    limit(service, "1")
+    ask = {"messages": [{"role": "user", "content": "Hello"}], "model": HAIKU}
+    rhetor.streams = b'data: {"error": "No stream", "done": true}\n\n'
+    answer = service.client.post("/rhetor/api/v1/chat/stream", json=ask)
+    assert "No stream" in answer.text
+    assert used(service) == []
+    rhetor.streams = (
+        b'data: {"chunk": "Hello "}\n\ndata: {"chunk": "you"}\n\ndata: {"done": true}\n\n'
+    )
+    answer = service.client.post("/rhetor/api/v1/chat/stream", json=ask)
+    assert answer.content == rhetor.streams
+    (record,) = used(service)
+    assert 2 <= record["output_tokens"] <= 16
+
+
+def test_what_is_broken_off_is_booked_at_an_estimate(service: Running, rhetor: Rhetor) -> None:
+    rhetor.cut = True
+    assert service.client.post("/rhetor/api/v1/generate", json=ASK).status_code == 502
+    (record,) = used(service)
+    assert record["metadata"]["end"] == "broken"
+
+
+def test_what_costs_nothing_passes_and_what_costs_unseen_does_not(
+    service: Running, rhetor: Rhetor
+) -> None:
+    limit(service, "1")
+    assert len(service.client.get("/rhetor/api/models/").json()) == 24
+    chosen = {"component": "penia", "capability": "chat"}
+    answer = service.client.post("/rhetor/api/models/select", json=chosen)
+    assert answer.json()["model_id"] == "gpt-3.5-turbo"
+    asked = len(rhetor.asked)
+    for method, path in (
+        ("GET", "api/v1/ai/stream/chat/numa-ai?message=Hello"),
+        ("POST", "api/v1/ai/specialists/numa-ai/message"),
+        ("POST", "api/team-chat"),
+    ):
+        answer = service.client.request(method, f"/rhetor/{path}", json={"message": "Hello"})
+        assert answer.status_code == 402, answer.text
+    assert len(rhetor.asked) == asked
+
+
+def test_where_it_is_comes_from_the_setting_of_the_neighbour_unless_the_gateway_has_its_own() -> (
+    None
+):
+    both = {"BUDGET_RHETOR_URL": "http://a:1", "BUDGET_GATEWAY_RHETOR_BASE_URL": "http://b:2"}
+    assert read_upstreams(both)["rhetor"].base_url == "http://b:2"
+    assert read_upstreams({"RHETOR_API_URL": "http://a:1/"})["rhetor"].base_url == "http://a:1"
+    assert "rhetor" not in read_upstreams({"BUDGET_RHETOR_URL": "off"})
+    assert "rhetor" not in read_upstreams({})
+    with pytest.raises(InvalidInput):
+        read_upstreams({"BUDGET_RHETOR_URL": "rhetor"})
