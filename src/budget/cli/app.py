@@ -29,6 +29,7 @@ from budget.cli.help import PlainHelp, PrettyHelp
 _COMMANDS: Final = (
     ("init:init", "init", "Begin: write the configuration and a first budget."),
     ("serve:serve", "serve", "Start the service."),
+    ("mcp:mcp", "mcp", "Give a model tools for its budget, over standard input and output."),
     ("status:status", "status", "Show every balance: spent, held, limit and what is left."),
     ("usage:get_usage", "get-usage", "Show what was used in a period, by day and model."),
     ("report:report", "report", "Report on a day, a week or a month."),

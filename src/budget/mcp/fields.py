@@ -21,6 +21,10 @@ _SCHEMAS: Final[Mapping[Kind, Schema]] = {
 }
 
 
+_MOST: Final = 10**18
+"""Beyond this a number in JSON that is not written as whole is not looked at."""
+
+
 class Field(NamedTuple):
     """One argument. `words` are all that it may be, where not any text will do."""
 
@@ -118,11 +122,17 @@ def _text(one: Field, value: Any) -> str:
 
 
 def _whole(name: str, value: Any) -> int:
-    if isinstance(value, float | Decimal) and value == value // 1:
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
+    exact = int(value) if _is_whole(value) else value
+    if isinstance(exact, bool) or not isinstance(exact, int):
         raise InvalidInput(name, "must be a whole number such as 1200.")
-    return value
+    return exact
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a number that is written with a point or an exponent is a whole one."""
+    if isinstance(value, Decimal):
+        return abs(value) < _MOST and value == value.to_integral_value()
+    return isinstance(value, float) and value.is_integer()
 
 
 def _usd(name: str, value: Any) -> str | int | Decimal:

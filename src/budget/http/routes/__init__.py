@@ -15,9 +15,11 @@ from budget.engine.channels.asks import WANTED
 from budget.http.route import Route
 from budget.http.routes.alerts import ALERTS
 from budget.http.routes.audit import AUDIT
+from budget.http.routes.bridge import BRIDGE
 from budget.http.routes.budgets import BUDGETS
 from budget.http.routes.bulk import BULK
 from budget.http.routes.channels import CHANNELS
+from budget.http.routes.contexts import CONTEXTS
 from budget.http.routes.describing import DESCRIBING
 from budget.http.routes.discovery import DISCOVERY
 from budget.http.routes.journal import JOURNAL
@@ -52,6 +54,7 @@ NESTED: Final[Mapping[str, frozenset[str]]] = {
 ROUTES: Final[tuple[Route, ...]] = (
     *BULK,
     *SPENDING,
+    *CONTEXTS,
     *USAGE,
     *BUDGETS,
     *REQUESTS,
@@ -69,6 +72,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *DESCRIBING,
     *SETTINGS,
     *NEIGHBOURS,
+    *BRIDGE,
     *DISCOVERY,
     *SERVICE,
 )

@@ -1,0 +1,64 @@
+"""The bridge: the tools of MCP as plain routes, as Tekton's components call them.
+
+Who may use a tool depends on the tool. Not here: what is called and answered (`mcp.messages`), and
+the protocol (`mcp`).
+"""
+
+from typing import Any
+
+from budget import __version__
+from budget.http.calls import Answered, Call
+from budget.mcp import messages
+from budget.mcp.asking import Guest
+
+
+def guest_of(call: Call) -> Guest:
+    """Who calls, as tools know them."""
+    visitor, caller = call.carried.visitor, call.caller
+    rights = frozenset[str]() if visitor is None else visitor.key.scopes
+    books = call.service.budget.acting_as(caller)
+    return Guest(books, rights, caller.actor, tuple(sorted(caller.bound.items())))
+
+
+async def health(call: Call) -> Answered:
+    """Say that tools may be called, and how many there are."""
+    await call.service.pulse.feel()
+    told: dict[str, Any] = {
+        "status": "healthy",
+        "component": "budget",
+        "version": __version__,
+        "tool_count": messages.tools()["count"],
+    }
+    return Answered(told)
+
+
+async def capabilities(call: Call) -> Answered:
+    """List what Budget can do for other components."""
+    del call
+    return Answered(messages.capabilities())
+
+
+async def tools(call: Call) -> Answered:
+    """List the tools, with the schemas of what they take and answer."""
+    del call
+    return Answered(messages.tools())
+
+
+async def process(call: Call) -> Answered:
+    """Call the tool that the body names; a refusal is an answer with `allowed` false."""
+    return Answered(await messages.process(guest_of(call), call.ask, _now_us(call)))
+
+
+async def message(call: Call) -> Answered:
+    """Answer a message of another component, by its type and its sender."""
+    return Answered(await messages.reply(guest_of(call), call.ask, _now_us(call)))
+
+
+async def execute(call: Call) -> Answered:
+    """Call a tool by its name in the path; a refusal is an answer with `allowed` false."""
+    (name,) = call.ids
+    return Answered(await messages.execute(guest_of(call), name, call.ask, _now_us(call)))
+
+
+def _now_us(call: Call) -> int:
+    return call.service.budget.books.database.now_us()
