@@ -40,14 +40,14 @@ def why_done(task: Task, chosen: Candidate) -> str:
 
 
 def why_undone(
-    task: Task, cheapest: Candidate | None, lacking: Sequence[Lacking], *, is_crowded_out: bool
+    task: Task, nearest: Candidate | None, lacking: Sequence[Lacking], *, is_crowded_out: bool
 ) -> str:
     """Why nothing does the task."""
-    if cheapest is None:
+    if nearest is None:
         reasons = "; ".join(f"{name} {why}" for name, why in list(task.excluded.items())[:3])
         return f"No model will do: {reasons}." if reasons else "No model will do."
     told = (
-        f"{cheapest.name}, the cheapest that will do, holds {format_usd(cheapest.hold_nanos)} USD"
+        f"{nearest.name}, the nearest to fitting, would hold {format_usd(nearest.hold_nanos)} USD"
     )
     if not lacking:
         return f"{told}; what there is room for is worth more otherwise."

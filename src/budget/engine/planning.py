@@ -5,7 +5,7 @@ here: the search for the best (`domain.knapsack`), which ways a task has (`task_
 are told of it (`plan_words`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import select
@@ -184,24 +184,30 @@ def _done(task: Task, chosen: Candidate) -> PlannedTask:
 def _undone(
     task: Task, wanted: Wanted, taken: Sequence[int], limits: Sequence[Limit]
 ) -> PlannedTask:
+    """A task that is not done, with what the way that is nearest to fitting lacks."""
     if not wanted.ways:
         return _told(task, why_undone(task, None, (), is_crowded_out=False))
-    cheapest = min(range(len(wanted.ways)), key=lambda n: wanted.ways[n].cost_nanos)
-
-    def lacking(free_of: Callable[[int], int]) -> list[Lacking]:
-        return [
-            Lacking(_lack(limits[place], amount - max(0, free_of(place))), amount,
-                    max(0, free_of(place)))
-            for place, amount in wanted.ways[cheapest].takes.items()
-            if amount and amount > free_of(place)
-        ]  # fmt: skip
-
-    alone = lacking(lambda place: limits[place].balance.room(task.priority))
-    beside = alone or lacking(
-        lambda place: limits[place].balance.room(task.priority) - taken[place]
+    rooms = [limit.balance.room(task.priority) for limit in limits]
+    left = [room - amount for room, amount in zip(rooms, taken, strict=True)]
+    nearest = min(
+        zip(wanted.ways, task.candidates, strict=True),
+        key=lambda one: (len(_lacking(one[0], left, limits)), one[0].cost_nanos),
     )
-    words = why_undone(task, task.candidates[cheapest], beside, is_crowded_out=not alone)
-    return _told(task, words)._replace(lacks=tuple(one.lack for one in beside))
+    way, candidate = nearest
+    alone = _lacking(way, rooms, limits)
+    lacking = alone or _lacking(way, left, limits)
+    words = why_undone(task, candidate, lacking, is_crowded_out=not alone)
+    return _told(task, words)._replace(lacks=tuple(one.lack for one in lacking))
+
+
+def _lacking(way: Way, free: Sequence[int], limits: Sequence[Limit]) -> list[Lacking]:
+    """What a way lacks of which limits."""
+    found = []
+    for place, amount in way.takes.items():
+        there = max(0, free[place])
+        if amount > there:
+            found.append(Lacking(_lack(limits[place], amount - there), amount, there))
+    return found
 
 
 def _lack(limit: Limit, amount: int) -> Lack:
