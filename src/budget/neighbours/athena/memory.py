@@ -1,12 +1,12 @@
 """Memory: what Athena is known to have of ours, kept in the books between runs.
 
-Of each thing its digest; in notes of some hundred things each, so that a change of one rewrites
-little. Not here: what is sent because of it (`sending`).
+Of each thing its digest; in notes of some hundred things each that were first sent one after
+another, so that a batch, or a change of one, rewrites little. Not here: what is sent because of it
+(`sending`).
 """
 
 import secrets
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from budget.neighbours.athena.graph import is_relation
@@ -19,7 +19,7 @@ GONE: Final = "-"
 FOREIGN: Final = "*"
 """It is somebody else's."""
 MAX_GONE: Final = 5000
-SHARDS: Final = 64
+PAGE: Final = 200
 _STATE: Final = "state"
 _SENT: Final = "sent."
 
@@ -33,6 +33,8 @@ class Memory:
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
+        self._pages: dict[int, dict[str, None]] = {}
+        self._page_of: dict[str, int] = {}
         self._touched: set[int] = set()
         self.books = ""
         self.revision = self.pending = 0
@@ -48,7 +50,10 @@ class Memory:
         state: Mapping[str, Any] = noted.get(_STATE) or {}
         for name, part in noted.items():
             if name.startswith(_SENT):
+                page = int(name.removeprefix(_SENT))
                 self.sent.update(part)
+                self._pages[page] = dict.fromkeys(part)
+                self._page_of.update(dict.fromkeys(part, page))
         self.revision = self.pending = state.get("revision", 0)
         self.synced = state.get("synced", True)
         self.cursor = state.get("cursor")
@@ -60,7 +65,15 @@ class Memory:
     def put(self, thing_id: str, digest: str) -> None:
         """Remember a thing; to be noted by `note`."""
         self.sent[thing_id] = digest
-        self._touched.add(_shard(thing_id))
+        page = self._page_of.get(thing_id)
+        if page is None:
+            page = max(self._pages, default=0)
+            if len(self._pages.setdefault(page, {})) >= PAGE:
+                page += 1
+                self._pages[page] = {}
+            self._pages[page][thing_id] = None
+            self._page_of[thing_id] = page
+        self._touched.add(page)
 
     def doubt(self) -> None:
         """Be sure of nothing that was sent: all of it has to be sent again, or taken away."""
@@ -82,8 +95,9 @@ class Memory:
             self.synced = synced
         values: dict[str, Any] = {_STATE: self._state()}
         touched, self._touched = self._touched, set()
-        for shard, part in self._parts(touched).items():
-            values[f"{_SENT}{shard:02d}"] = part or None
+        for page in touched:
+            part = {thing_id: self.sent[thing_id] for thing_id in self._pages[page]}
+            values[f"{_SENT}{page}"] = part or None
         try:
             await self._notes.put_all(values)
         except BaseException:
@@ -96,20 +110,10 @@ class Memory:
             "cursor": self.cursor,
         }  # fmt: skip
 
-    def _parts(self, shards: Iterable[int]) -> dict[int, dict[str, str]]:
-        parts: dict[int, dict[str, str]] = {shard: {} for shard in shards}
-        for thing_id, digest in self.sent.items():
-            part = parts.get(_shard(thing_id))
-            if part is not None:
-                part[thing_id] = digest
-        return parts
-
     def _prune(self) -> None:
         gone = [key for key, digest in self.sent.items() if digest == GONE]
         for thing_id in gone[:-MAX_GONE]:
             del self.sent[thing_id]
-            self._touched.add(_shard(thing_id))
-
-
-def _shard(thing_id: str) -> int:
-    return zlib.crc32(thing_id.encode()) % SHARDS
+            page = self._page_of.pop(thing_id)
+            del self._pages[page][thing_id]
+            self._touched.add(page)

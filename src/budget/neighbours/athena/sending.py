@@ -16,7 +16,7 @@ from budget.neighbours.athena.graph import Entity, Graph, Thing, digest, is_rela
 from budget.neighbours.athena.memory import FOREIGN, GONE, UNSURE, Memory
 from budget.neighbours.calling import Line, Unanswered
 
-AT_ONCE: Final = 8
+AT_ONCE: Final = 4
 BATCH: Final = 200
 TRIES: Final = 6
 AGAIN_SECONDS: Final = 0.05
