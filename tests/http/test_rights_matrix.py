@@ -35,7 +35,7 @@ MISSING: Final = "missing-0"
 
 OF_NOBODY: Final = {
     "override_id": "over_0", "update": "update_0", "provider": "acme", "model": "m",
-    "period": "daily", "file": "docs.css",
+    "period": "daily", "file": "docs.css", "tool": "no_tool",
 }  # fmt: skip
 """What paths name that belongs to no team, and need not be there."""
 
@@ -101,6 +101,24 @@ BODIES: Final[dict[str, Any]] = {
 """Bodies that would succeed; routes that are not here get an empty one."""
 
 
+TOOLS_CALLED: Final[Sequence[tuple[Any, str, dict[str, Any]]]] = (
+    ("spend", "AllocateBudget", {"context_id": "c", "component": "x", "amount": 1}),
+    ("spend", "CheckBudget", {"provider": "acme", "model": "m", "input_tokens": 1}),
+    ("spend", "RecordUsage", {"provider": "acme", "model": "m", "input_tokens": 1,
+                              "output_tokens": 1, "allocation_id": "{allocation_id}"}),
+    ("spend", "budget_request_top_up", {"budget_id": "{budget_id}", "amount": 1, "reason": "r",
+                                        "policy_id": "{policy_id}"}),
+    ("read", "GetBudgetStatus", {"period": "monthly"}),
+    ("read", "GetUsageAnalytics", {"budget_id": "{budget_id}"}),
+    ("read", "budget_forecast", {"budget_id": "{budget_id}"}),
+    ("read", "budget_get_anomalies", {}),
+    ("read", "budget_get_allocation", {"allocation_id": "{envelope_id}"}),
+    ("read", "budget_explain_refusal", {"call_id": "{call_id}"}),
+    ("read", "budget_get_top_up_request", {"request_id": "{request_id}"}),
+)  # fmt: skip
+"""Tools that are called by a route that asks for no right itself: each with its own."""
+
+
 class Row(NamedTuple):
     """One row of the matrix: a route, and what is asked of it. Names of things stand in braces."""
 
@@ -151,6 +169,9 @@ def _named_elsewhere() -> Iterator[Row]:
         ("GET /api/v1/budgets", "archived=true"),
     ):
         yield Row(by_name[name], None, query)
+    for right, tool, arguments in TOOLS_CALLED:
+        called = dataclasses.replace(by_name["POST /api/mcp/process"], scope=right)
+        yield Row(called, {"tool_name": tool, "arguments": arguments})
 
 
 # --- Asking --------------------------------------------------------------------------------------
