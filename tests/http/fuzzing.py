@@ -66,6 +66,8 @@ RULES: Final = (
     "is there, but for other calls", "must say which of", "at most what was asked for",
     "does not change; make another",
     "is none of the kinds of these", r"may have a \* at its end only",
+    # of a tool that the path or the body names: its own schema says
+    "is not an argument of this tool", "must be a text", "must be true or false",
     # of the calendar, and of now
     "must lie in the years", "must lie in the future", "must not lie in the past",
     "is not a date", "ahead", "a rolling period lasts", "IANA name",

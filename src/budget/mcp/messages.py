@@ -199,7 +199,10 @@ async def reply(guest: Guest, ask: Mapping[str, Any], now_us: int) -> BridgeRepl
     that its tool needs, InvalidInput for what is no message.
     """
     sender, kind = _line(ask, "sender"), _line(ask, "message_type")
-    message_id = None if ask.get("message_id") is None else _line(ask, "message_id")
+    message_id, _, _ = (
+        None if ask.get(name) is None else _line(ask, name)
+        for name in ("message_id", "timestamp", "reply_to")
+    )
     payload = _object(ask.get("payload"), "payload")
     if kind not in REPLIES:
         known = ", ".join(REPLIES)
