@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from budget.engine.importing.lines import Bad, Line
     from budget.engine.importing.rhetor_limits import RhetorLimit
 
-FORMATS: Final = ("litellm", "openai", "anthropic", "rhetor", "csv")
+FORMATS: Final = ("litellm", "openai", "anthropic", "langfuse", "helicone", "rhetor", "csv")
 
 
 def import_usage(
@@ -50,7 +50,7 @@ def import_usage(
     Parameters
     ----------
     format:
-        What the file is: litellm, openai, anthropic, rhetor or csv.
+        What the file is: litellm, openai, anthropic, langfuse, helicone, rhetor or csv.
     file:
         The file: JSON, JSON lines or CSV; of rhetor a SQLite database. Of litellm also a proxy:
         its http(s)://… address, its postgresql://… database, or an export of its tables.

@@ -3,13 +3,14 @@
 Each reader makes the lines of one row. Not here: files (`files`), Tekton's databases (`rhetor`).
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from budget.engine.importing.files import Row, rows_of
 from budget.engine.importing.lines import Bad, Line, identified, money, named, text, time_us, whole
+from budget.engine.importing.objects import object_of
+from budget.engine.importing.observed import helicone, langfuse
 
 Reader = Callable[[str, Mapping[str, Any], str], Iterator[Line]]
 
@@ -26,9 +27,9 @@ _COUNTS: Final = FIELDS[4:10]
 
 def litellm(place: str, row: Mapping[str, Any], zone: str) -> Iterator[Line]:
     """A row of LiteLLM_SpendLogs."""
-    metadata = _object(row.get("metadata"))
-    used = _object(metadata.get("usage_object"))
-    prompt = _object(used.get("prompt_tokens_details"))
+    metadata = object_of(row.get("metadata"))
+    used = object_of(metadata.get("usage_object"))
+    prompt = object_of(used.get("prompt_tokens_details"))
     if not text(row.get("request_id")):
         raise ValueError("request_id is missing")
     model = text(row.get("model"))
@@ -55,7 +56,7 @@ def openai(place: str, row: Mapping[str, Any], zone: str) -> Iterator[Line]:
     start = row.get("start_time", row.get("start_time_iso"))
     at_us = time_us(start, "start_time", zone)
     for result in _results(row):
-        amount = _object(result.get("amount"))
+        amount = object_of(result.get("amount"))
         value = amount.get("value", result.get("amount_value"))
         model = text(result.get("model"))
         if model is None:
@@ -82,7 +83,7 @@ def anthropic(place: str, row: Mapping[str, Any], zone: str) -> Iterator[Line]:
     start = row.get("starting_at", row.get("usage_date_utc"))
     at_us = time_us(start, "starting_at", zone)
     for result in _results(row):
-        cache = _object(result.get("cache_creation"))
+        cache = object_of(result.get("cache_creation"))
         plain = result.get("uncached_input_tokens", result.get("usage_input_tokens_no_cache"))
         read = _count(result, "cache_read_input_tokens", "usage_input_tokens_cache_read")
         short = _count(
@@ -149,6 +150,8 @@ READERS: Final[Mapping[str, Reader]] = {
     "litellm": litellm,
     "openai": openai,
     "anthropic": anthropic,
+    "langfuse": langfuse,
+    "helicone": helicone,
 }
 
 
@@ -181,12 +184,3 @@ def _results(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _count(row: Mapping[str, Any], *names: str) -> int:
     return sum(whole(row.get(name), name) for name in names)
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    if isinstance(value, str) and value.startswith("{"):
-        try:
-            value = json.loads(value, parse_float=str)
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, Mapping) else {}
