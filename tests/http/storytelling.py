@@ -20,6 +20,8 @@ from budget.http.openapi import examples
 from budget.http.openapi.examples import STORY, Example, resolved
 from budget.http.openapi.operations import operation_id
 from budget.http.routes import ROUTES
+from tests.fakes.tekton import component
+from tests.fakes.tekton.rhetor import Rhetor
 from tests.http.running import SHORT, Json, Running, running
 from tests.support.databases import sqlite_url
 from tests.support.priced import FOUR, Source
@@ -39,11 +41,17 @@ class Told(NamedTuple):
 
 @contextmanager
 def stage(folder: Path) -> Iterator[Running]:
-    """A service on an empty database."""
+    """A service on an empty database, with a Rhetor beside it."""
     source = Source(folder / "litellm.json")
     source.says(FOUR)
     url = sqlite_url(folder / "budget.db")
-    with running(url, price_settings=source.settings, limits=SHORT) as service:
+    with (
+        component.running(Rhetor()) as rhetor,
+        running(
+            url, price_settings=source.settings, limits=SHORT,
+            env={"BUDGET_RHETOR_URL": rhetor.url},
+        ) as service,
+    ):  # fmt: skip
         service.post("/prices/update", {"sources": ["litellm"]}, status=200)
         source.says({**FOUR, "a": ("100", "2"), "b": ("300", "6")})
         yield service

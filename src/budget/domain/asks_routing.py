@@ -1,7 +1,7 @@
 """What a caller may write to have a model chosen for a call, as types."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 
 class RouteAsk(TypedDict, total=False):
@@ -21,6 +21,25 @@ class RouteAsk(TypedDict, total=False):
     providers: Sequence[str]
     attributes: Mapping[str, str]
     component: str
+    task_type: str
+    context_id: str
+    user_id: str
+    priority: int
+
+
+class SelectAsk(TypedDict, total=False):
+    """What choosing by Rhetor takes: a component and a capability, and how large the call is.
+
+    `requirements` are passed on to Rhetor as they are.
+    """
+
+    component: str
+    capability: str
+    requirements: Mapping[str, Any]
+    input_text: str
+    input_tokens: int
+    max_output_tokens: int
+    attributes: Mapping[str, str]
     task_type: str
     context_id: str
     user_id: str

@@ -65,6 +65,19 @@ def _hermes(setup: Setup) -> Neighbour:
     return Hermes(setup)
 
 
+def _rhetor(setup: Setup) -> Neighbour:
+    from budget.neighbours.rhetor.rhetor import Rhetor
+
+    return Rhetor(setup)
+
+
+def _otlp(setup: Setup) -> Neighbour:
+    from budget.neighbours.otel.receiver import Otlp, check_extra
+
+    check_extra("BUDGET_OTLP")
+    return Otlp(setup)
+
+
 def _telos(setup: Setup) -> Neighbour:
     from budget.neighbours.calling import read_address
     from budget.neighbours.telos.telos import Telos
@@ -94,6 +107,19 @@ KNOWN: Final[tuple[Known, ...]] = (
         "BUDGET_HERMES_URL",
         _hermes,
         former="HERMES_URL",
+    ),
+    Known(
+        "rhetor",
+        "has models, which are priced here and chosen within budgets",
+        "BUDGET_RHETOR_URL",
+        _rhetor,
+        former="RHETOR_API_URL",
+    ),
+    Known(
+        "otlp",
+        "OpenTelemetry of others: spans of their calls to models are usage here, each once",
+        "BUDGET_OTLP",
+        _otlp,
     ),
     Known(
         "telos",

@@ -181,6 +181,11 @@ STORY: Final[tuple[Example, ...]] = (
     Example("put_settings", {"how_to_raise": "Ask in #ai-budgets."}),
     Example("get_neighbours"),
     Example("get_neighbours_apollo"),
+    Example("get_neighbours_rhetor_models"),
+    Example("post_neighbours_rhetor_select", {
+        "component": "telos", "capability": "reasoning", "input_tokens": 4000,
+        "max_output_tokens": 1000,
+    }),
     Example("get_contexts", query={"limit": 10}),
     Example("get_context", ids={"context": "chat-7"}),
     Example("get_usage_efficiency", query={"group_by": "context_id"}),

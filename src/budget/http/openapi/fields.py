@@ -219,7 +219,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
                  "description": "Up to 8 attributes: a list, or a text with commas."},
     "max_cost": usd(10**6), "context_size": _COUNT, "output_size": _COUNT,
     "prefer_provider": _VALUE,
-    "capability": one_of(CAPABILITIES),
+    "capability": one_of(CAPABILITIES), "requirements": _FREE,
     "input_text": {"type": "string", "pattern": "^[^\\x00]*$"},
     "providers": list_of(_VALUE, 0, MOST_NAMED),
     "partition": {
@@ -340,6 +340,7 @@ REQUIRED: Final[Mapping[str, frozenset[str]]] = {
     "post_limits": frozenset({"period", "limit"}),
     "post_limits_short": frozenset({"period", "limit"}),
     "post_tasks_plan": frozenset({"tasks"}),
+    "post_neighbours_rhetor_select": frozenset({"component"}),
     "post_workflow": frozenset({"purpose"}),
 }
 """The fields that an operation needs."""

@@ -30,6 +30,7 @@ from budget.http.routes.prices import PRICE_ROUTES
 from budget.http.routes.projects import PROJECTS
 from budget.http.routes.recommendations import RECOMMENDATIONS
 from budget.http.routes.requests import REQUESTS
+from budget.http.routes.rhetor import RHETOR
 from budget.http.routes.service import SERVICE
 from budget.http.routes.sessions import SESSIONS
 from budget.http.routes.settings import SETTINGS
@@ -72,6 +73,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *DESCRIBING,
     *SETTINGS,
     *NEIGHBOURS,
+    *RHETOR,
     *BRIDGE,
     *DISCOVERY,
     *SERVICE,
