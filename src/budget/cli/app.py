@@ -32,6 +32,7 @@ _COMMANDS: Final = (
     ("mcp:mcp", "mcp", "Give a model tools for its budget, over standard input and output."),
     ("status:status", "status", "Show every balance: spent, held, limit and what is left."),
     ("usage:get_usage", "get-usage", "Show what was used in a period, by day and model."),
+    ("contexts:contexts", "contexts", "Show what contexts use of their tokens."),
     ("report:report", "report", "Report on a day, a week or a month."),
     ("top:top", "top", "Watch spend, burn rate and refusals on a live screen."),
     ("watch:watch", "watch", "Show events as they come."),
@@ -78,6 +79,7 @@ _GROUPS: Final = (
     )),
     ("limits", "Limits: what stands, everywhere.", (
         ("limits_list:list_limits", "list", "List every limit in force."),
+        ("apollo_limits:apollo_limits", "apollo", "Set up Apollo's limits of tokens, by tier."),
     )),
     ("allocate", "Allocations: money held for calls.", (
         ("allocate:create", "create", "Hold money and tokens for a call."),
