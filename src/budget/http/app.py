@@ -7,13 +7,13 @@ Not here: what routes there are (`routes`), how the process is run (`serve`).
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 from starlette.routing import Route as Path
 from starlette.routing import Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from budget.domain.attributes import STANDARD
 from budget.domain.errors import BudgetError, Forbidden, InvalidInput, NotFound
@@ -72,6 +72,7 @@ class App:
         self._hosts = service.hosts
         self._service = service
         self._sockets = checked_sockets()
+        self._otlp = _otlp_doors(service)
 
     @property
     def live(self) -> Live:
@@ -87,6 +88,10 @@ class App:
                 return
         elif scope["type"] == "websocket":
             await self._converse(scope, receive, send)
+            return
+        otlp = self._otlp.get(scope["path"])
+        if otlp is not None:
+            await otlp(scope, receive, send)
             return
         mcp, gateway = self._service.mcp, self._service.gateway
         if mcp is not None and scope["type"] == "http" and scope["path"] == MCP:
@@ -215,6 +220,15 @@ class _Place:
         if not visitor.key.allows(route.scope):
             raise Forbidden(f"This key lacks the right `{route.scope}`; use one that has it.")
         return Carried(headers, client, visitor)
+
+
+def _otlp_doors(service: Service) -> Mapping[str, ASGIApp]:
+    """What answers at the paths of OTLP; nothing, and nothing loaded, where it is off."""
+    if service.neighbours is None or service.neighbours.get("otlp") is None:
+        return {}
+    from budget.http.otlp import doors
+
+    return doors(service)
 
 
 def _checked_id(name: str, text: str) -> str:

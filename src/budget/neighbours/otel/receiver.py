@@ -1,0 +1,154 @@
+"""The receiver: takes what is sent by OTLP, books what of it is usage, and says what came of it.
+
+Not here: the door (`http.otlp`), and what usage is (`spans`, `series`).
+"""
+
+import asyncio
+import zlib
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from budget.domain.errors import BudgetError, InvalidInput
+from budget.engine.callers import Caller
+from budget.neighbours.known import Setup
+from budget.neighbours.neighbour import Neighbour
+from budget.neighbours.otel.booking import Ask, Own, Taken, book_spans, sorted_out
+from budget.neighbours.otel.encodings import Encoding, Signal
+from budget.neighbours.otel.nesting import Wrappers
+from budget.neighbours.otel.spans import Span, spans_of
+
+PATHS: Final[Mapping[str, Signal]] = {
+    "/v1/traces": "traces",
+    "/v1/metrics": "metrics",
+    "/v1/logs": "logs",
+}
+MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+MAX_PLAIN_BYTES: Final = 32 * 1024 * 1024
+"""After it was unpacked."""
+MAX_AT_ONCE: Final = 4
+MAX_WAITING: Final = 32
+_QUICKLY_READ_BYTES: Final = 32 * 1024
+"""Longer requests are read in a thread."""
+_GZIP: Final = 31
+_LOCAL: Final = ("localhost", "127.0.0.1", "::1", "[::1]")
+
+
+class TooLarge(BudgetError):
+    """A request is longer than is taken."""
+
+    code = "body_too_large"
+
+
+class Busy(BudgetError):
+    """Too many requests at once; the sender is to wait."""
+
+    code = "too_many_attempts"
+
+
+class Otlp(Neighbour):
+    """What comes by OTLP. `with_metrics`: whether metrics are usage, too."""
+
+    name = "otlp"
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__()
+        self._budget = setup.budget
+        self._own = _own(setup)
+        self._wrappers = Wrappers()
+        self._running = asyncio.Semaphore(MAX_AT_ONCE)
+        self._waiting = 0
+        self._total = Taken()
+
+    async def take(self, signal: Signal, body: bytes, encoding: Encoding, caller: Caller) -> Taken:
+        """Book what of a request is usage. InvalidInput for what is no request, Busy when there are
+        too many, Unavailable when the books are away: then it may come again.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise Busy("Too many requests at once; send it again in a second.")
+        self._waiting += 1
+        try:
+            async with self._running:
+                taken = await self._taken(signal, body, encoding, caller)
+        except BudgetError as error:
+            if not isinstance(error, InvalidInput):
+                self.contact.failed(error)
+            raise
+        finally:
+            self._waiting -= 1
+        self._note(taken)
+        return taken
+
+    async def _taken(
+        self, signal: Signal, body: bytes, encoding: Encoding, caller: Caller
+    ) -> Taken:
+        if signal == "traces":
+            if len(body) <= _QUICKLY_READ_BYTES:
+                spans, asks, taken = self._read(body, encoding)
+            else:
+                spans, asks, taken = await asyncio.to_thread(self._read, body, encoding)
+            await book_spans(self._budget, caller, spans, asks, taken)
+            return taken
+        await asyncio.to_thread(encoding.read, signal, body)
+        return Taken()
+
+    def _read(self, body: bytes, encoding: Encoding) -> tuple[list[Span], dict[str, Ask], Taken]:
+        spans = list(spans_of(encoding.read("traces", body), encoding))
+        asks, taken = sorted_out(spans, self._own, self._wrappers)
+        return spans, asks, taken
+
+    def _note(self, taken: Taken) -> None:
+        total = self._total
+        total.booked += taken.booked
+        total.before += taken.before
+        total.rejected += taken.rejected
+        total.left.update(taken.left)
+        left = ", ".join(f"{count} {why}" for why, count in sorted(total.left.items()))
+        facts: dict[str, Any] = {"booked": total.booked, "booked_before": total.before}
+        self.contact.went_well(
+            **facts, left_out=left or None, rejected=total.rejected or None,
+            last_rejected=taken.why or self.contact.facts.get("last_rejected"),
+        )  # fmt: skip
+
+
+def check_extra(setting: str) -> None:
+    """InvalidInput, naming the setting, where the extra `otel` is not installed."""
+    try:
+        found = find_spec("opentelemetry.proto")
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise InvalidInput(setting, "needs the extra otel: pip install 'budgetd[otel]'.")
+
+
+def unpacked(body: bytes, coding: str) -> bytes:
+    """A body as it was before it was packed. InvalidInput for what is not gzip, TooLarge for what
+    would be longer than is taken, of which no more than that is unpacked.
+    """
+    if coding in ("", "identity"):
+        return body
+    plain = bytearray()
+    packed = body
+    try:
+        while packed:
+            unpacking = zlib.decompressobj(_GZIP)
+            plain += unpacking.decompress(packed, MAX_PLAIN_BYTES + 1 - len(plain))
+            if len(plain) > MAX_PLAIN_BYTES or unpacking.unconsumed_tail:
+                raise TooLarge(f"A request may have at most {MAX_PLAIN_BYTES} bytes, unpacked.")
+            if not unpacking.eof:
+                raise InvalidInput("body", "is gzip that was cut off.")
+            packed = unpacking.unused_data
+    except zlib.error:
+        raise InvalidInput("body", "is said to be gzip, but is not.") from None
+    return bytes(plain)
+
+
+def _own(setup: Setup) -> Own:
+    """Where the gateway of this service is called."""
+    own = {(host, setup.port) for host in _LOCAL}
+    parts = urlsplit(setup.url)
+    if parts.hostname is not None:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        own.add((parts.hostname.lower(), port))
+    return frozenset(own)
