@@ -188,7 +188,7 @@ def test_efficiency_is_told_by_attributes(books: Books, clock: Clock) -> None:
 
 def test_efficiency_refuses_what_it_cannot_group_by(books: Books) -> None:
     for ask, field in (
-        ({"group_by": []}, "group_by"), ({"group_by": "a,b,c,d,e"}, "group_by"),
+        ({"group_by": []}, "group_by"), ({"group_by": "a,b,c,d,e,f,g,h,i"}, "group_by"),
         ({"group_by": 7}, "group_by"), ({"group_by": "nothing"}, "group_by"),
         ({"since": "2026-05-15T12:00:00Z", "until": "2026-05-15T12:00:00Z"}, "until"),
         ({"odd": 1}, "odd"),

@@ -47,7 +47,8 @@ OF_ALL: Final = {
     "POST /api/v1/clock/confirm",
     "GET /api/v1/audit", "GET /api/v1/settings", "PUT /api/v1/settings",
     "GET /api/v1/alerts/settings", "PUT /api/v1/alerts/settings", "GET /metrics",
-    "GET /api/v1/neighbours",
+    "GET /api/v1/neighbours", "GET /api/v1/neighbours/rhetor/models",
+    "GET /api/v1/neighbours/apollo",
 }  # fmt: skip
 """What concerns all of the books: 403 for whoever is bound to a team."""
 

@@ -25,7 +25,7 @@ from budget.storage.attribute_columns import attribute
 from budget.storage.database import Database
 
 DAYS: Final = 30
-MAX_KEYS: Final = 4
+MAX_KEYS: Final = 8
 MAX_GROUPS: Final = 500
 USUAL: Final = ("component", "tier", "task_type")
 _NAMED: Final = {"context_id": "session"}

@@ -188,7 +188,7 @@ STORY: Final[tuple[Example, ...]] = (
     }),
     Example("get_contexts", query={"limit": 10}),
     Example("get_context", ids={"context": "chat-7"}),
-    Example("get_usage_efficiency", query={"group_by": "context_id"}),
+    Example("get_usage_efficiency", query={"group_by": "session"}),
     Example("get_estimate_sizes"),
     Example("get_mcp_health_short"),
     Example("get_mcp_capabilities_short"),
