@@ -29,9 +29,10 @@ class RhetorModelShape(TypedDict):
 
 
 class RhetorModelsShape(TypedDict):
-    """The models that Rhetor has, as it told when they were read."""
+    """The models that Rhetor has, as it told when they were read; none where it is `off`."""
 
-    read_at: str
+    state: str
+    read_at: str | None
     total: int
     providers: dict[str, int]
     unpriced: list[str]

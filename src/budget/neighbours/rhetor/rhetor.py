@@ -61,9 +61,12 @@ class Rhetor(Neighbour):
             await self._read_models()
         return self._priced()
 
-    async def select(self, budget: AsyncBudget, ask: Mapping[str, Any]) -> selecting.Selection:
-        """What it would choose, and what may be called; `budget` acts for whoever asks."""
-        capability = selecting.capability_of(ask)
+    async def select(
+        self, budget: AsyncBudget, ask: Mapping[str, Any], capability: str
+    ) -> selecting.Selection:
+        """What it would choose, and what may be called; `budget` acts for whoever asks. The ask
+        was read by `capability_of`.
+        """
         selected = await selecting.selected_by(self._line, ask, capability)
         self.contact.went_well()
         models = await self.models()
