@@ -1,9 +1,12 @@
-"""`budget reconcile`: our books held against a provider's own export, by day and model.
+"""`budget reconcile`: our books held against a provider's own figures, by day and model.
 
 Ends with 1 where a difference lies beyond the tolerance. Not here: how both sides are compared
 (`engine.reconciling`).
 """
 
+import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,6 +16,7 @@ from budget.cli import exits
 from budget.cli.books import open_budget
 from budget.cli.face import Face
 from budget.cli.importing import parse_map
+from budget.cli.reconcile_limits import compare_limits
 from budget.cli.tables import Column, Row, counted, show
 from budget.cli.typed import parse_instant
 from budget.domain.errors import InvalidInput
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 FORMATS: Final = ("openai", "anthropic", "litellm", "csv", "focus")
 _SELLERS: Final = ("openai", "anthropic")
+_LIMITS: Final = "openrouter"
+_APIS: Final = (*_SELLERS, _LIMITS)
 _MAX_TOLERANCE_BPS: Final = 10_000
 
 _COLUMNS: Final = (
@@ -41,10 +47,11 @@ _COLUMNS: Final = (
 
 
 def reconcile(
-    file: str,
+    file: str | None = None,
     /,
     *,
-    format: str,
+    format: str | None = None,
+    api: str | None = None,
     since: Annotated[str | None, Parameter(name="--from")] = None,
     until: Annotated[str | None, Parameter(name="--to")] = None,
     tolerance: str = "1%",
@@ -52,18 +59,20 @@ def reconcile(
     timezone: str = "UTC",
     face: Annotated[Face, Parameter(parse=False)],
 ) -> int:
-    """Hold the books against a provider's own export of usage or cost, by UTC day and model.
+    """Hold the books against what a provider says of usage and cost, by UTC day and model.
 
     Parameters
     ----------
     file:
-        The export: JSON, JSON lines or CSV.
+        The provider's export: JSON, JSON lines or CSV.
     format:
         What it is: openai, anthropic, litellm, csv or focus.
+    api:
+        Instead of a file, ask openai or anthropic itself; of openrouter, the limits of its keys.
     since:
         From this day or time on; that of the first row unless given.
     until:
-        Before this day or time; the end of the day of the last row unless given.
+        Before this day or time; the end of the day of the last row, or of yesterday, unless given.
     tolerance:
         By how much a figure may differ from theirs, as a percentage.
     map:
@@ -71,10 +80,19 @@ def reconcile(
     timezone:
         The time zone of times that name none, such as Europe/Berlin.
     """
-    mapping = _mapping(format, map)
     tolerance_bps = _parse_tolerance(tolerance)
-    lines, bad = _read(Path(file), format, mapping, parse_zone(timezone, "--timezone"))
-    start_us, end_us = _span(lines, since, until)
+    _check_source(file, format, api)
+    if api == _LIMITS:
+        return compare_limits(face, tolerance_bps)
+    if api is not None:
+        start_us, end_us = _days(since, until)
+        lines, bad = _asked(api, start_us, end_us)
+    else:
+        assert format is not None
+        assert file is not None
+        mapping = _mapping(format, map)
+        lines, bad = _read(Path(file), format, mapping, parse_zone(timezone, "--timezone"))
+        start_us, end_us = _span(lines, since, until)
     lines = [line for line in lines if start_us <= line.at_us < end_us]
     from budget.engine.exporting import all_records
     from budget.engine.reconciling import compare, ours_by_day, theirs_by_day
@@ -82,7 +100,8 @@ def reconcile(
     ask = {"since": to_rfc3339(start_us), "until": to_rfc3339(end_us)}
     with open_budget(face) as books:
         pages = all_records(books.usage_records, ask)
-        ours = ours_by_day(pages, format if format in _SELLERS else None)
+        seller = api or format
+        ours = ours_by_day(pages, seller if seller in _SELLERS else None)
     rows = compare(ours, theirs_by_day(lines), tolerance_bps)
     wrong = sum(row.verdict != "agrees" for row in rows)
     if face.json:
@@ -94,6 +113,38 @@ def reconcile(
     else:
         _tell(face, rows, bad, "agrees" if not wrong else f"{wrong:,} beyond {tolerance}")
     return exits.FAILED if wrong or bad else exits.OK
+
+
+def _check_source(file: str | None, format: str | None, api: str | None) -> None:
+    """InvalidInput unless it is said once where the other side's figures come from."""
+    if api is None:
+        if file is None or format is None:
+            raise InvalidInput("FILE", "is needed, with its --format; or --api says whom to ask.")
+    elif api not in _APIS:
+        raise InvalidInput("--api", f"{api[:80]!r} is none that can be asked.", _APIS)
+    elif file is not None or format is not None:
+        raise InvalidInput("--api", "asks the provider itself; leave the file and its format out.")
+
+
+def _days(since: str | None, until: str | None) -> tuple[int, int]:
+    """The whole UTC days that a provider is asked about."""
+    from budget.engine.reconciling import DAY_US
+
+    if since is None:
+        raise InvalidInput("--from", "says from which day on the provider is asked.")
+    now_us = time.time_ns() // 1000
+    start_us = parse_instant(since, "--from")
+    end_us = now_us - now_us % DAY_US if until is None else parse_instant(until, "--to")
+    start_us, end_us = start_us - start_us % DAY_US, end_us + -end_us % DAY_US
+    if start_us >= end_us:
+        raise InvalidInput("--from", "must lie before --to, which is today unless given.")
+    return start_us, end_us
+
+
+def _asked(api: str, start_us: int, end_us: int) -> "tuple[list[Line], list[Bad]]":
+    from budget.engine.importing.providers import read_provider
+
+    return _apart(read_provider(api, start_us, end_us, os.environ))
 
 
 def _mapping(format: str, map: tuple[str, ...]) -> dict[str, str]:
@@ -118,7 +169,6 @@ def _read(
     file: Path, format: str, mapping: dict[str, str], zone: str
 ) -> "tuple[list[Line], list[Bad]]":
     from budget.cli.importing import lines_of
-    from budget.engine.importing.lines import Bad
     from budget.engine.importing.sources import focus, read_lines
 
     found = (
@@ -126,6 +176,13 @@ def _read(
         if format == "focus"
         else lines_of(format, file, mapping, zone)
     )
+    return _apart(found)
+
+
+def _apart(found: "Iterator[Line | Bad]") -> "tuple[list[Line], list[Bad]]":
+    """What can be read, and the first of what cannot."""
+    from budget.engine.importing.lines import Bad
+
     lines: list[Line] = []
     bad: list[Bad] = []
     for one in found:

@@ -1,6 +1,6 @@
 """Asking other programs' APIs for JSON, page after page, with a key that is never told.
 
-Behind the guard of `outbound`: public hosts over https, and the origins that the operator named.
+Behind the guard of `outbound`: public hosts over https, or where the operator says.
 Numbers stay decimal. Not here: what the answers mean (`proxy`, `providers`).
 """
 
@@ -12,9 +12,8 @@ from urllib.parse import urlencode
 
 from budget.domain.errors import InvalidInput, Unavailable
 from budget.outbound.fetching import Limits, fetch
-from budget.outbound.guard import Allow, read_url
+from budget.outbound.guard import PUBLIC_ONLY, Allow, read_url
 
-ORIGINS_SETTING: Final = "BUDGET_IMPORT_ORIGINS"
 LIMITS: Final = Limits(total_seconds=60.0, body_bytes=64 << 20)
 MAX_PAGES: Final = 10_000
 
@@ -39,19 +38,18 @@ class Asked(NamedTuple):
             raise Unavailable(f"{path} was not answered in JSON.") from None
 
 
-def asked_of(
-    base: str, headers: Mapping[str, str], env: Mapping[str, str], *, named: bool = False
-) -> Asked:
-    """Whom to ask at an address; `named`: the operator wrote it, so it may stand anywhere."""
-    site = read_url(base, "FILE" if named else ORIGINS_SETTING)
-    given = [one.strip() for one in (env.get(ORIGINS_SETTING) or "").split(",") if one.strip()]
-    if named:
-        given.append(site.origin)
-    try:
-        allow = Allow(origins=frozenset(given), setting=ORIGINS_SETTING)
-    except InvalidInput as error:
-        raise InvalidInput(ORIGINS_SETTING, error.detail) from None
-    return Asked(base.rstrip("/"), headers, allow)
+def asked_of(usual: str, headers: Mapping[str, str], env: Mapping[str, str], setting: str) -> Asked:
+    """Whom to ask: at the usual address behind the guard, or where the setting says, which the
+    operator wrote, so that it may stand anywhere. InvalidInput names the setting.
+    """
+    other = (env.get(setting) or "").strip()
+    return named_by(other, headers, setting) if other else Asked(usual, headers, PUBLIC_ONLY)
+
+
+def named_by(url: str, headers: Mapping[str, str], field: str) -> Asked:
+    """Whom to ask at an address that the operator wrote."""
+    site = read_url(url, field)
+    return Asked(url.rstrip("/"), headers, Allow(origins=frozenset({site.origin})))
 
 
 def key_in(env: Mapping[str, str], setting: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from budget.domain.errors import Unavailable
-from budget.engine.importing.asking import MAX_PAGES, Asked, asked_of, key_in
+from budget.engine.importing.asking import MAX_PAGES, Asked, key_in, named_by
 from budget.engine.importing.proxy.tables import Row, Tables, rows_in
 
 KEY_SETTING: Final = "BUDGET_LITELLM_MASTER_KEY"
@@ -21,7 +21,7 @@ def of_api(url: str, env: Mapping[str, str]) -> tuple[Tables, list[str]]:
     The key comes from BUDGET_LITELLM_MASTER_KEY.
     """
     headers = {"Authorization": f"Bearer {key_in(env, KEY_SETTING)}"}
-    asked = asked_of(url, headers, env, named=True)
+    asked = named_by(url, headers, "FILE")
     found: dict[str, list[Row]] = {"keys": _keys(asked)}
     notes: list[str] = []
     for name, read in _OTHERS.items():
