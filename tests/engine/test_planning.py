@@ -7,7 +7,7 @@ import pytest
 
 from budget.client.reading.plans import plan as plan_of
 from budget.domain.answers_plans import Plan, PlannedTask
-from budget.domain.errors import Forbidden, InvalidInput
+from budget.domain.errors import Forbidden, InvalidInput, NotFound
 from budget.domain.pricing import Rates
 from budget.domain.wire.plans import plan as written
 from budget.engine.budget import Budget as Books
@@ -186,6 +186,17 @@ def test_a_key_that_is_bound_is_told_nothing_of_limits_that_it_may_not_see(books
         bound.plan_tasks(tasks=[task("a", attributes={"team": "b"})], models=MODELS)
 
 
+def test_what_is_null_is_as_if_left_out(books: Books) -> None:
+    nothing: Any = dict.fromkeys(("priority", "value", "min_tier", "needs", "calls", "models"))
+    told = planned(books, task("a", **nothing, values={SMALL: None}), providers=None)
+    assert (told["a"].model, told["a"].value, told["a"].priority) == (SMALL, 1, 5)
+
+
+def test_a_provider_that_sells_nothing_is_not_found(books: Books) -> None:
+    with pytest.raises(NotFound):
+        books.plan_tasks(tasks=[task("a")], providers=["nobody"])
+
+
 @pytest.mark.parametrize(
     ("ask", "field"),
     [
@@ -205,13 +216,13 @@ def test_a_key_that_is_bound_is_told_nothing_of_limits_that_it_may_not_see(books
         ({"tasks": [task("a", min_tier="huge")]}, "tasks.0.min_tier"),
         ({"tasks": [task("a", needs=["wings"])]}, "tasks.0.needs"),
         ({"tasks": [task("a", needs="tools")]}, "tasks.0.needs"),
+        ({"tasks": [task("a", needs={})]}, "tasks.0.needs"),
         ({"tasks": [task("a", calls=0)]}, "tasks.0.calls"),
         ({"tasks": [task("a", colour=1)]}, "tasks.0.colour"),
         ({"tasks": [task("a", project="p", attributes={"project": "q"})]},
          "tasks.0.attributes.project"),
         ({"tasks": [task("a")], "models": []}, "models"),
         ({"tasks": [task("a")], "models": None}, "models"),
-        ({"tasks": [task("a")], "models": None, "providers": ["nobody"]}, "providers"),
         ({"tasks": [task("a")], "colour": 1}, "colour"),
     ],
 )  # fmt: skip

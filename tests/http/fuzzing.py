@@ -80,6 +80,8 @@ RULES: Final = (
     # a time or a cursor
     "^since: must be an RFC 3339",
     "is required beside the right",
+    # of tasks to plan
+    "is neither a tier nor one of the models", "is there twice",
     # of the operator's settings and books
     "email needs BUDGET_SMTP_URL", "is not configured", "is not a source", "cannot be read",
 )  # fmt: skip

@@ -11,7 +11,7 @@ from budget.domain import decide
 from budget.domain.allocations import Amounts
 from budget.domain.asks_plans import PlanAsk, TaskAsk
 from budget.domain.attributes import Attributes, parse_attributes, parse_value, put_once
-from budget.domain.errors import Forbidden, InvalidInput
+from budget.domain.errors import Forbidden, InvalidInput, NotFound
 from budget.domain.money import MAX_TOKENS, parse_count
 from budget.domain.pricing import Rates
 from budget.engine.callers import Caller
@@ -136,7 +136,7 @@ def _parse_task(
         priority,
         _count(given, "value", field, MAX_VALUE, default=1, least=1),
         _values(given, field, named),
-        _tier(given.get("min_tier", TIERS[0]), f"{field}.min_tier"),
+        _tier(given.get("min_tier"), f"{field}.min_tier"),
         _needs(given, field),
         _count(given, "calls", field, MAX_CALLS, default=1, least=1),
         _attributes(given, field, task_id, shared),
@@ -190,10 +190,16 @@ def _values(given: Mapping[str, Any], field: str, models: tuple[str, ...]) -> di
         if name not in TIERS and name not in models:
             detail = f"{str(name)[:80]!r} is neither a tier nor one of the models."
             raise InvalidInput(field, detail, (*TIERS, *models))
-    return {name: _count(values, name, field, MAX_VALUE, least=1) for name in values}
+    return {
+        name: _count(values, name, field, MAX_VALUE, least=1)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def _tier(given: object, field: str) -> str:
+    if given is None:
+        return TIERS[0]
     if given not in TIERS:
         raise InvalidInput(field, f"{str(given)[:80]!r} is not a tier.", TIERS)
     assert isinstance(given, str)
@@ -201,7 +207,7 @@ def _tier(given: object, field: str) -> str:
 
 
 def _needs(given: Mapping[str, Any], field: str) -> Needs:
-    wanted = given.get("needs") or ()
+    wanted = () if given.get("needs") is None else given["needs"]
     if not isinstance(wanted, list | tuple):
         raise InvalidInput(f"{field}.needs", "must be a list.", NEEDS)
     for one in wanted:
@@ -269,7 +275,7 @@ def _offered(
     for provider in asked.providers:
         seller = prices.seller(provider, "", at_us) or provider.lower()
         if not prices.offered(seller, at_us):
-            raise InvalidInput("providers", f"{provider[:80]!r} sells nothing that is known.")
+            raise NotFound("provider", provider[:80])
         for offer in fitting(prices, seller, asked.needs, at_us):
             if offer.rates.output and offer.is_known:
                 yield seller, offer.rates.model.removeprefix("regional."), offer.rates
