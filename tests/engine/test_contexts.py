@@ -13,6 +13,8 @@ from budget.engine.callers import Caller
 from tests.engine.opened import MILLI, MINUTE, Clock, allocated
 
 PER_SESSION: Any = {"unit": "tokens", "period": "per_session", "limit": 32_000}
+DAILY: Any = {**PER_SESSION, "period": "daily"}
+IN_USD: Any = {**PER_SESSION, "unit": "usd"}
 
 
 def use(books: Books, session: str, input_tokens: int, output_tokens: int = 0, **who: Any) -> None:
@@ -59,7 +61,7 @@ def test_a_context_is_told_by_what_it_used_and_held(books: Books, clock: Clock) 
 def test_when_its_own_limit_is_used_up_is_foretold(books: Books, clock: Clock) -> None:
     scope: Any = {"tier": "remote_heavyweight"}
     books.create_budget(name="Contexts", scope=scope, policies=[PER_SESSION])
-    books.create_budget(name="Daily", policies=[{**PER_SESSION, "period": "daily"}])
+    books.create_budget(name="Daily", policies=[DAILY])
     for _ in range(4):
         use(books, "ctx", 3500, 500)
         clock.move(MINUTE)
@@ -73,10 +75,10 @@ def test_when_its_own_limit_is_used_up_is_foretold(books: Books, clock: Clock) -
     assert told.soonest == limit
 
 
-def test_what_is_held_counts_as_used_of_its_limit(books: Books) -> None:
-    books.create_budget(name="Contexts", policies=[PER_SESSION])
-    allocated(books, context_id="ctx", tokens=31_000)
-    told = books.context("ctx")
+def test_what_is_held_counts_as_used_of_its_limit(light: Books) -> None:
+    light.create_budget(name="Contexts", policies=[PER_SESSION])
+    allocated(light, context_id="ctx", tokens=31_000)
+    told = light.context("ctx")
     assert [(one.used, one.left) for one in told.exhaustions] == [(31_000, 1000)]
     assert [hint.kind for hint in told.hints] == ["limit"]
 
@@ -133,17 +135,17 @@ def test_contexts_are_found_by_component_tier_task_type_and_time(
     assert names(books, component="nobody") == []
 
 
-def test_bad_input_names_its_field(books: Books) -> None:
+def test_bad_input_names_its_field(light: Books) -> None:
     for ask, field in (
         ({"limit": 0}, "limit"), ({"cursor": "x"}, "cursor"), ({"since": "noon"}, "since"),
         ({"component": ""}, "attributes.component"),
     ):  # fmt: skip
         with pytest.raises(InvalidInput) as caught:
-            books.contexts(**ask)  # type: ignore[arg-type]
+            light.contexts(**ask)
         assert caught.value.field == field
     for name in ("nobody", "a\x00b", "\ud800"):
         with pytest.raises(NotFound):
-            books.context(name)
+            light.context(name)
 
 
 def test_who_is_bound_sees_its_own_calls_alone(books: Books) -> None:
@@ -186,7 +188,7 @@ def test_efficiency_is_told_by_attributes(books: Books, clock: Clock) -> None:
     assert books.efficiency(since="2026-05-15T12:00:01Z").total.efficiency_bps is None
 
 
-def test_efficiency_refuses_what_it_cannot_group_by(books: Books) -> None:
+def test_efficiency_refuses_what_it_cannot_group_by(light: Books) -> None:
     for ask, field in (
         ({"group_by": []}, "group_by"), ({"group_by": "a,b,c,d,e,f,g,h,i"}, "group_by"),
         ({"group_by": 7}, "group_by"), ({"group_by": "nothing"}, "group_by"),
@@ -194,12 +196,12 @@ def test_efficiency_refuses_what_it_cannot_group_by(books: Books) -> None:
         ({"odd": 1}, "odd"),
     ):  # fmt: skip
         with pytest.raises(InvalidInput) as caught:
-            books.efficiency(**ask)  # type: ignore[arg-type]
+            light.efficiency(**ask)
         assert caught.value.field == field
 
 
 def test_what_is_written_is_read_back(books: Books, clock: Clock) -> None:
-    books.create_budget(name="Contexts", policies=[PER_SESSION, {**PER_SESSION, "unit": "usd"}])
+    books.create_budget(name="Contexts", policies=[PER_SESSION, IN_USD])
     for n in range(6):
         settle(books, "ctx", 9000, 100 + 200 * n, model="m")
         clock.move(MINUTE)

@@ -195,8 +195,8 @@ async def test_nothing_is_skipped_while_apollo_is_away_and_nothing_comes_twice(
         component.fault, component.cut = None, True
         await until(lambda: "broke off" in (one.contact.last_error or ""))
         component.cut = False
-        await until(lambda: len({m["context_id"] for m in fake.messages}) == 6)
-        await until(lambda: one.contact.state == "working")
+        newest = (await budget.events(limit=1000)).next_cursor
+        await until(lambda: one.contact.facts.get("told_to") == newest)
     # What was cut had come: it was sent again, under the same correlation id.
     first = list(dict.fromkeys(one["correlation_id"] for one in fake.messages))
     assert len(first) == 6
@@ -206,6 +206,24 @@ async def test_nothing_is_skipped_while_apollo_is_away_and_nothing_comes_twice(
         await budget.allocate(context_id="ctx-6", tokens=10)
         await until(lambda: len(fake.messages) > seen)
     assert [one["context_id"] for one in fake.messages[seen:]] == ["ctx-6"]
+
+
+async def test_what_was_taken_before_a_failure_is_not_sent_again_by_the_next_run(
+    books: Books, component: Component, fake: FakeApollo
+) -> None:
+    budget = AsyncBudget(books)
+    await begun(books, component)
+    await budget.allocate(context_id="ctx-1", tokens=10)
+    await budget.record_usage(context_id="ctx-2", model="m", input_tokens=1)
+    component.fault = lambda asked: (
+        (503, {"detail": "busy"}) if "updated" in str(asked.body) else fake.answer(asked)
+    )
+    async with in_touch(books, component) as one:
+        await until(lambda: "503" in (one.contact.last_error or ""))
+    component.fault = None
+    async with in_touch(books, component):
+        await until(lambda: len(fake.messages) == 2)
+    assert [one["context_id"] for one in fake.messages] == ["ctx-1", "ctx-2"]
 
 
 async def test_an_error_in_an_answer_of_200_is_told_and_such_a_message_passed_over(

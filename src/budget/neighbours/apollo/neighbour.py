@@ -53,6 +53,7 @@ class Apollo(Neighbour):
 
     async def leave(self) -> None:
         """Hang up; Apollo is not told, for it does not mind."""
+        await self._teller.end()
         await asyncio.gather(self._line.close(), self._messages.close())
 
     async def _watch(self) -> None:

@@ -24,6 +24,8 @@ LOOK_SECONDS: Final = 0.25
 MOST_TRIES: Final = 3
 """So often Apollo may answer a message with an error."""
 _NOTE: Final = "place"
+_SENT: Final = "sent"
+"""What was sent beyond the place when the service ended."""
 
 
 class Place(NamedTuple):
@@ -64,11 +66,17 @@ class Teller:
                 await asyncio.sleep(LOOK_SECONDS)
             place = after
 
+    async def end(self) -> None:
+        """Keep what was sent beyond the place, so that the next run does not send it again."""
+        if self._sent:
+            await self._notes.put(_SENT, sorted(self._sent))
+
     async def _begin(self) -> Place:
         """Where it was the last time; the first time now."""
-        noted = await self._notes.get(_NOTE)
-        if noted is not None:
-            return _place(noted)
+        noted = await self._notes.all()
+        if _NOTE in noted:
+            self._sent.update(noted.get(_SENT, ()))
+            return _place(noted[_NOTE])
         database = self._budget.books.database
         newest: int = await self._budget.run(Job(read=lambda: journal.read_newest(database)))
         place = Place(newest, {})
@@ -87,7 +95,7 @@ class Teller:
             if message.correlation_id not in self._sent:
                 await self._send(message)
         after = Place(stretch.happened[-1].event.cursor, windows)
-        await self._notes.put(_NOTE, after.as_json())
+        await self._notes.put_all({_NOTE: after.as_json(), _SENT: None})
         self._sent.clear()
         self._tries.clear()
         self._contact.note(told_to=cursors.encode(after.cursor))
