@@ -6,7 +6,7 @@ import pytest
 
 from budget.client.reading.origins import origin as read
 from budget.domain.answers_alerts import Alert
-from budget.domain.answers_origins import Origin
+from budget.domain.answers_origins import Graphed, Origin
 from budget.domain.errors import NotFound
 from budget.domain.wire.origins import origin as written
 from budget.engine.budget import Budget as Books
@@ -66,6 +66,7 @@ def test_an_alert_is_told_by_who_spent_what_of_its_window_before_it(
     ]  # fmt: skip
     assert told.window is not None
     assert told.window.end_us == alert.at_us + 1
+    told = told._replace(graph=Graphed("athena", agrees=False, path=told.path[:2], note="Why."))
     assert written(read(written(told))) == written(told)
 
 

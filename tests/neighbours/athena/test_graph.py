@@ -1,6 +1,7 @@
 """The graph of spend: what is made of books, and what is never told."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,7 +20,16 @@ from budget.neighbours.athena.memory import GONE, MAX_GONE, PAGE, UNSURE, Memory
 from budget.neighbours.athena.picture import Painter
 from budget.neighbours.athena.sending import todo
 from budget.neighbours.notes import Notes
-from tests.engine.opened import DAY, MINUTE, Clock
+from tests.engine.opened import DAY, MINUTE, Clock, open_books
+from tests.support.databases import Databases
+
+
+@pytest.fixture
+def books(databases: Databases, clock: Clock) -> Iterator[Books]:
+    """On each engine."""
+    with open_books(databases.new(), clock) as opened:
+        yield opened
+
 
 WARN: Any = {"unit": "tokens", "period": "daily", "limit": 100, "enforcement": "warn"}
 

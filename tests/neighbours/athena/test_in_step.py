@@ -212,6 +212,25 @@ async def test_what_is_somebody_elses_is_left_as_it_is(books: Books, beside: Bes
     assert beside.graph.entities["component:crawler"] == theirs
 
 
+async def test_two_nodes_that_are_both_told_of_it_do_not_send_everything_in_turn(
+    books: Books, beside: Beside
+) -> None:
+    books.create_budget(name="One", policies=[WARN])
+    async with in_step(books, beside) as one:
+        await settled(beside, one)
+        async with in_step(books, beside) as other:
+            await settled(beside, other)
+            budget = books.create_budget(name="Two", policies=[WARN])
+            await until(lambda: f"budget:{budget.budget_id}" in beside.graph.entities)
+            await until(lambda: one.contact.facts == other.contact.facts)
+            await settled(beside, one)
+            before = len(beside.component.paths("POST"))
+            looked = len(beside.component.paths("GET"))
+            await until(lambda: len(beside.component.paths("GET")) > looked + 20)
+            assert len(beside.component.paths("POST")) <= before + 12
+    assert len(beside.graph.of("budget")) == 2
+
+
 # --- Failures ------------------------------------------------------------------------------------
 
 

@@ -49,7 +49,8 @@ class Athena(Neighbour):
 
     async def run(self) -> None:
         """Keep it in step."""
-        await self._memory.recall()
+        if not self._memory.books:
+            await self._memory.recall()
         following = asyncio.create_task(self._follow(), name="athena follows the journal")
         try:
             while True:

@@ -44,10 +44,10 @@ class Memory:
 
     async def recall(self) -> None:
         """Read what was noted; the first time, find a name for these books."""
-        if self.books:
-            return
         noted = await self._notes.all()
         state: Mapping[str, Any] = noted.get(_STATE) or {}
+        for kept in (self.sent, self._pages, self._page_of, self._touched):
+            kept.clear()
         for name, part in noted.items():
             if name.startswith(_SENT):
                 page = int(name.removeprefix(_SENT))

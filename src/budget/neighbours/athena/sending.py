@@ -55,6 +55,8 @@ class Sender:
         there = await _until_it_works(lambda: asking.look_up(self._line, self._mark_id))
         told = (there or {}).get("properties")
         revision = told.get("revision") if isinstance(told, dict) else 0
+        if revision not in (memory.revision, memory.pending):
+            await memory.recall()  # another node may have told it
         if revision in (memory.revision, memory.pending):
             entities, _ = memory.count()
             if not entities:
