@@ -125,7 +125,7 @@ def test_of_64_calls_at_once_exactly_those_that_fit_pass(running: Running) -> No
         policies=[{"unit": "requests", "period": "total", "limit": 10}],
     )  # fmt: skip
     running.providers.forget()
-    said = {"metadata": {"budget": {"project": "ten"}}}
+    said: Any = {"metadata": {"budget": {"project": "ten"}}}
     with ThreadPoolExecutor(64) as pool:
         came = list(pool.map(lambda _: running.chat(**said), range(64)))
     assert Counter(one.status_code for one in came) == {200: 10, 402: 54}
