@@ -37,6 +37,18 @@ def _litellm() -> Iterable[Figure]:
     return gateway_and_litellm()
 
 
+def _otlp() -> Iterable[Figure]:
+    from benchmarks.otlp import otlp  # loads protobuf
+
+    return otlp()
+
+
+def _mcp() -> Iterable[Figure]:
+    from benchmarks.mcp import speaking_mcp  # loads the SDK
+
+    return speaking_mcp()
+
+
 def _exactness() -> Iterable[Figure]:
     from benchmarks.exactness import exactness  # loads an HTTP client
 
@@ -68,12 +80,14 @@ GROUPS: Final[Mapping[str, Callable[[], Iterable[Figure]]]] = {
     "events": events.events,
     "http": service.over_http,
     "bulk": bulk.bulk,
+    "otlp": _otlp,
     "books": bookkeeping.bookkeeping,
     "reading": reading.reading,
     "tracking": _tracking,
     "exactness": _exactness,
     "exactness-of-two": _exactness_of_two,
     "gateway": _gateway,
+    "mcp": _mcp,
     "litellm": _litellm,
 }
 

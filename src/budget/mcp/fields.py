@@ -5,6 +5,7 @@ Only names and JSON types are checked here; what values mean, and their bounds, 
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 from budget.domain.errors import InvalidInput
@@ -66,8 +67,9 @@ def obj(name: str, about: str) -> Field:
     return Field(name, "object", about)
 
 
-def schema_of_fields(fields: Sequence[Field]) -> Schema:
-    """The schema of a tool's arguments."""
+@lru_cache(maxsize=64)
+def schema_of_fields(fields: tuple[Field, ...]) -> Schema:
+    """The schema of a tool's arguments; made once, so it is not to be changed."""
     required = [one.name for one in fields if one.required]
     return {
         "type": "object",

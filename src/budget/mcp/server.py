@@ -6,7 +6,8 @@ Not here: how tools are called (`calling`), and how requests arrive (`transport`
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 import mcp_types as types
@@ -50,8 +51,7 @@ def make_server(guest_of: GuestOf, now_us: Callable[[], int], changes: Changes) 
     ) -> types.ListToolsResult:
         del params
         guest = guest_of(ctx)
-        allowed = [one for one in TOOLS if guest.may(one.right)]
-        return types.ListToolsResult(tools=list(_listed(allowed)))
+        return _listed(tuple(one.name for one in TOOLS if guest.may(one.right)))
 
     async def call(
         ctx: Context, params: types.CallToolRequestParams
@@ -131,14 +131,18 @@ def make_server(guest_of: GuestOf, now_us: Callable[[], int], changes: Changes) 
     )  # fmt: skip
 
 
-def _listed(allowed: Iterable[Tool]) -> Iterable[types.Tool]:
+@lru_cache(maxsize=8)
+def _listed(names: tuple[str, ...]) -> types.ListToolsResult:
     """The tools under their names, then under those that they had in Tekton's Budget."""
-    allowed = list(allowed)
-    for one in allowed:
-        yield _described(one, one.name, one.doc)
-    for one in allowed:
-        if one.former is not None:
-            yield _described(one, one.former, f"The same as {one.name}. {one.doc}")
+    allowed = [one for one in TOOLS if one.name in names]
+    former = [
+        _described(one, one.former, f"The same as {one.name}. {one.doc}")
+        for one in allowed
+        if one.former is not None
+    ]
+    return types.ListToolsResult(
+        tools=[*(_described(one, one.name, one.doc) for one in allowed), *former]
+    )
 
 
 def _described(one: Tool, name: str, about: str) -> types.Tool:
