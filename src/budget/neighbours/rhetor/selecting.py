@@ -106,7 +106,7 @@ def stand_ins(
         model = one.model
         if nanos is None or model.deprecated or model.model_id == selected.model_id:
             continue
-        if capability not in model.capabilities or (most is not None and nanos >= most > 0):
+        if capability not in model.capabilities or (most is not None and nanos >= most and nanos):
             continue
         if not _has_window(model, input_tokens, output_tokens):
             continue
