@@ -88,15 +88,26 @@ async def book_spans(
         if hold is not None and hold.status == "settled":
             _note_settled(hold, usage_id, taken)
             continue
-        records.append(_as_callers(ask, caller) if hold is None else _settling(ask, hold))
+        records.append(as_callers(ask, caller) if hold is None else _settling(ask, hold))
     again = []
     for record, result in await _booked(acting, records):
         if "allocation_id" in record and _was_no_hold(result):
-            again.append(_as_callers(asks[record["usage_id"]], caller))
+            again.append(as_callers(asks[record["usage_id"]], caller))
         else:
             _note(result, taken)
     for _, result in await _booked(acting, again):
         _note(result, taken)
+
+
+async def book_asks(
+    budget: AsyncBudget, caller: Caller, asks: Sequence[Ask], taken: Taken
+) -> list[Ask]:
+    """Book usage that is nobody's hold; those that were rejected. Unavailable as above."""
+    rejected = []
+    for ask, result in await _booked(budget.acting_as(caller), asks):
+        if _note(result, taken):
+            rejected.append(ask)
+    return rejected
 
 
 async def _booked(
@@ -115,7 +126,7 @@ async def _booked(
     return told
 
 
-def _as_callers(ask: Ask, caller: Caller) -> Ask:
+def as_callers(ask: Ask, caller: Caller) -> Ask:
     """Usage that nobody reserved, of whoever sent it: what its key is bound to is so."""
     bound = {name: value for name, value in caller.bound.items() if name not in _PRICED_BY}
     return {**ask, "attributes": {**ask["attributes"], "key": caller.actor, **bound}}
@@ -141,17 +152,21 @@ def _was_no_hold(result: Receipt | BudgetError) -> bool:
     return isinstance(result, Conflict) and result.code not in ("already_settled", "id_taken")
 
 
-def _note(result: Receipt | BudgetError, taken: Taken) -> None:
+def _note(result: Receipt | BudgetError, taken: Taken) -> bool:
+    """Count what became of one; whether it was rejected."""
     if isinstance(result, Receipt):
         if result.replayed:
             taken.before += 1
         else:
             taken.booked += 1
-    elif isinstance(result, KeyReused) or (
+        return False
+    if isinstance(result, KeyReused) or (
         isinstance(result, Conflict) and result.code == "id_taken"
     ):
         taken.before += 1  # by another name, or by another key: it is the same call
-    elif isinstance(result, Conflict):
+        return False
+    if isinstance(result, Conflict):
         taken.add(BOOKED)
-    else:
-        taken.refuse(result.detail)
+        return False
+    taken.refuse(result.detail)
+    return True

@@ -113,3 +113,6 @@ DURATION: Final = "gen_ai.client.operation.duration"
 
 TOKEN_USAGE_BUCKETS: Final = tuple(4**power for power in range(14))
 """1, 4, 16 ... 67108864, as the conventions have them."""
+
+METRICS: Final = frozenset({*COUNTERS, TOKEN_USAGE, DURATION})
+"""All that are looked at."""

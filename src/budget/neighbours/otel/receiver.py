@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 
 from budget.domain.errors import BudgetError, InvalidInput
 from budget.engine.callers import Caller
+from budget.engine.settings import SWITCHES
 from budget.neighbours.known import Setup
 from budget.neighbours.neighbour import Neighbour
 from budget.neighbours.otel.booking import Ask, Own, Taken, book_spans, sorted_out
+from budget.neighbours.otel.counting import Counting
 from budget.neighbours.otel.encodings import Encoding, Signal
 from budget.neighbours.otel.nesting import Wrappers
 from budget.neighbours.otel.spans import Span, spans_of
@@ -48,7 +50,7 @@ class Busy(BudgetError):
 
 
 class Otlp(Neighbour):
-    """What comes by OTLP. `with_metrics`: whether metrics are usage, too."""
+    """What comes by OTLP: traces, metrics where that is wanted, and logs, which nobody reads."""
 
     name = "otlp"
 
@@ -57,6 +59,7 @@ class Otlp(Neighbour):
         self._budget = setup.budget
         self._own = _own(setup)
         self._wrappers = Wrappers()
+        self._counting = Counting(setup.budget) if _with_metrics(setup.env) else None
         self._running = asyncio.Semaphore(MAX_AT_ONCE)
         self._waiting = 0
         self._total = Taken()
@@ -90,6 +93,8 @@ class Otlp(Neighbour):
                 spans, asks, taken = await asyncio.to_thread(self._read, body, encoding)
             await book_spans(self._budget, caller, spans, asks, taken)
             return taken
+        if signal == "metrics" and self._counting is not None:
+            return await self._counting.take(body, encoding, caller, self._own)
         await asyncio.to_thread(encoding.read, signal, body)
         return Taken()
 
@@ -142,6 +147,16 @@ def unpacked(body: bytes, coding: str) -> bytes:
     except zlib.error:
         raise InvalidInput("body", "is said to be gzip, but is not.") from None
     return bytes(plain)
+
+
+def _with_metrics(env: Mapping[str, str]) -> bool:
+    """Whether metrics are usage, too: of the same calls they would count twice."""
+    text = env.get("BUDGET_OTLP_METRICS") or "off"
+    if text not in SWITCHES:
+        raise InvalidInput(
+            "BUDGET_OTLP_METRICS", f"{text[:80]!r} is neither on nor off.", tuple(SWITCHES)
+        )
+    return SWITCHES[text]
 
 
 def _own(setup: Setup) -> Own:

@@ -116,7 +116,7 @@ def usage_of(span: Span, own: frozenset[tuple[str, int]]) -> dict[str, Any] | Le
         return NO_CALL
     if said.get(names.USAGE_ID) is not None:
         return BOOKED
-    if _leads_to(said, own):
+    if leads_to(said, own):
         return OURS
     counts = counts_of(said)
     if counts is None:
@@ -146,7 +146,8 @@ def allocation_of(span: Span) -> str | None:
     return named if isinstance(named, str) and _ALLOCATION.fullmatch(named) else None
 
 
-def _leads_to(said: Values, own: frozenset[tuple[str, int]]) -> bool:
+def leads_to(said: Values, own: frozenset[tuple[str, int]]) -> bool:
+    """Whether a call went to one of these addresses."""
     address, port = (said.get(name) for name in names.SERVER)
     return isinstance(address, str) and (address.lower(), whole(port) or 0) in own
 
