@@ -5,7 +5,7 @@ here: how requirements become known (`neighbours.telos`), which leaves notes of 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -22,12 +22,11 @@ from budget.domain.budgets import Budget, Policy
 from budget.domain.errors import Forbidden, NotFound
 from budget.domain.rights import UNBOUND, Bound, forced, sees_balance, sees_budget
 from budget.domain.windows import MAX_US, Window
-from budget.engine import rows
+from budget.engine import rows, summing
 from budget.engine.balances import heads_of, read_budgets
 from budget.engine.reports.filters import Calls
 from budget.engine.reports.usage import value_of
 from budget.engine.snapshots import snapshot
-from budget.engine.summing import COST, Sums
 from budget.engine.views import view
 from budget.storage import schema
 from budget.storage.database import Database
@@ -47,8 +46,21 @@ def note_of(project: str, requirement: str | None = None) -> str:
     return named if requirement is None else f"{named}/requirement/{requirement}"
 
 
-def project_progress(database: Database, project: object, bound: Bound) -> ProjectProgress:
-    """How a project stands; NotFound if nothing is known of it."""
+Sums = Mapping[str, Spent]
+"""What requirements have cost, by their ids."""
+
+
+def project_progress(
+    database: Database,
+    project: object,
+    bound: Bound = UNBOUND,
+    sums: Callable[[Connection, Spent], Sums] | None = None,
+) -> ProjectProgress:
+    """How a project stands; NotFound if nothing is known of it.
+
+    `sums` may know what its requirements have cost, given what all of it has: to sum that up reads
+    every record that names one.
+    """
     name, now_us = parse_value(project, "project"), database.now_us()
     try:
         forced({"project": name}, bound)
@@ -58,7 +70,7 @@ def project_progress(database: Database, project: object, bound: Bound) -> Proje
         notes = _notes(connection, name)
         limits = list(_limits(connection, name, bound, now_us))
         total = project_spent(connection, name, bound, now_us)
-        spent = requirements_spent(connection, name, bound)
+        spent = sums(connection, total) if sums else requirements_spent(connection, name, bound)
     noted = {} if bound else {of: told for of, told in notes.items() if of is not None}
     if not limits and total == Spent() and (bound or not notes):
         raise NotFound("project", name)
@@ -96,7 +108,7 @@ def project_spent(
 ) -> Spent:
     """What a project's calls used in all; quick."""
     until_us = min(now_us, MAX_US - 1) + 1
-    found = Sums(connection, Calls(_of(project), bound)).total(Window(0, until_us))
+    found = summing.Sums(connection, Calls(_of(project), bound)).total(Window(0, until_us))
     return Spent(found.cost_nanos, found.input_tokens + found.output_tokens, found.requests)
 
 
@@ -108,7 +120,7 @@ def requirements_spent(
     wanted = (
         select(
             _t.value,
-            func.sum(COST),
+            func.sum(summing.COST),
             func.sum(_u.input_tokens + _u.output_tokens),
             func.sum(_u.requests),
         )

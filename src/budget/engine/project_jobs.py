@@ -5,9 +5,8 @@ from typing import Unpack
 from budget.domain.answers_plans import Plan
 from budget.domain.answers_progress import ProjectProgress
 from budget.domain.asks_plans import PlanAsk
-from budget.engine import planning, progress
+from budget.engine import progress
 from budget.engine.job import Job, Maker
-from budget.engine.task_ways import parse_tasks
 
 
 class ProjectJobs(Maker):
@@ -20,6 +19,9 @@ class ProjectJobs(Maker):
         database, prices, caller = self.books.database, self.books.prices, self.caller
 
         def read() -> Plan:
+            from budget.engine import planning  # what few ask for, nobody else waits for
+            from budget.engine.task_ways import parse_tasks
+
             tasks = parse_tasks(ask, caller, prices, database.now_us())
             return planning.plan(database, tasks, caller.bound)
 

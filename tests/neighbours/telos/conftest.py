@@ -10,6 +10,7 @@ import pytest
 from budget.domain.budgets import Budget, Policy
 from budget.engine.budget import AsyncBudget
 from budget.engine.budget import Budget as Books
+from budget.neighbours.telos import costs
 from budget.neighbours.telos.telos import Telos
 from tests.engine.opened import Clock, open_books, us
 from tests.fakes.tekton.component import running
@@ -89,7 +90,10 @@ class Beside:
 
 
 @pytest.fixture
-async def beside(fake: Fake, books: Books) -> AsyncIterator[Beside]:
+async def beside(
+    fake: Fake, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Beside]:
+    monkeypatch.setattr(costs, "REST", 0)
     telos = Telos(AsyncBudget(books.books), fake.component.url)
     yield Beside(fake, books, telos, fake.make_project())
     await telos.leave()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from budget.engine.budget import Budget as Books
+from budget.neighbours.telos import costs
 from tests.engine.opened import DAY, MINUTE, Clock
 from tests.neighbours.telos.conftest import HARD, Beside
 
@@ -91,3 +92,28 @@ async def test_progress_tells_the_titles_and_states_that_telos_has(
     # 15 USD in the 7.5 days since the limit was made, and 8.5 days are left of May: 15 + 17.
     assert limit.forecast == 32 * 10**9
     assert limit.exhausted_us is None
+
+
+async def test_costs_are_summed_up_when_something_was_spent_and_then_rest(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summed: list[str] = []
+    whole = costs.requirements_spent
+
+    def counting(connection: Any, project: str) -> Any:
+        summed.append(project)
+        return whole(connection, project)
+
+    monkeypatch.setattr(costs, "requirements_spent", counting)
+    feature = beside.fake.require(beside.project)
+    spend(beside.books, beside.project, feature, 10)
+    await beside.look()
+    await beside.look()  # nothing was spent
+    assert len(summed) == 1
+    spend(beside.books, beside.project, feature, 10)
+    monkeypatch.setattr(costs, "REST", 10**9)
+    await beside.look()
+    spend(beside.books, beside.project, feature, 10)
+    await beside.look()  # it rests
+    assert len(summed) == 2
+    assert beside.metadata(feature)["budget_usage"]["spent_usd"] == "0.02"

@@ -3,8 +3,11 @@
 Not here: how it is summed (`engine.progress`).
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
+
+from sqlalchemy import Connection
 
 from budget.domain.answers import BalanceView
 from budget.domain.answers_progress import ProjectProgress, RequirementProgress, Spent
@@ -13,17 +16,50 @@ from budget.domain.errors import NotFound
 from budget.domain.money import format_fraction, format_usd
 from budget.domain.windows import to_rfc3339
 from budget.engine.budget import AsyncBudget
+from budget.engine.job import Job
+from budget.engine.progress import Sums, project_progress, requirements_spent
 
 USAGE: Final = "budget_usage"
 AS_OF: Final = "as_of"
+REST: Final = 20
+"""How many times as long as it took to sum up costs they are not summed up again."""
 
 
-async def progress_of(budget: AsyncBudget, project: str) -> ProjectProgress | None:
-    """How a project stands; None if nothing of it is in the books."""
-    try:
-        return await budget.project_progress(project)
-    except NotFound:
-        return None
+class Accountant:
+    """Sums up what requirements have cost, when anything was spent, and no more than a twentieth of
+    the time.
+    """
+
+    def __init__(self, budget: AsyncBudget) -> None:
+        self._budget = budget
+        self._known: dict[str, tuple[Spent, Sums]] = {}
+        self._due: dict[str, float] = {}
+
+    async def progress_of(self, project: str) -> ProjectProgress | None:
+        """How a project stands; None if nothing of it is in the books."""
+        database = self._budget.books.database
+
+        def sums(connection: Connection, total: Spent) -> Sums:
+            return self._sums(connection, project, total)
+
+        def read() -> ProjectProgress:
+            return project_progress(database, project, sums=sums)
+
+        try:
+            return await self._budget.run(Job(read=read))
+        except NotFound:
+            return None
+
+    def _sums(self, connection: Connection, project: str, total: Spent) -> Sums:
+        before, known = self._known.get(project, (None, {}))
+        began = time.monotonic()
+        if before is not None and (before == total or began < self._due[project]):
+            return known
+        found = requirements_spent(connection, project)
+        now = time.monotonic()
+        self._known[project] = total, found
+        self._due[project] = now + REST * (now - began)
+        return found
 
 
 def usage_of_project(progress: ProjectProgress) -> dict[str, Any]:

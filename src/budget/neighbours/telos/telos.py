@@ -46,6 +46,7 @@ class Telos(Neighbour):
         super().__init__()
         self._budget = budget.acting_as(Caller(NOTED_BY))
         self._notes = Notes(budget, NOTED_BY)
+        self._accountant = costs.Accountant(self._budget)
         self._line = Line(NOTED_BY, address)
         self._shelf = Shelf(self._line)
         self._wanted = frozenset(wanted)
@@ -103,7 +104,7 @@ class Telos(Neighbour):
             steps[requirement.requirement] = step
             self._counted["limits"] += step.metadata.get("budget_state") == IN_FORCE
             self._counted["wrong"] += step.is_wrong
-        progress = await costs.progress_of(self._budget, project.project)
+        progress = await self._accountant.progress_of(project.project)
         for requirement in requirements:
             step = steps[requirement.requirement]
             await self._write(requirement, step, progress)
