@@ -4,9 +4,9 @@
 
     answer = completion(model="gpt-4o", messages=[...])
 
-They take what LiteLLM's take. They wrap it, and are no callback of it, because LiteLLM only logs
-what a callback raises and sends the call all the same. LiteLLM is loaded at the first call. Not
-here: what is held and booked of a call (`tracking.core`).
+They take what LiteLLM's take. They wrap it because LiteLLM sends a call that is not async whatever
+its callbacks raise. LiteLLM is loaded at the first call. Not here: what is held and booked of a
+call (`tracking.core`), and a callback for async calls and the proxy (`neighbours.litellm`).
 """
 
 from collections.abc import AsyncIterator, Iterator
