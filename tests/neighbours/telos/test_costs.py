@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from budget.engine.budget import Budget as Books
+from budget.engine.progress import requirements_spent
 from budget.neighbours.telos import costs
 from tests.engine.opened import DAY, MINUTE, Clock
 from tests.neighbours.telos.conftest import HARD, Beside
@@ -98,11 +99,10 @@ async def test_costs_are_summed_up_when_something_was_spent_and_then_rest(
     beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     summed: list[str] = []
-    whole = costs.requirements_spent
 
     def counting(connection: Any, project: str) -> Any:
         summed.append(project)
-        return whole(connection, project)
+        return requirements_spent(connection, project)
 
     monkeypatch.setattr(costs, "requirements_spent", counting)
     feature = beside.fake.require(beside.project)
