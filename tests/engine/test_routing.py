@@ -197,6 +197,14 @@ def test_a_budget_of_the_component_counts(books: Books) -> None:
     assert large(books, attributes={"component": "telos", "tag.x": "y"}).model == "medium"
 
 
+def test_a_tier_that_the_caller_states_is_that_of_the_model_asked_for_alone(books: Books) -> None:
+    limit(books, "0", scope={"tier": "local_lightweight"})
+    assert large(books).model == "large"
+    told = large(books, attributes={"tier": "local_lightweight"})
+    assert (told.model, told.considered[0].tier) == ("medium", "local_lightweight")
+    assert told.tier == "remote_heavyweight"
+
+
 def test_who_is_bound_is_told_of_no_budget_of_others_and_offered_nothing_it_may_not_call(
     books: Books,
 ) -> None:

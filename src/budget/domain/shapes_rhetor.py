@@ -29,13 +29,17 @@ class RhetorModelShape(TypedDict):
 
 
 class RhetorModelsShape(TypedDict):
-    """The models that Rhetor has, as it told when they were read; none where it is `off`."""
+    """The models that Rhetor has, as it told when they were read; none where it is `off`.
+
+    `assignments` are the ids of models by component (and `defaults`) and capability.
+    """
 
     state: str
     read_at: str | None
     total: int
     providers: dict[str, int]
     unpriced: list[str]
+    assignments: dict[str, dict[str, str]]
     items: list[RhetorModelShape]
 
 

@@ -47,6 +47,8 @@ class Asked(NamedTuple):
     """What was asked. `call` is what `allocate` takes, without the model and the size."""
 
     call: Mapping[str, Any]
+    tier: str | None
+    """The tier that the caller says the model has that it asks for."""
     wanted: Choice | None
     seller: str | None
     """Whose models are looked at first."""
@@ -76,6 +78,7 @@ def parse_route(ask: Mapping[str, Any], caller: Caller, prices: PriceBook, at_us
     own = {key: value for key, value in attributes.items() if key not in _OF_MODEL}
     return Asked(
         call={"attributes": own, "priority": priority},
+        tier=_stated_tier(ask),
         wanted=None if model is None else Choice(provider, model, "asked"),
         seller=None if provider is None else _seller(prices, provider, at_us),
         needs=CAPABILITIES[capability],
@@ -142,6 +145,12 @@ def _input(ask: Mapping[str, Any]) -> tuple[str | None, int]:
     if tokens is not None:
         raise InvalidInput("input_tokens", "is stated beside input_text; give one of them.")
     return parse_text(ask["input_text"], "input_text"), 0
+
+
+def _stated_tier(ask: Mapping[str, Any]) -> str | None:
+    """Checked with the other attributes."""
+    given = ask.get("attributes")
+    return None if given is None else given.get("tier")
 
 
 def _capability(ask: Mapping[str, Any]) -> str:

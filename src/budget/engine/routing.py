@@ -74,6 +74,8 @@ def _command(
     }  # fmt: skip
     if choice.provider is not None:
         call["provider"] = choice.provider
+    if choice.step == "asked" and asked.tier is not None:
+        call["tier"] = asked.tier
     return intake.placing(call, caller, books.prices, at_us, dry=True)
 
 

@@ -11,7 +11,7 @@ from budget.domain.shapes_rhetor import RhetorModelsShape, SelectionShape
 from budget.domain.windows import to_rfc3339
 from budget.domain.wire.routing import routing
 from budget.engine.callers import require_unbound
-from budget.http.calls import Answered, Call
+from budget.http.calls import Answered, Call, with_key
 
 if TYPE_CHECKING:
     from budget.neighbours.rhetor.rhetor import Rhetor
@@ -24,7 +24,8 @@ async def models(call: Call) -> Answered:
     require_unbound(call.caller)
     rhetor = _rhetor(call)
     told: RhetorModelsShape = {
-        "state": "off", "read_at": None, "total": 0, "providers": {}, "unpriced": [], "items": [],
+        "state": "off", "read_at": None, "total": 0, "providers": {}, "unpriced": [],
+        "assignments": {}, "items": [],
     }  # fmt: skip
     if rhetor is not None:
         from budget.neighbours.rhetor.catalogue import shape_of
@@ -36,6 +37,7 @@ async def models(call: Call) -> Answered:
             "total": len(found),
             "providers": dict(sorted(Counter(one.model.provider for one in found).items())),
             "unpriced": [one.model.model_id for one in found if one.rates is None],
+            "assignments": rhetor.assignments,
             "items": [shape_of(one) for one in found],
         }
     return Answered(told)
@@ -50,7 +52,7 @@ async def select(call: Call) -> Answered:
     if rhetor is None:
         raise NotFound("neighbour", NAME, "Rhetor is off: BUDGET_RHETOR_URL is not set.")
     budget = call.service.budget.acting_as(call.caller)
-    selected, found = await rhetor.select(budget, call.ask, capability)
+    selected, found = await rhetor.select(budget, with_key(call), capability)
     told: SelectionShape = {
         "selected": {
             "model_id": selected.model_id,

@@ -6,7 +6,14 @@ import pytest
 
 from budget.domain.pricing import Rates
 from budget.neighbours.calling import Unanswered
-from budget.neighbours.rhetor.catalogue import PricedModel, RhetorModel, models_in, priced, shape_of
+from budget.neighbours.rhetor.catalogue import (
+    PricedModel,
+    RhetorModel,
+    assignments_in,
+    models_in,
+    priced,
+    shape_of,
+)
 from budget.neighbours.rhetor.selecting import stand_ins
 from budget.prices.book import PriceBook
 from budget.prices.bundled import bundled_prices
@@ -113,3 +120,16 @@ def test_entries_that_cannot_be_models_are_left_out() -> None:
     assert first == RhetorModel("m", "p")
     assert last == RhetorModel("n", "p", capabilities=("chat",))
     assert models_in({"models": [good]}) == (first,)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (None, {}),
+        ({"defaults": {"chat": "m"}, "components": "x"}, {"defaults": {"chat": "m"}}),
+        ({"components": {"a": {"chat": "m", "code": 7}, "b": [], "": {"chat": "m"}}},
+         {"a": {"chat": "m"}}),
+    ],
+)  # fmt: skip
+def test_assignments_are_read_as_far_as_they_can_be(answer: Any, expected: Any) -> None:
+    assert assignments_in(answer) == expected

@@ -124,6 +124,8 @@ def test_models_are_told_with_their_prices(service: Running) -> None:
     told_of = service.get("/neighbours/rhetor/models")
     assert (told_of["total"], told_of["providers"]["ollama"]) == (24, 9)
     assert len(told_of["unpriced"]) == 20
+    assert told_of["assignments"]["penia"] == {"chat": "gpt-3.5-turbo"}
+    assert told_of["assignments"]["defaults"]["chat"] == "claude-3-5-haiku-20241022"
     (llama,) = (one for one in told_of["items"] if one["model"] == "llama3.3:70b")
     assert (llama["priced"], llama["free"], llama["input_price"]) == (True, True, "0.00")
     (opus,) = (one for one in told_of["items"] if one["model"].startswith("claude-opus-4-1"))
@@ -144,7 +146,7 @@ def test_what_rhetor_would_take_is_called_where_there_is_room(service: Running) 
 
 def test_where_there_is_none_another_of_rhetors_is_called_and_else_none(service: Running) -> None:
     limit(service, "0.01", component="telos")
-    chat = {"capability": "chat", "component": "telos"}
+    chat: Any = {"capability": "chat", "component": "telos"}
     # Of those with a price only llama3.3 has `reasoning` and costs less.
     assert select(service)["routing"]["model"] == "llama3.3:70b"
     policy = {"unit": "tokens", "period": "daily", "limit": 0, "enforcement": "hard_limit"}

@@ -9,11 +9,12 @@ from budget.domain.shapes_routing import RoutingShape
 from budget.domain.wire.recommendations import recommendations
 from budget.domain.wire.routing import routing
 from budget.engine.jobs import Jobs
-from budget.http.calls import act
+from budget.http.calls import act, act_of_key
 from budget.http.route import V1, Route
 
 RECOMMENDATIONS: Final[tuple[Route, ...]] = (
     Route("POST", f"{V1}/prices/recommendations", "read", act(Jobs.recommend, recommendations),
           RecommendAsk, RecommendationsShape),
-    Route("POST", f"{V1}/route", "spend", act(Jobs.route_model, routing), RouteAsk, RoutingShape),
+    Route("POST", f"{V1}/route", "spend", act_of_key(Jobs.route_model, routing), RouteAsk,
+          RoutingShape),
 )  # fmt: skip

@@ -16,7 +16,13 @@ from budget.prices.resolutions import Resolution, why_unpriced
 
 PATH: Final = "/api/models/"
 """With its slash: without one it is another path."""
+ASSIGNMENTS: Final = "/api/models/assignments"
 MAX_MODELS: Final = 1_000
+MAX_COMPONENTS: Final = 500
+
+Assignments = dict[str, dict[str, str]]
+"""By component, and `defaults`: the id of a model by capability."""
+
 _MAX_CHARS: Final = 200
 _MTOK: Final = 10**6
 _STATE_PRICE: Final = "State its price, or 0 where it is free: `budget prices set`."
@@ -65,6 +71,25 @@ def models_in(answer: Any) -> tuple[RhetorModel, ...]:
         raise Unanswered("rhetor answered, but not with a list of models.")
     found = (_model(one) for one in listed[:MAX_MODELS])
     return tuple(one for one in found if one is not None)
+
+
+def assignments_in(answer: Any) -> Assignments:
+    """Which model each component has for each capability, `defaults` among them; what cannot be
+    read is left out.
+    """
+    told = answer if isinstance(answer, Mapping) else {}
+    components = told.get("components")
+    groups = {"defaults": told.get("defaults")}
+    if isinstance(components, Mapping):
+        groups |= dict(list(components.items())[:MAX_COMPONENTS])
+    found = {text_of(name): _assigned(group) for name, group in groups.items()}
+    return {name: group for name, group in found.items() if name and group}
+
+
+def _assigned(group: Any) -> dict[str, str]:
+    pairs = list(group.items())[:50] if isinstance(group, Mapping) else []
+    texts = {text_of(capability): text_of(model) for capability, model in pairs}
+    return {capability: model for capability, model in texts.items() if capability and model}
 
 
 def priced(models: Iterable[RhetorModel], prices: PriceBook, at_us: int) -> tuple[PricedModel, ...]:

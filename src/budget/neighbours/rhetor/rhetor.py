@@ -4,6 +4,7 @@ Not here: what is made of them (`catalogue`, `figures`), and choosing (`selectin
 """
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,9 +16,12 @@ from budget.neighbours.known import Setup
 from budget.neighbours.neighbour import Neighbour
 from budget.neighbours.rhetor import figures, selecting
 from budget.neighbours.rhetor.catalogue import (
+    ASSIGNMENTS,
     PATH,
+    Assignments,
     PricedModel,
     RhetorModel,
+    assignments_in,
     models_in,
     priced,
 )
@@ -42,6 +46,7 @@ class Rhetor(Neighbour):
         self._budget = setup.budget
         self._line = Line(NAME, self.address)
         self._models: tuple[RhetorModel, ...] = ()
+        self.assignments: Assignments = {}
         self.read_us: int | None = None
 
     async def run(self) -> None:
@@ -74,6 +79,8 @@ class Rhetor(Neighbour):
 
     async def _read_models(self) -> None:
         self._models = models_in(await self._line.ask("GET", PATH))
+        with contextlib.suppress(Unanswered):  # the models are of use without them
+            self.assignments = assignments_in(await self._line.ask("GET", ASSIGNMENTS))
         self.contact.went_well()
         self.read_us = self.contact.last_contact_us
         unpriced = sum(one.rates is None for one in self._priced())
