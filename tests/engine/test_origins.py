@@ -155,3 +155,17 @@ def test_whoever_is_bound_is_told_of_its_own_alerts_alone(books: Books, clock: C
     for alert_id in ("alert_none", "", "\x00"):
         with pytest.raises(NotFound):
             books.explain_alert(alert_id)
+
+
+def test_of_too_many_records_no_sessions_are_told(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies: Any = [{"unit": "tokens", "period": "daily", "limit": 100, "enforcement": "warn"}]
+    books.create_budget(name="All", policies=policies)
+    use(books, 40, session="s", component="x")
+    use(books, 40, session="s", component="x")
+    alert_id = alert_of(books, "warning").alert_id
+    assert spent_by(books.explain_alert(alert_id), "session") == [("s", 80, 10_000)]
+    monkeypatch.setattr("budget.engine.origins.MAX_RECORDS", 1)
+    told = books.explain_alert(alert_id)
+    assert (spent_by(told, "session"), told.amount) == ([], 80)

@@ -32,6 +32,8 @@ from budget.storage import schema
 SPENT_BY: Final = ("component", "model", "provider", "agent", "key")
 """By what it is told who spent, each by itself; and by session, which rollups do not have."""
 MAX_SPENDERS: Final = 10
+MAX_RECORDS: Final = 250_000
+"""Of more usage records sessions are not told: each record would have to be read."""
 MINUTE_US: Final = 60_000_000
 _e = schema.entries.c
 
@@ -51,9 +53,10 @@ def origin(books: Books, alert_id: str, bound: Bound = UNBOUND) -> Origin:
         policy, budget = _policy_of(connection, alert)
         meant = meant_by(connection, alert, policy, budget)
         spent = _by(connection, meant, bound, SPENT_BY)
-        sessions = _by(connection, meant, bound, ("session",))
+        total = sum_of(spent.values())
+        few = total.records <= MAX_RECORDS
+        sessions = _by(connection, meant, bound, ("session",)) if few else {}
     unit: Unit = "usd" if policy is None else policy.unit
-    total = sum_of(spent.values())
     by = {key: spenders(folded(spent, (place,)), unit, total) for place, key in enumerate(SPENT_BY)}
     by["session"] = spenders(sessions, unit, total)
     return Origin(
