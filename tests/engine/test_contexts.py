@@ -192,7 +192,7 @@ def test_efficiency_refuses_what_it_cannot_group_by(light: Books) -> None:
     for ask, field in (
         ({"group_by": []}, "group_by"), ({"group_by": "a,b,c,d,e,f,g,h,i"}, "group_by"),
         ({"group_by": 7}, "group_by"), ({"group_by": "nothing"}, "group_by"),
-        ({"since": "2026-05-15T12:00:00Z", "until": "2026-05-15T12:00:00Z"}, "until"),
+        ({"since": "2026-05-15T12:00:00Z", "until": "2026-05-15T12:00:00Z"}, "since"),
         ({"odd": 1}, "odd"),
     ):  # fmt: skip
         with pytest.raises(InvalidInput) as caught:

@@ -54,7 +54,7 @@ def parse_efficiency(ask: Mapping[str, Any], now_us: int) -> Asked:
     if "since" in given:
         since_us = parse_rfc3339(given["since"], "since")
     if since_us >= until_us:
-        raise InvalidInput("until", "must come after since.")
+        raise InvalidInput("since", "must lie before until.")
     named = {_NAMED.get(name, name): given[name] for name in _WHO if name in given}
     return Asked(since_us, until_us, _keys(given.get("group_by", USUAL)), named)
 
