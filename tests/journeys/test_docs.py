@@ -158,6 +158,7 @@ def test_the_reference_of_settings_names_every_variable() -> None:
         "gateway demo", "gateway list", "neighbours",
         "init", "doctor", "db check", "config get", "config set", "login", "completion",
         "keys show", "keys create", "keys rotate", "keys revoke", "audit", "recommend",
+        "plan", "progress",
         "export csv", "export focus", "export parquet", "import", "reconcile", "backup", "restore",
     ],
 )  # fmt: skip

@@ -41,6 +41,8 @@ _COMMANDS: Final = (
     ("limits:set_limit", "set-limit", "Set how much may be spent in a period."),
     ("recommend:recommend", "recommend", "Name models that would do, the cheapest first."),
     ("route:route", "route", "Say which model a call should go to within its budgets."),
+    ("plan:plan", "plan", "Say which tasks to do, and with which model, within the limits."),
+    ("progress:progress", "progress", "Show what a project has cost, against its limits."),
     ("costs:calc_cost", "calc-cost", "Say what usage of a model costs, line by line."),
     ("estimate:estimate", "estimate", "Say how many input tokens a request has at most."),
     ("whatif:what_if", "whatif", "Say what past usage would have cost on other models."),
