@@ -8,7 +8,7 @@ from typing import Final
 
 from budget.cli.face import Face
 from budget.cli.lists import moment
-from budget.cli.tables import Column, Row, show
+from budget.cli.tables import Column, Row, one_line, show
 from budget.domain.answers_origins import Graphed, Origin, Spender, Waypoint
 from budget.domain.money import format_usd
 from budget.domain.wire.alerts import alert as alert_in_json
@@ -28,7 +28,7 @@ _SPENDERS: Final = (
 
 def show_origin(face: Face, told: Origin) -> None:
     """Print it."""
-    face.print(alert_in_json(told.alert)["message"])
+    face.print(one_line(alert_in_json(told.alert)["message"]))
     if told.window is None:
         face.print("No calls are behind it.")
         return
@@ -60,10 +60,10 @@ def _row(key: str, one: Spender, unit: str) -> Row:
 
 
 def _way(path: Sequence[Waypoint]) -> str:
-    return " - ".join(f"{one.entity_type} {one.name}" for one in path)
+    return one_line(" - ".join(f"{one.entity_type} {one.name}" for one in path))
 
 
 def _graph(graph: Graphed) -> str:
     if graph.agrees:
         return f"The graph of {graph.source} leads to the same."
-    return f"The graph of {graph.source} does not lead there: {graph.note}"
+    return f"The graph of {graph.source} does not lead there: {one_line(graph.note)}"

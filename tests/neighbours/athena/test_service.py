@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from budget.cli.app import run
 from budget.neighbours.athena import athena as neighbour
 from tests.fakes.tekton.athena import athena
 from tests.fakes.tekton.component import BROKEN, GARBAGE
@@ -79,7 +80,9 @@ def test_it_serves_through_all_that_athena_does_and_then_is_in_step(
 
 
 def test_an_alert_is_explained_by_the_books_and_by_the_graph(
-    sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch
+    sqlite_databases: SqliteDatabases,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(neighbour, "GATHER_SECONDS", 0.0)
     component, graph = athena()
@@ -101,6 +104,14 @@ def test_an_alert_is_explained_by_the_books_and_by_the_graph(
             assert [one["entity_type"] for one in told["graph"]["path"]] == [
                 "alert", "policy", "budget", "component", "model",
             ]  # fmt: skip
+            monkeypatch.setenv("BUDGET_TARGET", service.url)
+            monkeypatch.setenv("BUDGET_KEY", service.key)
+            assert run(["explain", alert["alert_id"]]) == 0
+            said = capsys.readouterr().out
+            assert ["component", "ranker", "0.90", "100.00%"] in [
+                line.split()[:4] for line in said.splitlines()
+            ]
+            assert said.endswith("The graph of athena leads to the same.\n")
             bound = service.post("/keys", {"name": "a", "scopes": ["read"], "bound": {"team": "a"}})
             asked = service.client.get(f"/api/v1{path}", headers={"X-API-Key": bound["key"]})
             assert asked.json()["graph"] is None
@@ -109,3 +120,5 @@ def test_an_alert_is_explained_by_the_books_and_by_the_graph(
             assert told["graph"]["agrees"] is False
             assert told["graph"]["note"].startswith("athena ")
             assert told["by"]["component"][0]["amount"] == "0.90"
+            run(["explain", alert["alert_id"]])
+            assert "The graph of athena does not lead there: athena " in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """Trails and questions: answered from the graph, or from the books where Athena is wrong or off."""
 
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -148,3 +149,37 @@ async def test_what_cannot_be_asked_is_said(books: Books) -> None:
     for question, subject in (("funds", "nobody"), ("governs", "x"), ("came_from", "x")):
         with pytest.raises(NotFound):
             await answer(own, question, subject)  # type: ignore[arg-type]
+
+
+async def test_an_athena_that_hangs_is_not_waited_for(
+    books: Books, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("budget.neighbours.athena.trails.MAX_SECONDS", 0.05)
+    books.create_budget(name="All", policies=[WARN], unpriced={"input": "1", "output": "1"})
+    spend(books, 900, "ranker")
+    beside.component.hold = threading.Event()
+    line = Line("athena", beside.component.url)
+    graph = await graphed(line, origin(books))
+    assert (graph.agrees, graph.note) == (False, "It did not answer in time.")
+    await line.close()
+
+
+@pytest.mark.parametrize(
+    "entity",
+    [
+        {"entity_id": "component:a\x1b[2J", "entity_type": "component", "name": "a"},
+        {"entity_id": "model:a", "entity_type": "component", "name": "a"},
+        {"entity_id": 5, "entity_type": "component", "name": "a"},
+        {"entity_id": "secret:a", "entity_type": "secret", "name": "a"},
+    ],
+)
+async def test_entities_that_cannot_be_ours_are_not_told(
+    beside: Beside, entity: dict[str, Any]
+) -> None:
+    relation = {
+        "relationship_type": "explains", "source": "budget", "properties": {"rank": 1},
+    }  # fmt: skip
+    beside.component.fault = lambda _: (200, [{"relationship": relation, "entity": entity}])
+    line = Line("athena", beside.component.url)
+    assert [one.entity_id for one in await trail(line, "alert_1")] == ["alert:alert_1"]
+    await line.close()

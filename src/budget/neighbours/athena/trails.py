@@ -6,8 +6,9 @@ it (`engine.origins`).
 """
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, TypeGuard, get_args
 
 from budget.domain.answers_origins import Graphed, Origin, Waypoint
 from budget.domain.attributes import MAX_VALUE_CHARS
@@ -20,6 +21,7 @@ MAX_SECONDS: Final = 3.0
 """How long an answer of ours waits for Athena's."""
 _TYPES: Final[Mapping[str, EntityType]] = {one: one for one in get_args(EntityType)}
 _RELATIONS: Final[Mapping[str, RelationType]] = {one: one for one in get_args(RelationType)}
+_ID: Final = re.compile(r"[a-z]{5,9}:[A-Za-z0-9_.:~-]{1,800}")
 SOURCE: Final = "athena"
 
 
@@ -115,8 +117,8 @@ async def _between(line: Line, component_id: str, alert_id: str, expected: objec
         for one in way[2:3]
         if one.get("type") == "entity" and one["data"].get("entity_type") == "model"
     ]
-    models = [one for one in found if isinstance(one, str)]
-    if isinstance(expected, str) and (expected in models or not models):
+    models = [one for one in found if _is_id(one, "model")]
+    if _is_id(expected, "model") and (expected in models or not models):
         return expected
     return models[0] if models else None
 
@@ -124,14 +126,25 @@ async def _between(line: Line, component_id: str, alert_id: str, expected: objec
 def _linked(relation: Mapping[str, Any], entity: Mapping[str, Any]) -> Linked | None:
     kind, other_id = _TYPES.get(str(entity.get("entity_type"))), entity.get("entity_id")
     how = _RELATIONS.get(str(relation.get("relationship_type")))
-    if kind is None or how is None or not isinstance(other_id, str):
+    if kind is None or how is None or not _is_id(other_id, kind):
         return None
     if relation.get("source") != asking.SOURCE:
         return None
     told = relation.get("properties")
-    name = named(kind, key_of(other_id)) if kind in SHARED else str(entity.get("name"))
+    name = named(kind, key_of(other_id)) if kind in SHARED else _line(entity.get("name"))
     about = told if isinstance(told, dict) else {}
     return Linked(other_id, kind, name[:MAX_VALUE_CHARS], how, about)
+
+
+def _is_id(given: object, kind: EntityType) -> TypeGuard[str]:
+    """Whether it looks like an id of ours, of an entity of a type."""
+    return isinstance(given, str) and _ID.fullmatch(given) is not None and (
+        given.partition(":")[0] == kind
+    )  # fmt: skip
+
+
+def _line(given: object) -> str:
+    return "".join(char if char.isprintable() else " " for char in str(given))
 
 
 def _first(found: Sequence[Linked], relation: RelationType, kind: EntityType) -> Linked | None:
