@@ -261,3 +261,17 @@ def test_a_bad_figure_is_forgiven_when_a_good_one_follows() -> None:
     bad = {"choices": [], "usage": {"prompt_tokens": -1, "completion_tokens": -1}}
     assert usage_of([bad]) == Told()
     assert usage_of([bad, CHAT_STREAM[-1]]).complete
+
+
+def test_litellm_tells_of_cache_writes_by_how_long_they_last() -> None:
+    usage = {
+        "prompt_tokens": 37, "completion_tokens": 5, "total_tokens": 42,
+        "prompt_tokens_details": {
+            "cached_tokens": 20, "cache_creation_tokens": 7,
+            "cache_creation_token_details": {
+                "ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4
+            },
+        },
+    }  # fmt: skip
+    told = usage_of({"choices": [{"finish_reason": "stop"}], "usage": usage}, api="chat")
+    assert told.usage == Usage(37, 5, 20, 3, 4)

@@ -205,7 +205,10 @@ async def test_a_call_answered_by_one_of_another_kind_is_held_once(
 
 
 async def test_cache_writes_are_booked_as_such(hooks: Hooks, books: Budget) -> None:
-    details = {"cached_tokens": 3, "cache_creation_tokens": 4}
+    details = {
+        "cached_tokens": 3, "cache_creation_tokens": 4,
+        "cache_creation_token_details": {"ephemeral_1h_input_tokens": 1},
+    }  # fmt: skip
     usage = {**ANSWER["usage"], "prompt_tokens_details": details}  # type: ignore[dict-item]
 
     async def send(_kwargs: Any) -> Any:
@@ -213,7 +216,7 @@ async def test_cache_writes_are_booked_as_such(hooks: Hooks, books: Budget) -> N
 
     await attempt(hooks, send, asked(Log(), model="anthropic/claude-sonnet-4-5"))
     (record,) = books.usage_records().items
-    assert record.usage[:4] == (12, 7, 3, 4)
+    assert record.usage[:5] == (12, 7, 3, 3, 1)
 
 
 async def test_what_cannot_be_held_for_may_not_go_unless_told(books: Budget) -> None:

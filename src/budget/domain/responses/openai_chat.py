@@ -30,6 +30,11 @@ _FIELDS: Final[Fields] = (
     ("cache_read", ("cached_tokens",)),  # Moonshot, and Anthropic's chat endpoint
     ("cache_read", ("cache_read_input_tokens",)),  # Databricks
     ("cache_write", ("prompt_tokens_details", "cache_write_tokens")),
+    ("cache_write", ("prompt_tokens_details", "cache_creation_tokens")),  # LiteLLM, both kinds
+    (
+        "written_1h",
+        ("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens"),
+    ),
     ("reasoning", ("completion_tokens_details", "reasoning_tokens")),
     ("fresh_audio", ("prompt_tokens_details", "audio_tokens")),
     ("fresh_image", ("prompt_tokens_details", "image_tokens")),
@@ -82,13 +87,14 @@ def _counts(chunk: Mapping[str, Any], usage: Mapping[str, Any]) -> Counts:
 def parts_of(counts: Mapping[str, int], provider: str) -> Parts:
     """The counts, where the prompt includes its cached tokens."""
     apart, agree = _made_apart(counts, provider)
-    output = counts.get("output")
+    output, written_1h = counts.get("output"), counts.get("written_1h", 0)
     others = (("pages", counts.get("pages", 0)), ("milliseconds", counts.get("seconds", 0) * 1000))
     return Parts(
         counts.get("input"),
         None if output is None else output + apart,
         cache_read=counts.get("cache_read", 0),
-        cache_write=counts.get("cache_write", 0),
+        cache_write=max(0, counts.get("cache_write", 0) - written_1h),
+        cache_write_1h=written_1h,
         reasoning=max(counts.get("reasoning", 0), apart),
         fresh_audio=counts.get("fresh_audio", 0),
         fresh_image=counts.get("fresh_image", 0),

@@ -142,33 +142,28 @@ def is_usage_alone(chunk: Any) -> bool:
 
 
 def heard_of(answer: Any, api: str | None) -> Any:
-    """An answer or a chunk as JSON, in the shape of the API that was called.
-
-    LiteLLM tells of cache writes beside OpenAI's shape, and of a stream of messages in it.
+    """An answer or a chunk as JSON, in the shape of the API that was called: LiteLLM tells of a
+    stream of messages in that of chat.
     """
     found = json_of(answer)
     usage = found.get("usage") if isinstance(found, Mapping) else None
-    if not isinstance(usage, Mapping) or "prompt_tokens" not in usage:
+    if api != "messages" or not isinstance(usage, Mapping) or "prompt_tokens" not in usage:
         return found
+    return {**found, "type": "message", "usage": _messages_usage(usage)}
+
+
+def _messages_usage(usage: Words) -> dict[str, Any]:
+    """Usage in the words of Anthropic's messages, whose input is without what is cached."""
     details = usage.get("prompt_tokens_details")
     details = details if isinstance(details, Mapping) else {}
-    written = details.get("cache_creation_tokens") or usage.get("cache_creation_input_tokens") or 0
-    if api == "messages":
-        return {**found, "type": "message", "usage": _messages_usage(usage, details, written)}
-    if not written:
-        return found
-    details = {**details, "cache_write_tokens": written}
-    return {**found, "usage": {**usage, "prompt_tokens_details": details}}
-
-
-def _messages_usage(usage: Words, details: Words, written: int) -> dict[str, int]:
-    """Usage in the words of Anthropic's messages, whose input is without what is cached."""
     read = details.get("cached_tokens") or 0
+    written = details.get("cache_creation_tokens") or usage.get("cache_creation_input_tokens") or 0
     return {
         "input_tokens": max(0, (usage.get("prompt_tokens") or 0) - read - written),
         "output_tokens": usage.get("completion_tokens") or 0,
         "cache_read_input_tokens": read,
         "cache_creation_input_tokens": written,
+        "cache_creation": details.get("cache_creation_token_details"),
     }
 
 
