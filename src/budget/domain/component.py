@@ -8,5 +8,6 @@ from typing import Final
 COMPONENT: Final = "budget"
 FORMER: Final = "penia"
 """What Tekton's components call it too."""
+DESCRIPTION: Final = "The spending authority for systems built on language models."
 
 CAPABILITIES: Final = ("budget_management", "model_recommendations", "budget_analytics")

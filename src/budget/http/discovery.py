@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Final, TypedDict
 
 from budget import __version__
-from budget.domain.component import CAPABILITIES
+from budget.domain.component import CAPABILITIES, COMPONENT, DESCRIPTION
 from budget.domain.errors import InvalidInput
 from budget.gateway.pointing import path_of
 from budget.gateway.upstreams import Upstream
 from budget.http.calls import Answered, Call
-from budget.http.health import COMPONENT, DESCRIPTION
 from budget.http.route import V1
 
 CHECK_WORK: Final = "check_work"

@@ -4,18 +4,16 @@ These need no key, so they tell no name, no figure of the books, and not where t
 """
 
 import time
-from typing import Any, Final
+from typing import Any
 
 from budget import __version__
+from budget.domain.component import COMPONENT, DESCRIPTION
 from budget.domain.errors import Unavailable
 from budget.domain.windows import to_rfc3339
 from budget.engine.ledger import Ledger
 from budget.gateway.gateway import Gateway
 from budget.http.calls import Answered, Call
 from budget.neighbours.company import Company
-
-COMPONENT: Final = "budget"
-DESCRIPTION: Final = "The spending authority for systems built on language models."
 
 
 async def root(call: Call) -> Answered:

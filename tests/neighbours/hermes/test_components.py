@@ -152,12 +152,12 @@ async def test_what_is_found_is_told_with_the_setting_that_it_takes(
         await until(lambda: len({"athena", "telos", "engram"} & set(hermes.contact.facts)) == 3)
         facts = hermes.contact.facts
         assert facts["athena"] == (
-            f"{athena.url}, healthy; set BUDGET_ATHENA_URL={athena.url} to speak with it"
+            f"healthy at {athena.url} (set BUDGET_ATHENA_URL={athena.url} to speak with it)"
         )
         assert facts["telos"] == (
-            "http://10.1.2.3:8008, not asked: BUDGET_NEIGHBOUR_ORIGINS does not name it"
+            "http://10.1.2.3:8008 is not asked (BUDGET_NEIGHBOUR_ORIGINS does not name it)"
         )
-        assert facts["engram"] == f"{athena.url}, healthy"
+        assert facts["engram"] == f"healthy at {athena.url}"
         athena.stop()
         await until(lambda: facts["athena"].endswith("does not answer"))
         fake.entries = {id: one for id, one in fake.entries.items() if one["name"] != "athena"}

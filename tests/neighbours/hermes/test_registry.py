@@ -83,6 +83,23 @@ async def test_a_ghost_of_our_name_is_not_taken_for_us(
     assert set(fake.entries) == {ghost}
 
 
+async def test_who_took_our_ids_over_is_told_and_not_fought(
+    join: Join, fake: FakeHermes, component: Component
+) -> None:
+    async with join() as hermes:
+        await until(lambda: set(fake.entries) == IDS)
+        fake.register("budget", "http://10.0.0.9:8013/?\x1b[31m", component_id="budget")
+        await until(lambda: "taken_over_by" in hermes.contact.facts)
+        assert hermes.contact.facts["taken_over_by"] == "an address that makes no sense"
+        fake.register("budget", "http://10.0.0.9:8013/", component_id="budget")
+        await until(lambda: hermes.contact.facts["taken_over_by"] == "http://10.0.0.9:8013")
+        await again(component, 3)
+        assert hermes.registry.registrations == 2
+        del fake.entries["budget"]  # as it goes, it takes its entry back
+        await until(lambda: "taken_over_by" not in hermes.contact.facts)
+        assert fake.entries["budget"]["endpoint"] == URL
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_who_is_not_known_registers_anew(
     join: Join, fake: FakeHermes, component: Component, status: int

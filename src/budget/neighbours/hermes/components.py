@@ -136,8 +136,8 @@ def probe(endpoint: str, near: bool, origins: frozenset[str]) -> Found:
     try:
         site = read_url(endpoint.rstrip("/"))
     except InvalidInput:
-        return Found("an address that makes no sense", None)
-    where = f"{site.scheme}://{site.host_header}{site.path.partition('?')[0].rstrip('/')}"
+        return Found(shown(endpoint), None)
+    where = _where(site)
     allowed = origins | {site.origin} if near and is_loopback(site) else origins
     try:
         # No host is allowed but by its origin.
@@ -148,6 +148,18 @@ def probe(endpoint: str, near: bool, origins: frozenset[str]) -> Found:
     except BudgetError:
         return Found(where, "silent")
     return Found(where, _said(answer.body))
+
+
+def shown(endpoint: str) -> str:
+    """An endpoint as people may be shown it, whoever wrote it."""
+    try:
+        return _where(read_url(endpoint.rstrip("/")))[:200]
+    except InvalidInput:
+        return "an address that makes no sense"
+
+
+def _where(site: Site) -> str:
+    return f"{site.scheme}://{site.host_header}{site.path.partition('?')[0].rstrip('/')}"
 
 
 def _said(body: bytes) -> str:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from budget import __version__
-from budget.domain.component import CAPABILITIES, COMPONENT, FORMER
+from budget.domain.component import CAPABILITIES, COMPONENT, DESCRIPTION, FORMER
 from budget.domain.errors import InvalidInput
 from budget.neighbours import known
 from budget.neighbours.calling import Line, Unanswered, read_address
@@ -51,7 +51,7 @@ class Hermes(Neighbour):
         self._env = setup.env
         self._near = components.is_loopback(read_url(self.address))
         self._origins = components.read_origins(setup.env)
-        endpoint = read_endpoint(setup.env, setup.url)
+        self._endpoint = endpoint = read_endpoint(setup.env, setup.url)
         self._line = Line(NAME, self.address, timeout_seconds=TIMEOUT_SECONDS)
         cards = cards_of(read_ids(setup.env), endpoint, setup.port, setup.instance)
         self._ids = frozenset(cards)
@@ -91,7 +91,11 @@ class Hermes(Neighbour):
         listed = await self.registry.keep()
         self._listed = [one for one in listed if one.id not in self._ids]
         self._came.set()
-        self.contact.went_well(registered_as=", ".join(sorted(self._ids)))
+        taken = [one for one in listed if one.id in self._ids and one.endpoint != self._endpoint]
+        self.contact.went_well(
+            registered_as=", ".join(sorted(self._ids)),
+            taken_over_by=components.shown(taken[0].endpoint) if taken else None,
+        )
         if self.registry.registrations > before:
             self.contact.note(registrations=self.registry.registrations)
             self._tools_due = 0.0
@@ -145,7 +149,7 @@ def cards_of(ids: Sequence[str], endpoint: str, port: int, instance: str) -> dic
             "capabilities": list(CAPABILITIES),
             "metadata": {
                 "component": COMPONENT,
-                "description": "The spending authority for systems built on language models.",
+                "description": DESCRIPTION,
                 "port": port,
                 "instance": instance,
                 "health": f"{endpoint}/health",
@@ -179,8 +183,8 @@ def suggestion(name: str, env: Mapping[str, str]) -> str | None:
 def said(found: Found, setting: str | None) -> str:
     """How it is with one that was found, for people."""
     if found.health is None:
-        return f"{found.endpoint}, not asked: {components.ORIGINS} does not name it"
+        return f"{found.endpoint} is not asked ({components.ORIGINS} does not name it)"
     if found.health == "silent":
-        return f"{found.endpoint}, does not answer"
-    advice = "" if setting is None else f"; set {setting}={found.endpoint} to speak with it"
-    return f"{found.endpoint}, {found.health}{advice}"
+        return f"{found.endpoint} does not answer"
+    advice = "" if setting is None else f" (set {setting}={found.endpoint} to speak with it)"
+    return f"{found.health} at {found.endpoint}{advice}"
