@@ -44,7 +44,11 @@ async def walk(client: Client) -> set[str]:
         assert (await call(name, **GPT, input_text="Hello"))["allowed"]
     for name in ("RecordUsage", "budget_record_usage"):
         booked = await call(name, **GPT, component="search", input_tokens=4, output_tokens=1)
-        assert (booked["success"], booked["allocation_id"], booked["cost"]) == (True, None, "0.00002")
+        assert (booked["success"], booked["allocation_id"], booked["cost"]) == (
+            True,
+            None,
+            "0.00002",
+        )
     held = await call("AllocateBudget", **WHO, **GPT, amount=10)
     longer = await call("budget_extend", allocation_id=held["allocation_id"], tokens=5)
     assert longer["amount"] == 15
