@@ -23,7 +23,7 @@ RELATION: Final = {"properties": {}, "confidence": 1.0}
 @dataclass
 class Graph:
     """What it knows; `disk` is what it will know after a kill. `directed`: paths only go along
-    relationships. `refuse` answers in place of a write.
+    relationships. `refuse` answers in place of a write. A list may be asked for `most_listed`.
     """
 
     entities: Kept = field(default_factory=dict)
@@ -32,6 +32,7 @@ class Graph:
     directed: bool = True
     refuse: Callable[[Asked], Told | None] | None = None
     synced: int = 0
+    most_listed: int = 1_000_000
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def forget(self) -> None:
@@ -103,6 +104,8 @@ class Graph:
     def _search(self, query: Mapping[str, str]) -> Told:
         if "query" not in query:
             return 422, {"detail": [{"loc": ["query", "query"], "msg": "Field required"}]}
+        if int(query.get("limit", 10)) > self.most_listed:
+            return 422, {"detail": [{"loc": ["query", "limit"], "msg": "too many"}]}
         wanted, kind = query["query"].lower(), query.get("entity_type")
         found = [
             one

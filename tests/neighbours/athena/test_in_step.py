@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from budget.domain import cursors
 from budget.engine.budget import Budget as Books
 from budget.neighbours.athena.athena import Athena
 from tests.engine.opened import Clock
@@ -61,6 +62,8 @@ async def test_what_the_books_hold_is_told_as_it_comes(
         await until(lambda: not graph.links("funds"))
         await settled(beside, athena)
         assert raised in graph.entities
+        archived = books.events(kind="budget_archived").items[0].cursor
+        await until(lambda: athena.read_to == cursors.encode(archived))
 
 
 # --- Losses --------------------------------------------------------------------------------------
@@ -186,6 +189,7 @@ async def test_entities_of_these_books_that_nobody_remembers_are_taken_away(
         "source_id": "budget:lost", "target_id": "budget:theirs", "source": "budget",
     }  # fmt: skip
     mark["properties"]["revision"] = 1000
+    beside.graph.most_listed = 100
     async with in_step(books, beside) as athena:
         await until(lambda: "budget:lost" not in beside.graph.entities)
         await until(lambda: "relation:funds:1" not in beside.graph.relations)

@@ -15,7 +15,8 @@ from budget.neighbours.calling import Line, Unanswered
 SOURCE: Final = "budget"
 """By whom our things say that they are."""
 API: Final = "/api/v1/knowledge"
-MAX_LISTED: Final = 100_000
+LISTED: Final = (100_000, 1000, 100)
+"""How many entities a list is asked for: it is not known how many are allowed."""
 
 
 class Misunderstood(Unanswered):
@@ -114,8 +115,15 @@ async def entity_count(line: Line) -> int:
 
 async def ours(line: Line, entity_type: str, books: str) -> list[str]:
     """The ids of its entities of a type that these books made, as far as its search finds them."""
-    query: dict[str, str | int] = {"query": "*", "entity_type": entity_type, "limit": MAX_LISTED}
-    found = await line.ask("GET", f"{API}/entities", query=query)
+    found: Any = []
+    for most in LISTED:
+        query: dict[str, str | int] = {"query": "*", "entity_type": entity_type, "limit": most}
+        try:
+            found = await line.ask("GET", f"{API}/entities", query=query)
+            break
+        except Unanswered as error:
+            if error.status not in (400, 422):
+                raise
     if not isinstance(found, list):
         raise Misunderstood("its entities")
     return [

@@ -47,6 +47,11 @@ class Athena(Neighbour):
         self._usage_due = 0.0
         self._in_step = False
 
+    @property
+    def read_to(self) -> str | None:
+        """The cursor of the last event that Athena is in step with."""
+        return self._memory.cursor
+
     async def run(self) -> None:
         """Keep it in step."""
         if not self._memory.books:
