@@ -6,6 +6,7 @@ has the same correlation id. Not here: what the messages say (`messages`).
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -21,6 +22,8 @@ from budget.neighbours.notes import Notes
 
 LOOK_SECONDS: Final = 0.25
 """How long it waits before it looks again; what happens meanwhile is told together."""
+REST: Final = 2
+"""It rests so many times as long as it told, so that calls have the greater part of the time."""
 MOST_TRIES: Final = 3
 """So often Apollo may answer a message with an error."""
 _NOTE: Final = "place"
@@ -61,10 +64,9 @@ class Teller:
         """Tell of what happens, without end; Unanswered when Apollo does not take it."""
         place = await self._begin()
         while True:
-            after = await self._tell_some(place)
-            if after == place:
-                await asyncio.sleep(LOOK_SECONDS)
-            place = after
+            began = time.monotonic()
+            place = await self._tell_some(place)
+            await asyncio.sleep(max(LOOK_SECONDS, REST * (time.monotonic() - began)))
 
     async def end(self) -> None:
         """Keep what was sent beyond the place, so that the next run does not send it again."""
