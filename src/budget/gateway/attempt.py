@@ -190,12 +190,18 @@ class Attempt:
         else:
             receipt = await self._ended(body)
         headers = (*answer.headers, *self._labels(receipt))
+        if body is not None and self._format.shown is not None and not self._is_error(body):
+            raw, kind = self._format.shown(self._target, self._held.asked, body)
+            headers = (*without_type(headers), (b"content-type", kind))
         await self._sending.reply(Reply(answer.status, raw, headers))
+
+    def _is_error(self, said: Body) -> bool:
+        is_error = self._format.is_error
+        return is_error is not None and is_error(said)
 
     async def _ended(self, said: Body | None) -> Receipt | None:
         """Book what the answer used: nothing, if it is an error after all."""
-        is_error = self._format.is_error
-        if is_error is not None and said is not None and is_error(said):
+        if said is not None and self._is_error(said):
             await self._holding.release("the upstream answered with an error")
             return None
         return await self._settle("done")

@@ -22,7 +22,7 @@ _MAKERS: Final = (
 
 def with_seller(upstream: Upstream, model: str, prices: PriceBook, at_us: int) -> Upstream:
     """The upstream with the provider of the model; as it is, where it has one of its own."""
-    if upstream.format is not rhetor.FORMAT or upstream.provider != rhetor.NAME:
+    if upstream.format.name != rhetor.NAME or upstream.provider != rhetor.NAME:
         return upstream
     seller = _seller(model, prices, at_us)
     return upstream if seller is None else replace(upstream, provider=seller)

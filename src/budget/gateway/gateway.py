@@ -8,6 +8,7 @@ Not here: one call (`passing`), and connections of callers (`http.gateway`).
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -20,6 +21,7 @@ from budget.gateway.batches import Batch
 from budget.gateway.behind import with_seller
 from budget.gateway.breaking import Breakers
 from budget.gateway.call import Call, Route
+from budget.gateway.formats import rhetor, rhetor_openai
 from budget.gateway.formats.format import Asked, Target
 from budget.gateway.formats.multipart import fields_of, is_form
 from budget.gateway.holding import Tasks
@@ -87,6 +89,8 @@ class Gateway:
         upstream = self.upstreams.get(name)
         if upstream is None or not rest:
             return None
+        if upstream.format is rhetor.FORMAT and f"/{rest}".startswith(rhetor_openai.PREFIX):
+            return Mount(replace(upstream, format=rhetor_openai.FORMAT, fallback=()), f"/{rest}")
         below = below_endpoint(upstream, f"/{rest}")
         if below is not None:
             return Mount(self._in_openai_shape[name], below)

@@ -190,3 +190,66 @@ def test_where_it_is_comes_from_the_setting_of_the_neighbour_unless_the_gateway_
     assert "rhetor" not in read_upstreams({})
     with pytest.raises(InvalidInput):
         read_upstreams({"BUDGET_RHETOR_URL": "rhetor"})
+
+
+# --- For clients that speak as OpenAI's do -------------------------------------------------------
+
+
+@pytest.fixture
+def client(service: Running) -> Iterator[Any]:
+    """OpenAI's own client, pointed to it."""
+    import openai
+
+    with openai.OpenAI(
+        base_url=f"{service.url}/rhetor/v1", api_key=service.key, max_retries=0,
+        http_client=None,
+    ) as made:  # fmt: skip
+        yield made
+
+
+def test_openais_client_is_answered_in_its_own_shape(
+    client: Any, service: Running, rhetor: Rhetor
+) -> None:
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "Hello"}]},
+    ]
+    answer = client.chat.completions.create(model=HAIKU, messages=messages, max_tokens=100)
+    assert answer.choices[0].message.content == rhetor.says
+    assert (answer.model, answer.choices[0].finish_reason) == (HAIKU, "stop")
+    assert answer.usage is None
+    sent = rhetor.asked[-1]
+    assert sent.path == "/api/v1/chat"
+    assert sent.body == {
+        "messages": [{"role": "user", "content": "system: Be brief.\n\nuser: Hello"}],
+        "model": HAIKU, "max_tokens": 100,
+    }  # fmt: skip
+    chunks = list(client.chat.completions.create(model=HAIKU, messages=messages, stream=True))
+    assert "".join(one.choices[0].delta.content or "" for one in chunks) == rhetor.says
+    first, second = used(service)
+    assert first["provider"] == second["provider"] == "anthropic"
+    assert first["output_tokens"] == second["output_tokens"] > 0
+
+
+def test_openais_client_is_refused_and_told_of_errors_in_its_own_way(
+    client: Any, service: Running, rhetor: Rhetor
+) -> None:
+    import openai
+
+    ask: Any = {"model": HAIKU, "messages": [{"role": "user", "content": "Hello"}]}
+    rhetor.listens = False
+    with pytest.raises(openai.InternalServerError) as failed:
+        client.chat.completions.create(**ask)
+    assert "numa-ai" in failed.value.response.json()["detail"]
+    assert used(service) == []
+    with pytest.raises(openai.BadRequestError, match="tools"):
+        client.chat.completions.create(**ask, tools=[{"type": "function"}])
+    image = [{"type": "image_url", "image_url": {"url": "http://x"}}]
+    with pytest.raises(openai.BadRequestError, match=r"messages\[0\]"):
+        client.chat.completions.create(model=HAIKU, messages=[{"role": "user", "content": image}])
+    limit(service, "0", provider="anthropic")
+    with pytest.raises(openai.APIStatusError) as refused:
+        client.chat.completions.create(**ask)
+    assert refused.value.status_code == 402
+    assert refused.value.code == "over_limit"
+    assert len(rhetor.asked) == 1

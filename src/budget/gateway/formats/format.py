@@ -153,6 +153,9 @@ class Format(NamedTuple):
     is_error: Callable[[Body], bool] | None = None
     """Whether an answer of status 200 is an error in place of one, which costs nothing; None: an
     error has a status of its own."""
+    shown: Callable[[Target, Asked, Body], tuple[bytes, bytes]] | None = None
+    """What the caller is shown of an answer in one piece, and its content type, where that speaks
+    otherwise than the upstream; None: as it is."""
     own_headers: Mapping[str, str] = {}
     """What an upstream asks for in the head of every request, beside the key."""
 
