@@ -240,6 +240,25 @@ async def test_a_requirement_cannot_take_hold_of_a_budget_by_naming_it(beside: B
     assert beside.books.budget(mine.budget_id).live_policies[0].limit == 10 * 10**9
 
 
+async def test_a_copy_of_a_requirement_of_ours_makes_no_budget(beside: Beside) -> None:
+    beside.books.create_budget(
+        name="Ours", policies=[hard("50")], metadata={"telos": {"project": beside.project}}
+    )
+    await beside.look()
+    ((_, told),) = beside.fake.projects[beside.project]["requirements"].items()
+    copy = beside.limit(metadata=told["metadata"])
+    await beside.look()
+    assert [one.name for one in beside.budgets()] == ["Ours"]
+    assert beside.metadata(copy)["budget_error"].startswith("budget_id: ")
+
+
+async def test_a_status_of_their_own_is_no_mistake(beside: Beside) -> None:
+    beside.limit(status="failed")
+    beside.limit(status="error")
+    await beside.look()
+    assert len(beside.budgets()) == 2
+
+
 async def test_lost_notes_do_no_harm(beside: Beside) -> None:
     requirement = beside.limit(hard("100"))
     beside.books.create_budget(

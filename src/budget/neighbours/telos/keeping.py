@@ -16,6 +16,7 @@ from budget.engine.balances import read_budgets
 from budget.engine.batch import Batch
 from budget.engine.budget import AsyncBudget
 from budget.engine.job import Job
+from budget.engine.rows import to_json
 from budget.engine.snapshots import snapshot
 from budget.neighbours.telos.requirements import (
     Key,
@@ -25,6 +26,7 @@ from budget.neighbours.telos.requirements import (
     Terms,
     key_of,
     limit_of,
+    noted_limits,
 )
 from budget.storage import schema
 
@@ -83,7 +85,8 @@ async def make(
     budget: AsyncBudget, requirement: Requirement, terms: Terms, made_before: int
 ) -> Budget:
     """A budget for a requirement. Done again after no answer, it is the same budget."""
-    named = f"{requirement.project}\0{requirement.requirement}\0{made_before}"
+    named = to_json([requirement.title, *requirement[:2], scope_to_json(terms.scope),
+                     noted_limits(terms.limits), made_before])  # fmt: skip
     return await budget.create_budget(
         name=requirement.title,
         description="As a requirement of Telos says.",

@@ -5,6 +5,7 @@ Not here: what becomes of them (`step`).
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from budget.domain.attributes import Scope, parse_scope, parse_value
@@ -80,7 +81,9 @@ class Terms(NamedTuple):
 
 def is_id(text: object) -> bool:
     """Whether Telos's id of something can be put into an address, and into an attribute."""
-    return isinstance(text, str) and text == text.strip() and _ID.fullmatch(text) is not None
+    if not isinstance(text, str) or text != text.strip() or not text.strip("."):
+        return False
+    return _ID.fullmatch(text) is not None
 
 
 def read_requirement(project: str, told: Any) -> Requirement | None:
@@ -123,14 +126,24 @@ def read_terms(requirement: Requirement) -> Terms:
         key = key_of(policy)
         if key in limits:
             raise InvalidInput(field, f"says again what the limit of {key[0]} {key[1]} is.")
-        policies[key], limits[key] = given, limit_of(policy)
+        policies[key], limits[key] = _exact(given), limit_of(policy)
     if not limits:
         raise InvalidInput("budget", "carries no limit: give unit, period and limit.")
     return Terms(_scope(requirement, written.get("scope")), limits, policies)
 
 
 def _policy(given: Mapping[str, Any], field: str) -> Policy:
-    return parse_policy(given, policy_id="", budget_id="", per=(), now_us=0, path=f"{field}.")
+    return parse_policy(
+        _exact(given), policy_id="", budget_id="", per=(), now_us=0, path=f"{field}."
+    )
+
+
+def _exact(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers with a point as the decimals that they were written as."""
+    return {
+        name: Decimal(repr(value)) if isinstance(value, float) else value
+        for name, value in given.items()
+    }
 
 
 def key_of(policy: Policy) -> Key:

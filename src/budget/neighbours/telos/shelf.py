@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-from budget.neighbours.calling import Line, Unanswered
+from budget.neighbours.calling import Line, Unanswered, said_error
 from budget.neighbours.telos.requirements import (
     KIND,
     TAG,
@@ -19,6 +19,14 @@ from budget.neighbours.telos.requirements import (
 )
 
 PROJECTS: Final = "/api/v1/projects"
+
+
+def mistake(answer: Any) -> str | None:
+    """What an answer of status 200 says went wrong: the `status` of a requirement says nothing."""
+    is_thing = isinstance(answer, Mapping) and (
+        "requirement_id" in answer or "project_id" in answer
+    )
+    return None if is_thing else said_error(answer)
 
 
 class Project(NamedTuple):

@@ -90,6 +90,14 @@ async def in_step(
     return step
 
 
+def copied(requirement: Requirement, note: Mapping[str, Any]) -> Step:
+    """A copy of the requirement of one of our budgets makes no budget."""
+    step = Step({**note, "title": requirement.title, "status": requirement.status})
+    if requirement.carries:
+        step.wrong("budget_id: is that of another requirement; take it out if this is a new limit.")
+    return step
+
+
 async def withdrawn(
     budget: AsyncBudget, requirement: Requirement, kept: Kept, note: Mapping[str, Any]
 ) -> Step:

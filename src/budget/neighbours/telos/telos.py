@@ -19,8 +19,8 @@ from budget.neighbours.notes import Notes
 from budget.neighbours.telos import costs, keeping
 from budget.neighbours.telos.keeping import Kept
 from budget.neighbours.telos.requirements import METADATA, Requirement, noted_limits, written_limits
-from budget.neighbours.telos.shelf import Project, Shelf
-from budget.neighbours.telos.step import IN_FORCE, Step, in_step, withdrawn
+from budget.neighbours.telos.shelf import Project, Shelf, mistake
+from budget.neighbours.telos.step import IN_FORCE, Step, copied, in_step, withdrawn
 
 ROUND_SECONDS: Final = 30.0
 MISSED_ROUNDS: Final = 2
@@ -47,7 +47,7 @@ class Telos(Neighbour):
         self._budget = budget.acting_as(Caller(NOTED_BY))
         self._notes = Notes(budget, NOTED_BY)
         self._accountant = costs.Accountant(self._budget)
-        self._line = Line(NOTED_BY, address)
+        self._line = Line(NOTED_BY, address, mistake=mistake)
         self._shelf = Shelf(self._line)
         self._wanted = frozenset(wanted)
         self._every_seconds = ROUND_SECONDS if every_seconds is None else every_seconds
@@ -96,11 +96,15 @@ class Telos(Neighbour):
         found = {one.requirement: one for one in requirements}
         ours = await self._link_ours(project.project, found, kept)
         theirs = {one.requirement: one for one in kept if one.requirement is not None}
+        named = {one.budget.budget_id for one in ours.values()}
         steps: dict[str, Step] = {}
         for requirement in requirements:
             of = ours.get(requirement.requirement) or theirs.get(requirement.requirement)
             note = self._note_of(note_of(project.project, requirement.requirement))
-            step = await in_step(self._budget, requirement, of, note)
+            if of is None and requirement.metadata.get("budget_id") in named:
+                step = copied(requirement, note)
+            else:
+                step = await in_step(self._budget, requirement, of, note)
             steps[requirement.requirement] = step
             self._counted["limits"] += step.metadata.get("budget_state") == IN_FORCE
             self._counted["wrong"] += step.is_wrong
