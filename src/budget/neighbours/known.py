@@ -71,6 +71,14 @@ def _rhetor(setup: Setup) -> Neighbour:
     return Rhetor(setup)
 
 
+def _otel(setup: Setup) -> Neighbour:
+    from budget.neighbours.otel.emitting import Emitter
+    from budget.neighbours.otel.receiver import check_extra
+
+    check_extra("BUDGET_OTEL_METRICS")
+    return Emitter(setup)
+
+
 def _otlp(setup: Setup) -> Neighbour:
     from budget.neighbours.otel.receiver import Otlp, check_extra
 
@@ -114,6 +122,12 @@ KNOWN: Final[tuple[Known, ...]] = (
         "BUDGET_RHETOR_URL",
         _rhetor,
         former="RHETOR_API_URL",
+    ),
+    Known(
+        "otel",
+        "is told of decisions, tokens and cost by OpenTelemetry, as metrics and spans",
+        "BUDGET_OTEL_METRICS",
+        _otel,
     ),
     Known(
         "otlp",

@@ -13,10 +13,11 @@ from budget.domain.windows import MAX_US, to_rfc3339
 from budget.engine.budget import AsyncBudget
 from budget.engine.callers import LOCAL, Caller
 from budget.neighbours.notes import Notes
+from budget.neighbours.otel import names
 from budget.neighbours.otel.booking import Ask, Own, Taken, as_callers, book_asks
 from budget.neighbours.otel.encodings import Encoding
 from budget.neighbours.otel.points import Series, digest, series_of, usage_of_series
-from budget.neighbours.otel.spans import NO_CALL, NO_USAGE, OURS, Left, is_call, leads_to
+from budget.neighbours.otel.spans import BOOKED, NO_CALL, NO_USAGE, OURS, Left, is_call, leads_to
 
 MAX_SERIES: Final = 10_000
 KEPT_NS: Final = 30 * 86_400 * 10**9
@@ -69,6 +70,9 @@ class Counting:
         """What a series is to be booked for."""
         if not is_call(series.said):
             taken.add(NO_CALL)
+            return None
+        if names.INSTANCE in series.about:
+            taken.add(BOOKED)
             return None
         if leads_to(series.said, own):
             taken.add(OURS)

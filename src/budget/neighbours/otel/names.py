@@ -116,3 +116,20 @@ TOKEN_USAGE_BUCKETS: Final = tuple(4**power for power in range(14))
 
 METRICS: Final = frozenset({*COUNTERS, TOKEN_USAGE, DURATION})
 """All that are looked at."""
+
+# --- What we tell --------------------------------------------------------------------------------
+
+COUNTERS_TOLD: Final[Mapping[str, str]] = {ours: name for name, ours in COUNTERS.items()}
+SPAN_COUNTS: Final[Mapping[str, str]] = {
+    "input_tokens": "gen_ai.usage.input_tokens",
+    "output_tokens": "gen_ai.usage.output_tokens",
+    "cache_read_tokens": "gen_ai.usage.cache_read.input_tokens",
+    "cache_write_tokens": "gen_ai.usage.cache_creation.input_tokens",
+    "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
+}
+COST: Final = "budget.usage.cost"
+"""In nano-USD, a whole number."""
+DECISIONS: Final = "budget.decisions"
+DECISION: Final = "budget.decision"
+INSTANCE: Final = "budget.instance"
+"""On the resource of what we tell; what comes with it is booked already."""

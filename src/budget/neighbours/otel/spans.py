@@ -114,7 +114,7 @@ def usage_of(span: Span, own: frozenset[tuple[str, int]]) -> dict[str, Any] | Le
     said = span.said
     if not is_call(said):
         return NO_CALL
-    if said.get(names.USAGE_ID) is not None:
+    if said.get(names.USAGE_ID) is not None or names.INSTANCE in span.about:
         return BOOKED
     if leads_to(said, own):
         return OURS

@@ -1,0 +1,142 @@
+"""Instruments: the meters and tracers of OpenTelemetry that what was booked is told by.
+
+Where they send is said by the standard variables (`OTEL_EXPORTER_OTLP_ENDPOINT` and so on). Needs
+the extra `otel`, which is loaded here. Not here: what is told (`booked`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from budget import __version__
+from budget.neighbours.neighbour import Contact
+from budget.neighbours.otel import names
+from budget.neighbours.otel.booked import Booked, span_of, told_of
+
+MAX_SERIES: Final = 1000
+"""Of more combinations of provider, model and component only the operation is told."""
+
+Decisions = Callable[[], Mapping[str, int]]
+
+
+class _Exporter(OTLPMetricExporter):
+    """The exporter of the SDK, which notes how it goes."""
+
+    def __init__(self, contact: Contact) -> None:
+        super().__init__()
+        self._contact = contact
+
+    def export(
+        self, metrics_data: MetricsData, timeout_millis: float | None = 10_000, **more: Any
+    ) -> MetricExportResult:
+        result = super().export(metrics_data, timeout_millis, **more)
+        if result is MetricExportResult.SUCCESS:
+            self._contact.went_well()
+        else:
+            self._contact.failed("It did not take our metrics; its log, or ours, says why.")
+        return result
+
+
+class Instruments:
+    """Tell what was booked until they are closed, which sends what is left."""
+
+    def __init__(
+        self, contact: Contact, instance: str, decisions: Decisions, *, spans: bool
+    ) -> None:
+        resource = Resource.create(
+            {SERVICE_NAME: "budget", SERVICE_VERSION: __version__, names.INSTANCE: instance}
+        )
+        reader = PeriodicExportingMetricReader(_Exporter(contact))
+        self._meters = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
+        meter = self._meters.get_meter("budget", __version__)
+        self._counters = {
+            ours: meter.create_counter(name, "{token}")
+            for ours, name in names.COUNTERS_TOLD.items()
+        }
+        self._older = meter.create_histogram(
+            names.TOKEN_USAGE,
+            "{token}",
+            explicit_bucket_boundaries_advisory=names.TOKEN_USAGE_BUCKETS,
+        )
+        self._cost = meter.create_counter(names.COST, "nUSD", "What was booked, in nano-USD")
+        meter.create_observable_counter(
+            names.DECISIONS, [_observed(decisions)], "{decision}", "What was decided on holds"
+        )
+        self._series: set[frozenset[tuple[str, str]]] = set()
+        self._traces: TracerProvider | None = None
+        if spans:
+            self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
+            self._traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+
+    def tell(self, booked: Booked) -> None:
+        """Count a usage record, and make its span."""
+        told = self._bounded(told_of(booked))
+        for name, counter in self._counters.items():
+            count = booked.counts.get(name, 0)
+            if count:
+                counter.add(count, {**told, names.MODALITY: "text"})
+        for kind, name in names.TOKEN_TYPES.items():
+            self._older.record(booked.counts.get(name, 0), {**told, names.TOKEN_TYPE: kind})
+        if booked.cost_nanos is not None and booked.cost_nanos > 0:
+            self._cost.add(booked.cost_nanos, told)
+        if self._traces is not None:
+            self._trace(
+                f"budget record {booked.model or booked.operation}", span_of(booked),
+                booked.began_us, booked.ended_us, booked.traceparent,
+            )  # fmt: skip
+
+    def decided(self, decision: str, at_us: int, told: Mapping[str, str]) -> None:
+        """Make the span of a decision."""
+        if self._traces is not None:
+            said = {names.DECISION: decision, **told}
+            self._trace(f"budget decide {decision}", said, at_us, at_us, None)
+
+    def close(self) -> None:
+        """Send what is left, a few seconds long at most."""
+        self._meters.shutdown(2_000)
+        if self._traces is not None:
+            self._traces.shutdown()
+
+    def _trace(
+        self, name: str, said: Mapping[str, Any], began_us: int, ended_us: int, parent: str | None
+    ) -> None:
+        assert self._traces is not None
+        above = None
+        if parent is not None:
+            above = TraceContextTextMapPropagator().extract({"traceparent": parent})
+        span = self._traces.get_tracer("budget", __version__).start_span(
+            name, context=above, kind=SpanKind.INTERNAL, attributes=dict(said),
+            start_time=began_us * 1000,
+        )  # fmt: skip
+        span.end(max(began_us, ended_us) * 1000)
+
+    def _bounded(self, told: dict[str, str]) -> dict[str, str]:
+        """What is told, or where that would make too many series, less."""
+        series = frozenset(told.items())
+        if series not in self._series:
+            if len(self._series) >= MAX_SERIES:
+                return {names.OPERATION: told[names.OPERATION]}
+            self._series.add(series)
+        return told
+
+
+def _observed(decisions: Decisions) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    def observe(options: CallbackOptions) -> Iterable[Observation]:
+        del options
+        return [Observation(count, {names.DECISION: name}) for name, count in decisions().items()]
+
+    return observe
