@@ -204,6 +204,19 @@ async def test_a_call_answered_by_one_of_another_kind_is_held_once(
     assert used(books) == [(12, 7)]
 
 
+async def test_googles_api_before_another_model_is_booked_once(hooks: Hooks, books: Budget) -> None:
+    contents = [{"role": "user", "parts": [{"text": "Is it?"}]}]
+    outer = asked(Log("outer"), contents=contents, config={"maxOutputTokens": 50})
+
+    async def by_chat(_kwargs: dict[str, Any]) -> Any:
+        await attempt(hooks, answers, asked(Log("inner"), model="gpt-4o"))
+        return {"candidates": [], "usageMetadata": {"promptTokenCount": 12}}
+
+    await attempt(hooks, by_chat, outer, "agenerate_content")
+    assert statuses(books) == ["released", "settled"]
+    assert used(books) == [(12, 7)]
+
+
 async def test_cache_writes_are_booked_as_such(hooks: Hooks, books: Budget) -> None:
     details = {
         "cached_tokens": 3, "cache_creation_tokens": 4,

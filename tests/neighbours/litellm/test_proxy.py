@@ -53,6 +53,12 @@ class Running:
         headers = {"x-fake": how, "x-fake-id": f"id-{how}"} if how else {}
         return self.client.post(path, json={**SAID, **more}, headers=headers)
 
+    def generate(self, model: str, act: str = ":generateContent") -> Any:
+        """One call by Google's API."""
+        asked = {"contents": [{"role": "user", "parts": [{"text": "one two three"}]}],
+                 "generationConfig": {"maxOutputTokens": 50}}  # fmt: skip
+        return self.client.post(f"/v1beta/models/{model}{act}", json=asked)
+
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
@@ -94,7 +100,10 @@ def test_what_is_booked_is_what_was_billed(running: Running) -> None:
     assert running.chat(path="/v1/messages", model="claude").status_code == 200
     assert running.chat(path="/v1/messages", model="claude", stream=True).status_code == 200
     assert running.chat(path="/v1/responses", input="a b", max_output_tokens=9).status_code == 200
-    assert _settled(running, 7) == ["settled"] * 7
+    assert running.generate("gemini").status_code == 200
+    assert running.generate("gemini", ":streamGenerateContent?alt=sse").status_code == 200
+    assert running.generate("chat").status_code == 200  # which LiteLLM asks by chat
+    assert _settled(running, 11) == ["released", *["settled"] * 10]
     booked = used(running.books)[: len(used(running.books)) - before]
     billed = [(one.input_tokens, one.output_tokens) for one in running.providers.billed()]
     assert sorted(booked) == sorted(billed)

@@ -14,11 +14,15 @@ Words = Mapping[str, Any]
 
 
 class Kind(NamedTuple):
-    """One kind of call: the shape of its answer, the fields that are estimated, its limit."""
+    """One kind of call: the shape of its answer, the fields that are estimated, its limit.
+
+    `inside`: the field that the limit is in; it is `generationConfig` to who estimates.
+    """
 
     api: str
     body: tuple[str, ...]
     limit: str | None = None
+    inside: str | None = None
 
 
 _CHAT: Final = Kind(
@@ -35,13 +39,21 @@ _RESPONSE: Final = Kind(
     "max_output_tokens",
 )
 _MESSAGE: Final = Kind("messages", ("messages", "system", "tools", "max_tokens"), "max_tokens")
+_CONTENT: Final = Kind(
+    "generate_content", ("contents", "config", "tools", "systemInstruction"),
+    "maxOutputTokens", "config",
+)  # fmt: skip
 
 KINDS: Final[Mapping[str, Kind]] = {
     "acompletion": _CHAT, "completion": _CHAT, "text_completion": _TEXT,
     "atext_completion": _TEXT, "embedding": _EMBEDDING, "aembedding": _EMBEDDING,
     "responses": _RESPONSE, "aresponses": _RESPONSE, "anthropic_messages": _MESSAGE,
+    "agenerate_content": _CONTENT, "agenerate_content_stream": _CONTENT,
 }  # fmt: skip
 """The calls that are held for, by LiteLLM's `call_type`."""
+
+CONTENT: Final = frozenset(("agenerate_content", "agenerate_content_stream"))
+"""Google's API, which other models are asked by too."""
 
 _FREE: Final = (
     "health_check", "pre_call", "moderation", "amoderation", "mcp", "call_mcp", "get_", "aget_",
@@ -79,6 +91,8 @@ def is_free(word: str) -> bool:
 def call_of(kwargs: Words, kind: Kind, model: str, provider: str) -> Call:
     """A call that is about to be sent."""
     body = {name: _plain(kwargs[name]) for name in kind.body if kwargs.get(name) is not None}
+    if kind.inside in body:
+        body["generationConfig"] = body.pop(kind.inside)
     return Call(provider, kind.api, model, {"model": model, **body})
 
 
@@ -117,7 +131,11 @@ def attributes_of(kwargs: Words) -> dict[str, Any]:
 def granted(kwargs: Words, kind: Kind, max_output_tokens: int | None) -> dict[str, Any]:
     """What is changed of a call: its limit where less is granted; a stream tells its usage."""
     changed: dict[str, Any] = {}
-    if max_output_tokens is not None and kind.limit is not None:
+    if max_output_tokens is not None and kind.limit is not None and kind.inside is not None:
+        within = {**(kwargs.get(kind.inside) or {}), kind.limit: max_output_tokens}
+        within.pop("max_output_tokens", None)
+        changed[kind.inside] = within
+    elif max_output_tokens is not None and kind.limit is not None:
         longer = kind is _CHAT and kwargs.get("max_completion_tokens") is not None
         changed["max_completion_tokens" if longer else kind.limit] = max_output_tokens
     if kwargs.get("stream") and kind in (_CHAT, _TEXT):

@@ -30,6 +30,7 @@ from typing import Any, Final
 
 from budget.domain.errors import BudgetError, Forbidden
 from budget.neighbours.litellm.calls import (
+    CONTENT,
     KINDS,
     Kind,
     Words,
@@ -63,6 +64,7 @@ class Held:
         self.log = weakref.ref(log)
         self.call_id = kwargs.get("litellm_call_id")
         self.word = word
+        self.model = kwargs.get("model")
         self.passage = passage
         self.hears_usage = hears_usage(kwargs)
         self._rest = b""
@@ -71,6 +73,14 @@ class Held:
     def is_open(self) -> bool:
         """Whether it has not ended yet."""
         return not self.passage.closed
+
+    def is_answered_by(self, word: str, kwargs: Words) -> bool:
+        """Whether a new call within this one is what answers it: so LiteLLM does with Google's API
+        for models that do not speak it, as if it were a call of its own.
+        """
+        model = str(kwargs.get("model") or "").rpartition("/")[2]
+        asked = str(self.model or "").rpartition("/")[2]
+        return self.is_open and self.word in CONTENT and word not in CONTENT and model == asked
 
     def hear(self, answer: Any) -> None:
         """Hear the answer, or a chunk of it: an object of LiteLLM, or events as they are sent."""
@@ -125,6 +135,9 @@ class Hooks:
             if before.word != word:
                 return None  # LiteLLM answers a call of one kind by one of another: it is held for
             await before.passage.close_async(cut=True)
+        outer = _HERE.get()
+        if outer is not None and outer.is_answered_by(word, kwargs):
+            await outer.passage.drop_async("answered by a call of another kind")
         passage = await self._place(kwargs, kind)
         held = Held(log, kwargs, word, passage)
         self._keep(log, held)
