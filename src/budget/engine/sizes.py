@@ -15,7 +15,7 @@ from budget.analytics.sizes import FEWEST_CALLS, Size, size_of
 from budget.domain.answers_contexts import LearntSize
 from budget.domain.attributes import Attributes
 from budget.domain.rights import UNBOUND, Bound
-from budget.engine.contexts.efficiency import attribute_of, settled_holds
+from budget.engine.contexts.efficiency import attribute_of, settled_holds, used_of
 from budget.engine.reports.filters import Calls
 from budget.engine.rows import DAY_US
 from budget.engine.snapshots import snapshot
@@ -30,6 +30,7 @@ LEARNT_FROM: Final = 20_000
 """So many of the newest settled calls teach."""
 DAYS: Final = 30
 DEFAULT: Final = "default"
+_KEYS: Final = ("component", "task_type", "model")
 _a = schema.allocations.c
 
 
@@ -109,16 +110,14 @@ def _read(database: Database, bound: Bound) -> dict[Kind, list[int]]:
     found: defaultdict[Kind, list[int]] = defaultdict(list)
     with snapshot(database) as connection:
         dialect = connection.dialect.name
-        named = [
-            attribute_of(key, dialect).label(key) for key in ("component", "task_type", "model")
-        ]
-        wanted = (
-            settled_holds(Calls((), bound), dialect, *named)
-            .where(_a.placed_us >= since_us)
+        named = [attribute_of(key, dialect).label(key) for key in _KEYS]
+        newest = (
+            settled_holds(Calls((), bound), since_us, dialect, *named)
             .order_by(_a.placed_us.desc(), _a.id.desc())
             .limit(LEARNT_FROM)
+            .subquery()
         )
-        for row in connection.execute(wanted):
+        for row in connection.execute(used_of(newest, *_KEYS)):
             found[_kind(row.component, row.task_type, row.model)].append(
                 max(0, int(row.used_tokens))
             )

@@ -24,7 +24,7 @@ class ContextCalls:
         by = ask.get("group_by")
         if by is not None and not isinstance(by, str):
             asked["group_by"] = ",".join(by)
-        return get("/usage/efficiency", read.efficiencies, asked)
+        return get("/usage/efficiency", read.efficiencies, asked, patient=True)
 
     def sizes(self) -> Request[list[LearntSize]]:
         return get("/estimate/sizes", read.sizes)

@@ -7,7 +7,7 @@ to, held or not (`engine.summaries`).
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, select
 
 from budget.analytics.contexts import efficiency_bps
 from budget.domain.answers_contexts import Efficiencies, Efficiency
@@ -92,15 +92,24 @@ def _efficiency(row: Sequence[Any], width: int) -> Efficiency:
     )
 
 
-def settled_holds(wanted: Calls, dialect: str, *columns: Any) -> Select[Any]:
-    """Settled holds of single calls, in tokens: what each used, as `used_tokens`, and columns."""
-    used = func.coalesce(func.sum(_u.input_tokens + _u.output_tokens), 0).label("used_tokens")
+def settled_holds(wanted: Calls, since_us: int, dialect: str, *columns: Any) -> Select[Any]:
+    """Settled holds of single calls, in tokens, placed since then, with columns."""
     return (
-        select(_a.id, _a.tokens_held, used, *columns)
-        .select_from(schema.allocations.outerjoin(schema.usage, _u.allocation_id == _a.id))
+        select(_a.id, _a.tokens_held, *columns)
         .where(_a.status == "settled", _a.envelope == 0, _a.tokens_held.is_not(None))
+        .where(_a.placed_us >= since_us)
         .where(wanted.in_sql(lambda key: attribute_of(key, dialect)))
-        .group_by(_a.id)
+    )
+
+
+def used_of(holds: Any, *names: str) -> Select[Any]:
+    """What each of some holds used, as `used_tokens`, with its own `tokens_held` and columns."""
+    used = func.coalesce(func.sum(_u.input_tokens + _u.output_tokens), 0).label("used_tokens")
+    own = [holds.c[name] for name in ("tokens_held", *names)]
+    return (
+        select(holds.c.id, *own, used)
+        .select_from(holds.outerjoin(schema.usage, _u.allocation_id == holds.c.id))
+        .group_by(holds.c.id, *own)
     )
 
 
@@ -116,15 +125,16 @@ def _statement(asked: Asked, wanted: Calls, dialect: str) -> Select[Any]:
         func.coalesce(attribute_of(key, dialect), "").label(f"key_{n}")
         for n, key in enumerate(asked.group_by)
     ]
-    placed = and_(_a.placed_us >= asked.since_us, _a.placed_us < asked.until_us)
-    each = settled_holds(wanted, dialect, *keys).where(placed).subquery().c
+    holds = settled_holds(wanted, asked.since_us, dialect, *keys)
+    names = [f"key_{n}" for n in range(len(keys))]
+    each = used_of(holds.where(_a.placed_us < asked.until_us).subquery(), *names).subquery().c
     beyond = case(
         (each.used_tokens > each.tokens_held, each.used_tokens - each.tokens_held), else_=0
     )
-    names = [each[f"key_{n}"] for n in range(len(keys))]
+    by = [each[name] for name in names]
     held = func.sum(each.tokens_held)
     return (
-        select(*names, func.count(), held, func.sum(each.used_tokens), func.sum(beyond))
-        .group_by(*names)
-        .order_by(held.desc(), *names)
+        select(*by, func.count(), held, func.sum(each.used_tokens), func.sum(beyond))
+        .group_by(*by)
+        .order_by(held.desc(), *by)
     )

@@ -56,7 +56,7 @@ class Gathered:
 
 
 def sessions_of(
-    connection: Connection, asked: Calls, since_us: int, limit: int, after: str | None
+    connection: Connection, asked: Calls, since_us: int | None, limit: int, after: str | None
 ) -> list[str]:
     """Sessions with calls or holds that are asked for, by name, one more than the limit."""
     dialect = connection.dialect.name
@@ -65,12 +65,14 @@ def sessions_of(
         meets = asked.in_sql(partial(_value, of, dialect))
         wanted = (
             select(of.session)
-            .where(of.session.is_not(None), at_us >= since_us)
+            .where(of.session.is_not(None))
             .where(meets)
             .distinct()
             .order_by(of.session)
             .limit(limit + 1)
         )
+        if since_us is not None:
+            wanted = wanted.where(at_us >= since_us)
         if after is not None:
             wanted = wanted.where(of.session > after)
         found.update(connection.scalars(wanted))

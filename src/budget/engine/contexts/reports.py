@@ -46,7 +46,7 @@ def contexts(
     check_limit(limit)
     named = {"component": component, "tier": tier, "task_type": task_type}
     asked = calls({key: one for key, one in named.items() if one is not None}, bound)
-    since_us = 0 if since is None else parse_rfc3339(since, "since")
+    since_us = None if since is None else parse_rfc3339(since, "since")
     after = None if cursor is None else texts_of(cursor, 1)[0]
     with snapshot(books.database) as connection:
         found = sessions_of(connection, asked, since_us, limit, after)
