@@ -110,6 +110,23 @@ async def test_a_hard_limit_that_is_made_less_strict_there_is_told_of(beside: Be
     assert "100.00 usd monthly hard_limit became 200.00" in beside.alerted()
 
 
+async def test_another_title_and_scope_are_followed_and_told(beside: Beside) -> None:
+    requirement = beside.limit(hard("100"))
+    beside.books.record_usage(
+        model="m", input_tokens=3000, attributes={"project": beside.project, "team": "a"}
+    )
+    await beside.look()
+    metadata = {"budget": {"limits": [hard("100")], "scope": {"team": "a"}}}
+    beside.fake.change(beside.project, requirement, title="Of team a", metadata=metadata)
+    await beside.look()
+    (budget,) = beside.budgets()
+    assert budget.name == "Of team a"
+    assert scope_to_json(budget.scope) == {"project": beside.project, "team": "a"}
+    (balance,) = beside.books.balances(budget.live_policies[0].policy_id).items
+    assert balance.spent == 3 * 10**9
+    assert "moved the hard limits" in beside.alerted()
+
+
 WRONG: Any = [
     ({"budget": {"limits": [{**HARD, "limit": "-1"}]}}, "budget.limits.0.limit"),
     ({"budget": {"limits": [{**HARD, "unit": "euro"}]}}, "budget.limits.0.unit"),

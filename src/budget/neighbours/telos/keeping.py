@@ -111,19 +111,22 @@ def _asked(key: Key, limit: Limit, terms: Terms) -> Any:
 
 
 async def bring(budget: AsyncBudget, kept: Kept, limits: Limits, terms: Terms) -> None:
-    """Give a budget these limits: what is there is changed, what is not is made or archived."""
+    """Give a budget these limits: first what is there is changed and what is not is made, then the
+    rest is archived, so that at no time there is less than on either side.
+    """
     by_key: dict[Key, list[Policy]] = {}
     for policy in kept.budget.live_policies:
         by_key.setdefault(key_of(policy), []).append(policy)
-    for key in sorted({*limits, *by_key}):
-        limit, policies = limits.get(key), by_key.get(key, [])
-        if limit is None:
-            await _archive(budget, policies)
-        elif not policies:
+    for key, limit in sorted(limits.items()):
+        policies = by_key.get(key)
+        if policies is None:
             asked = {**_asked(key, limit, terms), "backfill": True}
             await budget.create_policy(kept.budget.budget_id, **asked)
         elif kept.limits[key] != limit:
             await _change(budget, policies, limit)
+    for key, policies in by_key.items():
+        if key not in limits:
+            await _archive(budget, policies)
 
 
 async def _archive(budget: AsyncBudget, policies: Iterable[Policy]) -> None:

@@ -141,7 +141,12 @@ async def _follow(
 ) -> None:
     """Bring the limits of both sides together."""
     is_ours, ours = kept.requirement is None, kept.limits
+    is_hard = any(limit.enforcement == "hard_limit" for limit in ours.values())
     if not is_ours:
+        if is_hard and kept.budget.scope != terms.scope:
+            step.said.append(
+                f"Telos moved the hard limits of {requirement.title!r} to other calls."
+            )
         await keeping.follow_words(budget, kept, requirement, terms.scope)
     base = recalled_limits(step.note.get("limits"))
     both = merged(base, terms.limits, ours, may_loosen=not is_ours)

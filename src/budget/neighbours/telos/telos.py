@@ -52,6 +52,7 @@ class Telos(Neighbour):
         self._wanted = frozenset(wanted)
         self._every_seconds = ROUND_SECONDS if every_seconds is None else every_seconds
         self._noted: dict[str, Any] = {}
+        self._unkept: dict[str, Any] = {}
         self._counted: Counter[str] = Counter()
 
     async def run(self) -> None:
@@ -71,9 +72,13 @@ class Telos(Neighbour):
         projects = [one for one in listed if self._is_wanted(one)]
         kept = await keeping.read_kept(self._budget)
         self._counted.clear()
-        for project in projects:
-            await self._bring(project, [one for one in kept if one.project == project.project])
-        await self._look_for_gone(listed, kept)
+        try:
+            for project in projects:
+                await self._bring(project, [one for one in kept if one.project == project.project])
+                await self._keep()
+            await self._look_for_gone(listed, kept)
+        finally:
+            await self._keep()
         known = {one.project for one in kept if one.is_live and one.requirement is None}
         unknown = known - {one.project for one in listed}
         self.contact.went_well(
@@ -91,7 +96,7 @@ class Telos(Neighbour):
 
     async def _bring(self, project: Project, kept: Sequence[Kept]) -> None:
         before = self._note_of(note_of(project.project))
-        await self._note(note_of(project.project), {**before, "name": project.name, "missing": 0})
+        self._note(note_of(project.project), {**before, "name": project.name, "missing": 0})
         requirements = await self._shelf.requirements(project.project)
         found = {one.requirement: one for one in requirements}
         ours = await self._link_ours(project.project, found, kept)
@@ -142,7 +147,7 @@ class Telos(Neighbour):
             if error.status is None or error.status >= 500 or error.status == 200:
                 raise
             self._counted["refused"] += 1
-        await self._note(note_of(requirement.project, requirement.requirement), step.note)
+        self._note(note_of(requirement.project, requirement.requirement), step.note)
 
     async def _tell(self, requirement: Requirement, said: Iterable[str]) -> None:
         for sentence in said:
@@ -154,7 +159,7 @@ class Telos(Neighbour):
         usage, note = costs.usage_of_project(progress), self._note_of(note_of(project))
         if costs.is_news(usage, note.get(costs.USAGE)):
             await self._shelf.write(project, None, {costs.USAGE: usage})
-            await self._note(note_of(project), {**note, costs.USAGE: usage})
+            self._note(note_of(project), {**note, costs.USAGE: usage})
 
     # --- Budgets of ours -------------------------------------------------------------------------
 
@@ -173,7 +178,7 @@ class Telos(Neighbour):
                 of = await self._ask_for(project, one)
             if of is not None:
                 linked[of] = one
-                await self._note(name, {"requirement": of})
+                self._note(name, {"requirement": of})
         return linked
 
     async def _ask_for(self, project: str, one: Kept) -> str:
@@ -186,7 +191,7 @@ class Telos(Neighbour):
         text = one.budget.description or "A limit that Budget keeps."
         made = await self._shelf.create(project, one.budget.name, text, metadata)
         note = {"title": one.budget.name, "limits": noted_limits(one.limits)}
-        await self._note(note_of(project, made), note)
+        self._note(note_of(project, made), note)
         return made
 
     # --- What is gone ----------------------------------------------------------------------------
@@ -204,7 +209,7 @@ class Telos(Neighbour):
         step = await withdrawn(self._budget, gone, kept, self._note_of(name))
         if step.said:
             await self._tell(gone, step.said)
-        await self._note(name, {**step.note, "status": "deleted"})
+        self._note(name, {**step.note, "status": "deleted"})
 
     async def _look_for_gone(self, listed: Sequence[Project], kept: Sequence[Kept]) -> None:
         """Archive the budgets of projects that were deleted. One that has lost all of its projects
@@ -220,7 +225,7 @@ class Telos(Neighbour):
             if not await self._shelf.is_gone(project):
                 continue
             missing = note.get("missing", 0) + 1
-            await self._note(note_of(project), {**note, "missing": missing})
+            self._note(note_of(project), {**note, "missing": missing})
             if missing >= MISSED_ROUNDS:
                 for one in live:
                     if one.project == project:
@@ -231,8 +236,13 @@ class Telos(Neighbour):
     def _note_of(self, name: str) -> dict[str, Any]:
         return dict(self._noted.get(name) or {})
 
-    async def _note(self, name: str, note: Mapping[str, Any]) -> None:
-        """Note something, if it is not noted so already."""
+    def _note(self, name: str, note: Mapping[str, Any]) -> None:
+        """Note something, if it is not noted so already; it is kept when the project is done."""
         if self._noted.get(name) != note:
-            await self._notes.put(name, dict(note))
-            self._noted[name] = dict(note)
+            self._noted[name] = self._unkept[name] = dict(note)
+
+    async def _keep(self) -> None:
+        """Keep all that was noted, at once."""
+        if self._unkept:
+            await self._notes.put_all(self._unkept)
+            self._unkept = {}
