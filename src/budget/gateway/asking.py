@@ -73,6 +73,12 @@ class Plan(NamedTuple):
         """The same with notes on the hold."""
         return self._replace(ask={**self.ask, "metadata": notes})
 
+    def holding_all(self, tokens: int) -> "Plan":
+        """The same for an upstream that passes no limit on: so many are held, and no less."""
+        most = max(tokens * self.answers, self.most_tokens or 0)
+        ask = {**self.ask, "max_output_tokens": most}
+        return self._replace(ask=ask, most_tokens=most, may_shrink=False)
+
     def holding_at_least(self, tokens: int) -> "Plan":
         """The same for a model that keeps to no limit: what its answers usually have is held."""
         most = max(tokens * self.answers, self.ask["max_output_tokens"])

@@ -94,6 +94,10 @@ class Case:
             plan = plan.noting(notes(asked.api, self._upstream, own_key=call.incoming.own_key))
         if not shop.outputs.keeps_to_limits(provider, named):
             plan = plan.holding_at_least(usual.tokens)
+        unsaid = self._upstream.format.ignored_limit_tokens
+        if unsaid is not None and asked.can_stream:
+            least = 0 if plan.most_tokens is not None else unsaid
+            plan = plan.holding_all(max(usual.tokens, least))
         if asked.most is not None:
             plan = plan.in_units_of(prices.lookup(provider, named, self.books.database.now_us()))
         return Planned(plan, usual)

@@ -32,7 +32,7 @@ SDKS: Final[Mapping[str, _Sdk]] = {
     "ollama": _Sdk("/ollama", ("OLLAMA_HOST",), "OLLAMA_API_KEY"),
 }  # fmt: skip
 """By the name of the upstream."""
-NEEDS_NO_KEY: Final = frozenset({"ollama"})
+NEEDS_NO_KEY: Final = frozenset({"ollama", "rhetor"})
 
 
 def path_of(name: str, format_name: str) -> str:

@@ -97,6 +97,29 @@ def test_a_limit_of_the_models_provider_counts_and_refuses(
     assert (record["provider"], record["cost"]) == ("ollama", "0.00")
 
 
+@pytest.mark.parametrize(
+    ("limit_usd", "more", "status"),
+    [
+        # 100 tokens of output are 0.0004 USD, and FIRST_GRANT of them 0.002048; input is less
+        # than 0.0001 USD.
+        ("0.00225", {}, 200),
+        ("0.0020", {}, 402),
+        ("0.0079", {"max_tokens": None}, 402),  # 2,000 are 0.008
+        ("0.0082", {"max_tokens": None}, 200),
+        ("0.0100", {"max_tokens": 2_500}, 402),
+    ],
+)
+def test_what_it_may_write_is_held_whole_because_it_knows_no_limit(
+    service: Running, rhetor: Rhetor, limit_usd: str, more: dict[str, Any], status: int
+) -> None:
+    limit(service, limit_usd)
+    ask = {name: value for name, value in (ASK | more).items() if value is not None}
+    answer = service.client.post("/rhetor/api/v1/generate", json=ask)
+    assert answer.status_code == status, answer.text
+    if status == 200:
+        assert rhetor.asked[-1].body == ask
+
+
 @pytest.mark.parametrize("model", ["who-knows", "gpt-oss:20b"])
 def test_a_model_without_a_price_is_refused_where_money_is_limited(
     service: Running, rhetor: Rhetor, model: str

@@ -156,6 +156,9 @@ class Format(NamedTuple):
     shown: Callable[[Target, Asked, Body], tuple[bytes, bytes]] | None = None
     """What the caller is shown of an answer in one piece, and its content type, where that speaks
     otherwise than the upstream; None: as it is."""
+    ignored_limit_tokens: int | None = None
+    """So many tokens of output are held for a call that says nothing, to an upstream that does not
+    tell its models of any limit; None: it does."""
     own_headers: Mapping[str, str] = {}
     """What an upstream asks for in the head of every request, beside the key."""
 

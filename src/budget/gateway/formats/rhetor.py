@@ -25,6 +25,8 @@ from budget.gateway.formats.format import (
 
 NAME: Final = "rhetor"
 STREAMED: Final = "/api/v1/chat/stream"
+USUAL_MAX_TOKENS: Final = 2_000
+"""What its requests have for `max_tokens` unless they say."""
 _ASKING: Final = frozenset({"/api/v1/generate", "/api/v1/chat", STREAMED})
 _SPEAKING: Final = "/api/v1/ai/stream/"
 """What is asked there by GET costs as much as by POST, and nobody knows of which model."""
@@ -38,7 +40,7 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 def _asked(target: Target) -> Asked | None:
     if target.path in _ASKING and target.method == "POST" and target.body is not None:
         streams = target.path == STREAMED
-        return Asked(NAME, model_in(target.body), streams=streams, can_stream=streams)
+        return Asked(NAME, model_in(target.body), streams=streams, can_stream=True)
     if target.path.startswith(_CHOOSING):
         return Asked("", costs="nothing")
     free = target.method in ("GET", "HEAD") and not target.path.startswith(_SPEAKING)
@@ -138,4 +140,5 @@ FORMAT: Final = Format(
     _attributes,
     "authorization",
     is_error=_is_error,
+    ignored_limit_tokens=USUAL_MAX_TOKENS,
 )

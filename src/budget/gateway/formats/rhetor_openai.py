@@ -37,7 +37,7 @@ def _asked(target: Target) -> Asked | None:
         if target.body.get(name):
             raise InvalidInput(name, "is not known to Rhetor; leave it out.")
     as_one(target.body)
-    return Asked(rhetor.NAME, model_in(target.body))
+    return Asked(rhetor.NAME, model_in(target.body), can_stream=True)
 
 
 def _written(_asked: Asked, body: Body, changes: Changes) -> Body:
