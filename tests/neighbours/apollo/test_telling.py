@@ -18,7 +18,7 @@ from budget.neighbours.notes import Notes
 from tests.engine.opened import DAY, HOUR, PRICES, Clock, us
 from tests.fakes.tekton.apollo import FakeApollo, context
 from tests.fakes.tekton.component import BROKEN, GARBAGE, Component, running
-from tests.support.databases import SqliteDatabases
+from tests.support.databases import Databases, SqliteDatabases
 
 pytestmark = pytest.mark.anyio
 
@@ -173,6 +173,28 @@ async def test_a_new_window_is_a_reset_and_a_change_of_a_limit_an_update(
     (changed,) = fake.of_type("budget.updated")
     assert changed["payload"]["event"] == "policy_changed"
     assert changed["payload"]["policy_id"] == policy_id
+
+
+async def test_it_is_told_alike_from_either_engine(
+    databases: Databases, component: Component, fake: FakeApollo, clock: Clock
+) -> None:
+    books = Books.open(databases.new(), clock=clock, prices=PRICES, sweep=False)
+    budget = AsyncBudget(books)
+    hourly: Any = {"unit": "tokens", "period": "hourly", "limit": 100, "enforcement": "hard_limit"}
+    await budget.create_budget(name="All", policies=[hourly])
+    await begun(books, component)
+    held: Any = await budget.allocate(context_id="ctx-1", tokens=60)
+    await budget.allocate(context_id="ctx-2", tokens=60)
+    await budget.settle(held.allocation_id, input_tokens=50)
+    clock.move(HOUR)
+    await budget.allocate(context_id="ctx-2", tokens=60)
+    async with in_touch(books, component):
+        await until(lambda: len(fake.messages) >= 6)
+    books.close()
+    assert sorted((one["type"], one.get("context_id") or "") for one in fake.messages) == [
+        ("budget.allocated", "ctx-1"), ("budget.allocated", "ctx-2"), ("budget.exceeded", ""),
+        ("budget.exceeded", "ctx-2"), ("budget.reset", ""), ("budget.updated", "ctx-1"),
+    ]  # fmt: skip
 
 
 async def test_nothing_is_skipped_while_apollo_is_away_and_nothing_comes_twice(
