@@ -65,6 +65,12 @@ def _hermes(setup: Setup) -> Neighbour:
     return Hermes(setup)
 
 
+def _litellm(setup: Setup) -> Neighbour:
+    from budget.neighbours.litellm.watching import LiteLLM
+
+    return LiteLLM(setup.budget)
+
+
 def _rhetor(setup: Setup) -> Neighbour:
     from budget.neighbours.rhetor.rhetor import Rhetor
 
@@ -115,6 +121,12 @@ KNOWN: Final[tuple[Known, ...]] = (
         "BUDGET_HERMES_URL",
         _hermes,
         former="HERMES_URL",
+    ),
+    Known(
+        "litellm",
+        "holds and settles its calls here, by our callback in its process",
+        "BUDGET_LITELLM",
+        _litellm,
     ),
     Known(
         "rhetor",
