@@ -18,15 +18,9 @@ from budget.http import bodies, problems
 from budget.http.calls import Service
 from budget.http.door.protection import protection_of
 from budget.http.problems import Header, MethodNotAllowed, Reply
+from budget.neighbours.otel.bounds import MAX_BODY_BYTES, TooLarge, unpacked
 from budget.neighbours.otel.encodings import JSON, PROTOBUF, Encoding, encoding_of
-from budget.neighbours.otel.receiver import (
-    MAX_BODY_BYTES,
-    PATHS,
-    Busy,
-    Otlp,
-    TooLarge,
-    unpacked,
-)
+from budget.neighbours.otel.receiver import PATHS, Busy, Otlp
 
 _METHODS: Final = ("POST",)
 _CODINGS: Final = ("", "gzip", "identity")

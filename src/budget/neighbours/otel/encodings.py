@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from budget.domain.errors import InvalidInput
+from budget.neighbours.otel.bounds import check_json, check_protobuf
 
 Signal = Literal["traces", "metrics", "logs"]
 
@@ -19,7 +20,9 @@ MAX_TOLD_CHARS: Final = 500
 
 
 class Encoding(NamedTuple):
-    """How requests are read and answers written. `read` raises InvalidInput for what is none."""
+    """How requests are read and answers written. `read` raises InvalidInput for what is none,
+    TooLarge for what has too much in it.
+    """
 
     media_type: str
     read: Callable[[Signal, bytes], Any]
@@ -73,6 +76,7 @@ def _load_protobuf() -> Encoding:
     }
 
     def read(signal: Signal, body: bytes) -> Any:
+        check_protobuf(body, signal)
         try:
             return requests[signal].FromString(body)
         except DecodeError:
@@ -212,6 +216,7 @@ _READERS: Final[Mapping[Signal, Any]] = {
 
 
 def _read_json(signal: Signal, body: bytes) -> Any:
+    check_json(body)
     try:
         return _READERS[signal].decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -4,7 +4,6 @@ Not here: the door (`http.otlp`), and what usage is (`spans`, `series`).
 """
 
 import asyncio
-import zlib
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Final
@@ -26,21 +25,13 @@ PATHS: Final[Mapping[str, Signal]] = {
     "/v1/metrics": "metrics",
     "/v1/logs": "logs",
 }
-MAX_BODY_BYTES: Final = 8 * 1024 * 1024
-MAX_PLAIN_BYTES: Final = 32 * 1024 * 1024
-"""After it was unpacked."""
 MAX_AT_ONCE: Final = 4
 MAX_WAITING: Final = 32
 _QUICKLY_READ_BYTES: Final = 32 * 1024
 """Longer requests are read in a thread."""
-_GZIP: Final = 31
+_LARGE_BYTES: Final = 1024 * 1024
+"""Of those that are longer one is read at a time: they take memory."""
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1", "[::1]")
-
-
-class TooLarge(BudgetError):
-    """A request is longer than is taken."""
-
-    code = "body_too_large"
 
 
 class Busy(BudgetError):
@@ -61,6 +52,7 @@ class Otlp(Neighbour):
         self._wrappers = Wrappers()
         self._counting = Counting(setup.budget) if _with_metrics(setup.env) else None
         self._running = asyncio.Semaphore(MAX_AT_ONCE)
+        self._large = asyncio.Lock()
         self._waiting = 0
         self._total = Taken()
 
@@ -84,6 +76,14 @@ class Otlp(Neighbour):
         return taken
 
     async def _taken(
+        self, signal: Signal, body: bytes, encoding: Encoding, caller: Caller
+    ) -> Taken:
+        if len(body) <= _LARGE_BYTES:
+            return await self._booked(signal, body, encoding, caller)
+        async with self._large:
+            return await self._booked(signal, body, encoding, caller)
+
+    async def _booked(
         self, signal: Signal, body: bytes, encoding: Encoding, caller: Caller
     ) -> Taken:
         if signal == "traces":
@@ -125,28 +125,6 @@ def check_extra(setting: str) -> None:
         found = None
     if found is None:
         raise InvalidInput(setting, "needs the extra otel: pip install 'budgetd[otel]'.")
-
-
-def unpacked(body: bytes, coding: str) -> bytes:
-    """A body as it was before it was packed. InvalidInput for what is not gzip, TooLarge for what
-    would be longer than is taken, of which no more than that is unpacked.
-    """
-    if coding in ("", "identity"):
-        return body
-    plain = bytearray()
-    packed = body
-    try:
-        while packed:
-            unpacking = zlib.decompressobj(_GZIP)
-            plain += unpacking.decompress(packed, MAX_PLAIN_BYTES + 1 - len(plain))
-            if len(plain) > MAX_PLAIN_BYTES or unpacking.unconsumed_tail:
-                raise TooLarge(f"A request may have at most {MAX_PLAIN_BYTES} bytes, unpacked.")
-            if not unpacking.eof:
-                raise InvalidInput("body", "is gzip that was cut off.")
-            packed = unpacking.unused_data
-    except zlib.error:
-        raise InvalidInput("body", "is said to be gzip, but is not.") from None
-    return bytes(plain)
 
 
 def _with_metrics(env: Mapping[str, str]) -> bool:
