@@ -13,6 +13,7 @@ import pytest
 from mcp import Client
 from mcp_types import TextContent
 
+from budget.engine.budget import Budget
 from budget.mcp.tools import TOOLS
 from tests.http.running import Running
 from tests.mcp.speaking import MODES, REVISIONS, Mode, speaking, spoken_to, told
@@ -65,9 +66,9 @@ async def walk(client: Client) -> set[str]:
     assert (ended["held_usd"], ended["spent_usd"], ended["returned_usd"], ended["children"]) == (
         "0.50", "0.002", "0.498", 1,
     )  # fmt: skip
-    for name in ("GetBudgetStatus", "budget_get_budget_status"):
-        (line,) = (await call(name, period="daily"))["summaries"]
-        assert (line["budget"], line["cost_limit"]) == ("Acme", "5.00")
+    await call("GetBudgetStatus")
+    (line,) = (await call("budget_get_budget_status", period="daily"))["summaries"]
+    assert (line["budget"], line["cost_limit"]) == ("Acme", "5.00")
     for name in ("GetModelRecommendations", "budget_get_model_recommendations"):
         cheaper = await call(name, **GPT, task_type="chat", context_size=1000)
         assert cheaper["recommendations"]
@@ -98,6 +99,7 @@ async def walk(client: Client) -> set[str]:
 async def look(client: Client, revision: str) -> None:
     """What is no tool: who it is, resources and prompts."""
     assert client.protocol_version == revision
+    assert client.server_info is not None
     assert client.server_info.name == "budget"
     assert "budget_allocate_budget" in (client.instructions or "")
     first, *others = (await client.list_resources()).resources
@@ -141,11 +143,8 @@ def test_every_tool_answers_over_stdio(service: Running, tmp_path: Path, mode: M
     # One revision speaks to a service, the other to a database.
     on_service = mode == "auto"
     target = service.url if on_service else sqlite_url(tmp_path / "budget.db")
-    if on_service:
-        budget = service.budget(DAILY)
-    else:
-        from budget.engine.budget import Budget
-
+    budget = service.budget(DAILY)
+    if not on_service:
         with Budget.open(target) as books:
             books.create_budget(name="Acme", policies=[DAILY])  # type: ignore[list-item]
 
@@ -155,8 +154,7 @@ def test_every_tool_answers_over_stdio(service: Running, tmp_path: Path, mode: M
             assert len(await walk(client)) == len(TOOLS) + 7
 
     asyncio.run(run())
-    if on_service:
-        service.client.delete(f"/api/v1/budgets/{budget['budget_id']}")
+    service.client.delete(f"/api/v1/budgets/{budget['budget_id']}")
 
 
 def test_a_tool_says_what_it_takes_and_answers_in_words_that_a_model_understands() -> None:

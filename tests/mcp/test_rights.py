@@ -116,11 +116,9 @@ def test_a_session_ends_when_its_key_is_revoked(service: Running) -> None:
     session = _initialize(service, made["key"]).headers["mcp-session-id"]
     service.client.delete(f"/api/v1/keys/{made['key_id']}")
     headers = {"Mcp-Session-Id": session}
-    for _ in range(100):  # within a second
-        said = _post(service, made["key"], {"jsonrpc": "2.0", "id": 2, "method": "ping"}, headers)
-        if said.status_code == 401:
-            break
-    assert said.status_code == 401
+    ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+    said = {_post(service, made["key"], ping, headers).status_code for _ in range(3)}
+    assert 401 in said  # within a second
 
 
 def _initialize(service: Running, key: str) -> httpx2.Response:

@@ -60,17 +60,21 @@ async def _answer(
     books = service.budget.acting_as(caller)
     guest = Guest(books, frozenset(visitor.key.scopes), caller.actor, bound)
     answering = transport.answer(guest, caller.actor, scope, _replayed(body, receive), sending)
-    await _while_good(service, visitor, answering)
+    if not await _while_good(service, visitor, answering):
+        await sending.cut()
 
 
-async def _while_good(service: Service, visitor: Visitor, answering: Awaitable[None]) -> None:
-    """Answer for as long as the key is good: a stream may stay open for hours."""
+async def _while_good(service: Service, visitor: Visitor, answering: Awaitable[None]) -> bool:
+    """Answer for as long as the key is good, for a stream may stay open for hours; whether it was
+    good all the time.
+    """
     task = asyncio.ensure_future(answering)
     try:
         while not (await asyncio.wait((task,), timeout=LOOK_SECONDS))[0]:
             if not await _still_in(service, visitor):
-                return
+                return False
         task.result()
+        return True
     finally:
         if not task.done():
             task.cancel()
@@ -99,6 +103,7 @@ class _Sending:
 
     def __init__(self, send: Send, header: Header) -> None:
         self.status = 0
+        self._ended = False
         self._send = send
         self._header = header
 
@@ -107,7 +112,14 @@ class _Sending:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message = {**message, "headers": self._headers(message["headers"])}
+        else:
+            self._ended = not message.get("more_body", False)
         await self._send(message)
+
+    async def cut(self) -> None:
+        """End a stream that would go on."""
+        if self.status and not self._ended:
+            await self({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def fail(self, error: Exception) -> None:
         """Tell of an error, if nothing has been told yet."""

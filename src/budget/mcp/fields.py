@@ -133,7 +133,7 @@ def _whole(name: str, value: Any) -> int:
 def _is_whole(value: Any) -> bool:
     """Whether a number that is written with a point or an exponent is a whole one."""
     if isinstance(value, Decimal):
-        return abs(value) < _MOST and value == value.to_integral_value()
+        return -_MOST < value < _MOST and value == value.to_integral_value()
     return isinstance(value, float) and value.is_integer()
 
 
