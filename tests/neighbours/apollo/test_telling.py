@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -75,13 +76,17 @@ async def until(enough: Callable[[], bool], seconds: float = 20) -> None:
             await asyncio.sleep(0.005)
 
 
+def works(one: Apollo) -> Callable[[], bool]:
+    return lambda: one.contact.state == "working"
+
+
 async def begun(books: Books, component: Component) -> None:
     """Have the place noted from which on Apollo is told."""
     async with in_touch(books, component) as one:
-        await until(lambda: one.contact.state == "working")
+        await until(works(one))
         notes = Notes(AsyncBudget(books), "apollo")
         async with asyncio.timeout(20):
-            while await notes.get("place") is None:  # noqa: ASYNC110 - kept by a writer's thread
+            while await notes.get("cursor") is None:  # noqa: ASYNC110 - kept by a writer's thread
                 await asyncio.sleep(0.005)
 
 
@@ -230,6 +235,38 @@ async def test_nothing_is_skipped_while_apollo_is_away_and_nothing_comes_twice(
     assert [one["context_id"] for one in fake.messages[seen:]] == ["ctx-6"]
 
 
+@pytest.mark.faults
+async def test_whatever_fails_and_however_often_each_event_is_told(
+    books: Books, component: Component, fake: FakeApollo
+) -> None:
+    chance = random.Random(7)
+    budget = AsyncBudget(books)
+    await begun(books, component)
+    expected = set()
+    for round in range(60):
+        async with in_touch(books, component) as one:
+            for trouble in chance.choices(["none", "broken", "garbage", "cut", "away"], k=3):
+                component.fault = {"broken": BROKEN, "garbage": GARBAGE}.get(trouble)
+                component.cut = trouble == "cut"
+                if trouble == "away":
+                    component.stop()
+                for n in range(chance.randrange(8)):
+                    name = f"{round}-{trouble}-{n}-{chance.random()}"
+                    await budget.allocate(context_id=name, tokens=10)
+                    expected.add(name)
+                await asyncio.sleep(chance.random() / 20)
+                if trouble == "away":
+                    component.start()
+            component.fault, component.cut = None, False
+            if chance.random() < 0.5:  # else it ends amid it
+                await until(works(one))
+    async with in_touch(books, component):
+        await until(lambda: {m["context_id"] for m in fake.messages} == expected, 60)
+    first = list(dict.fromkeys(one["correlation_id"] for one in fake.messages))
+    assert len(first) == len(expected)
+    assert first == sorted(first)
+
+
 async def test_what_was_taken_before_a_failure_is_not_sent_again_by_the_next_run(
     books: Books, component: Component, fake: FakeApollo
 ) -> None:
@@ -261,7 +298,7 @@ async def test_an_error_in_an_answer_of_200_is_told_and_such_a_message_passed_ov
         assert one.contact.last_error is not None
         assert "no handler" in one.contact.last_error
         assert one.contact.facts["messages_passed_over"] == "1"
-        await until(lambda: one.contact.state == "working")
+        await until(works(one))
     assert fake.messages[0]["context_id"] == "ctx-2"
     refused = [one for one in component.asked
                if one.path == "/api/messages" and one.body["type"] == "budget.updated"]  # fmt: skip

@@ -26,25 +26,29 @@ REST: Final = 2
 """It rests so many times as long as it told, so that calls have the greater part of the time."""
 MOST_TRIES: Final = 3
 """So often Apollo may answer a message with an error."""
-_NOTE: Final = "place"
+_CURSOR: Final = "cursor"
+_WINDOWS: Final = "windows"
 _SENT: Final = "sent"
 """What was sent beyond the place when the service ended."""
 
 
 class Place(NamedTuple):
-    """How far Apollo was told, and of which windows."""
+    """How far Apollo was told, and which windows were met on the way."""
 
     cursor: int
     windows: Windows
 
-    def as_json(self) -> dict[str, Any]:
-        """The place as it is noted."""
-        return {"cursor": self.cursor, "windows": {str(id): us for id, us in self.windows.items()}}
+    def noted(self, before: "Place | None" = None) -> dict[str, Any]:
+        """The place as it is noted, in so far as it differs from that before."""
+        noted: dict[str, Any] = {_CURSOR: self.cursor}
+        if before is None or self.windows != before.windows:
+            noted[_WINDOWS] = {str(id): start_us for id, start_us in self.windows.items()}
+        return noted
 
 
 def _place(noted: Mapping[str, Any]) -> Place:
-    windows = {int(id): int(us) for id, us in noted["windows"].items()}
-    return Place(int(noted["cursor"]), windows)
+    windows = {int(id): int(start_us) for id, start_us in noted.get(_WINDOWS, {}).items()}
+    return Place(int(noted[_CURSOR]), windows)
 
 
 class Teller:
@@ -76,13 +80,13 @@ class Teller:
     async def _begin(self) -> Place:
         """Where it was the last time; the first time now."""
         noted = await self._notes.all()
-        if _NOTE in noted:
+        if _CURSOR in noted:
             self._sent.update(noted.get(_SENT, ()))
-            return _place(noted[_NOTE])
+            return _place(noted)
         database = self._budget.books.database
         newest: int = await self._budget.run(Job(read=lambda: journal.read_newest(database)))
         place = Place(newest, {})
-        await self._notes.put(_NOTE, place.as_json())
+        await self._notes.put_all(place.noted())
         return place
 
     async def _tell_some(self, place: Place) -> Place:
@@ -97,7 +101,7 @@ class Teller:
             if message.correlation_id not in self._sent:
                 await self._send(message)
         after = Place(stretch.happened[-1].event.cursor, windows)
-        await self._notes.put_all({_NOTE: after.as_json(), _SENT: None})
+        await self._notes.put_all({**after.noted(place), _SENT: None})
         self._sent.clear()
         self._tries.clear()
         self._contact.note(told_to=cursors.encode(after.cursor))
