@@ -1,5 +1,6 @@
 """Routing by the books: what is tried, in which order, and that nothing of it is held."""
 
+import random
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -243,3 +244,49 @@ def test_what_cannot_be_read_names_its_field(books: Books, ask: Any, field: str)
     with pytest.raises(InvalidInput) as told:
         books.route_model(**ask)
     assert told.value.field == field
+
+
+def test_what_is_named_is_admitted_and_where_nothing_is_named_nothing_considered_would_be(
+    books: Books,
+) -> None:
+    chance = random.Random(4)
+    scopes: list[Any] = [
+        {}, {"provider": "openai"}, {"provider": "anthropic"}, {"model": "medium"},
+        {"component": "telos"}, {"tier": "local_midweight"}, {"provider": ["openai", "ollama"]},
+    ]  # fmt: skip
+    for number in range(14):
+        unit = chance.choice(["usd", "usd", "tokens", "requests"])
+        most = {"usd": f"0.0{chance.randrange(1000):03}", "tokens": 15_000, "requests": 12}[unit]
+        policy: Any = {
+            "unit": unit, "period": "daily", "limit": most,
+            "enforcement": chance.choice(["hard_limit", "hard_limit", "soft_limit"]),
+        }  # fmt: skip
+        books.create_budget(
+            name=f"b{number}", scope=chance.choice(scopes), policies=[policy],
+            per=chance.choice([[], ["component"], ["model"]]),
+        )  # fmt: skip
+    named = 0
+    for _ in range(120):
+        size = {
+            "input_tokens": chance.randrange(1, 900),
+            "max_output_tokens": chance.randrange(1, 300),
+        }
+        who: Any = {"component": chance.choice(["telos", "apollo", "rhetor"])}
+        provider, model = chance.choice(list(RATES))
+        told = books.route_model(provider=provider, model=model, **size, **who)
+        if told.allowed:
+            assert told.model is not None
+            held = books.allocate(provider=told.provider, model=told.model, **size, **who)
+            assert isinstance(held, Allocation), (told, held)
+            assert held.reserved.usd == told.hold_nanos
+            named += 1
+            if chance.random() < 0.8:
+                books.release(held.allocation_id)
+        else:
+            assert told.model is None
+            for one in told.considered:
+                answer = books.check(provider=one.provider, model=one.model, **size, **who)
+                assert isinstance(answer, Refusal) == (not one.fits)
+                # Only one that costs no less fits, and it is not taken for that.
+                assert not one.fits or "no less" in one.why
+    assert 20 < named < 120

@@ -237,3 +237,16 @@ def test_settings_that_cannot_be_name_themselves(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(InvalidInput, match="BUDGET_RHETOR_POLL_SECONDS"):
             neighbour.read_poll_seconds({"BUDGET_RHETOR_POLL_SECONDS": text})
     assert neighbour.read_poll_seconds({}) == 300
+
+
+def test_a_limit_of_the_key_that_asks_counts(service: Running) -> None:
+    key = service.post("/keys", {"name": "app", "scopes": ["spend"]}, status=201)
+    limit(service, "0", key=key["key_id"])
+    assert select(service)["routing"]["model"] == "gpt-4o"
+    answer = service.client.post(
+        "/api/v1/neighbours/rhetor/select", json=REASONING, headers={"X-API-Key": key["key"]}
+    )
+    assert answer.json()["routing"]["model"] == "llama3.3:70b"
+    routed = {"provider": "openai", "model": "gpt-4o", "input_tokens": 1, "models": []}
+    answer = service.client.post("/api/v1/route", json=routed, headers={"X-API-Key": key["key"]})
+    assert (answer.status_code, answer.json()["allowed"]) == (200, False)
