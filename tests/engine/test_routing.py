@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from budget.domain.answers import Allocation, Refusal
-from budget.domain.answers_routing import Routing
+from budget.domain.answers_routing import Considered, Routing
 from budget.domain.errors import Forbidden, InvalidInput
 from budget.domain.pricing import Rates
 from budget.engine.budget import Budget as Books
@@ -52,6 +52,11 @@ def large(books: Books, **more: Any) -> Routing:
 def names(told: Routing) -> list[str]:
     """The models that were considered, in that order."""
     return [one.model for one in told.considered]
+
+
+def called(one: Routing | Considered) -> Any:
+    """A call of that model."""
+    return {"provider": one.provider, "model": one.model}
 
 
 def test_what_fits_goes_to_the_model_that_was_asked_for(books: Books) -> None:
@@ -267,7 +272,7 @@ def test_what_is_named_is_admitted_and_where_nothing_is_named_nothing_considered
         )  # fmt: skip
     named = 0
     for _ in range(120):
-        size = {
+        size: Any = {
             "input_tokens": chance.randrange(1, 900),
             "max_output_tokens": chance.randrange(1, 300),
         }
@@ -276,7 +281,7 @@ def test_what_is_named_is_admitted_and_where_nothing_is_named_nothing_considered
         told = books.route_model(provider=provider, model=model, **size, **who)
         if told.allowed:
             assert told.model is not None
-            held = books.allocate(provider=told.provider, model=told.model, **size, **who)
+            held = books.allocate(**size, **who, **called(told))
             assert isinstance(held, Allocation), (told, held)
             assert held.reserved.usd == told.hold_nanos
             named += 1
@@ -285,7 +290,7 @@ def test_what_is_named_is_admitted_and_where_nothing_is_named_nothing_considered
         else:
             assert told.model is None
             for one in told.considered:
-                answer = books.check(provider=one.provider, model=one.model, **size, **who)
+                answer = books.check(**size, **who, **called(one))
                 assert isinstance(answer, Refusal) == (not one.fits)
                 # Only one that costs no less fits, and it is not taken for that.
                 assert not one.fits or "no less" in one.why
