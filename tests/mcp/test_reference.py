@@ -1,4 +1,4 @@
-"""The reference has all that models are told; and serving without the protocol costs nothing of it."""
+"""The reference has all that models are told; serving without the protocol costs nothing of it."""
 
 import re
 import subprocess
