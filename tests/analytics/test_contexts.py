@@ -133,6 +133,12 @@ def test_a_limit_that_is_nearly_used_is_hinted_at() -> None:
     )
 
 
+def test_a_limit_that_is_used_up_is_told_shortly() -> None:
+    full = Exhaustion("limit", "usd", 8000, 9000, 0, 0, 5, "policy_1", "Contexts")
+    (hint,) = hints_of([], [full], NOTHING_HELD)
+    assert hint.text == "The limit of the context that 'Contexts' sets is used up: raise it."
+
+
 def test_input_that_grows_faster_than_output_is_hinted_at_with_what_it_costs() -> None:
     uses = calls((100, 50), (100, 50), (100, 50), (400, 60), (400, 60), (400, 60))
     (hint,) = hints_of(uses, [], NOTHING_HELD, million_input_nanos=3_000_000_000)

@@ -165,6 +165,10 @@ def hints_of(
 def _near(one: Exhaustion) -> Hint | None:
     if one.used * BPS < one.limit * NEAR_BPS:
         return None
+    if one.of == "limit" and not one.left:
+        return Hint(
+            "limit", f"The limit of the context that {one.budget!r} sets is used up: raise it."
+        )
     share = percent(one.used * BPS // one.limit) if one.limit else "all"
     if one.of == "window":
         room = _calls(one.calls_left)

@@ -143,6 +143,8 @@ def _show_one(face: Face, one: Context) -> int:
 
 def _left(face: Face, what: Exhaustion) -> str:
     whose = "The model's window" if what.of == "window" else f"The limit of {what.budget}"
+    if not what.left:
+        return f"{whose} of {amount_text(what.limit, what.unit)} is used up."
     told = f"{whose}: {amount_text(what.left, what.unit)} of {amount_text(what.limit, what.unit)}"
     told += " left"
     if what.calls_left is not None:

@@ -147,6 +147,7 @@ async def test_a_refusal_and_a_limit_that_is_reached_are_exceeded(
     assert refused["payload"]["event"] == "refused"
     assert (refused["payload"]["limit"], refused["payload"]["requested"]) == (3000, 4000)
     assert refused["payload"]["unit"] == "tokens"
+    assert refused["payload"]["budget"] == reached["payload"]["budget"] == "Contexts"
     assert reached["payload"]["event"] == "limit"
     assert reached["context_id"] == "ctx-1"
     assert reached["payload"]["budget_id"] == made.budget_id
@@ -178,6 +179,8 @@ async def test_a_new_window_is_a_reset_and_a_change_of_a_limit_an_update(
     (changed,) = fake.of_type("budget.updated")
     assert changed["payload"]["event"] == "policy_changed"
     assert changed["payload"]["policy_id"] == policy_id
+    assert changed["payload"]["budget"] == "All"
+    assert changed["payload"]["detail"]["changes"]["limit"]["new"] == 5
 
 
 async def test_it_is_told_alike_from_either_engine(

@@ -92,17 +92,17 @@ def _of(happened: Happened, stretch: Stretch, met: dict[int, int]) -> Iterator[M
     elif event.kind in _OF_CALLS and context is not None:
         yield Message("budget.updated", cursor, context, _call(event, attributes, stretch))
     elif event.kind in _OF_LIMITS:
-        yield Message("budget.updated", cursor, None, _limit(event))
+        yield Message("budget.updated", cursor, None, _limit(happened))
     elif event.kind == "refused":
         detail = json.loads(event.detail)
         refused = (detail.get("attributes") or {}).get("session")
-        yield Message("budget.exceeded", cursor, refused, _exceeded(event, detail), HIGH)
+        yield Message("budget.exceeded", cursor, refused, _exceeded(happened, detail), HIGH)
     elif event.kind == "alert_raised":
         detail = json.loads(event.detail)
         if detail.get("alert") in _EXCEEDING:
             split = json.loads(detail.get("partition") or "{}")
             yield Message(
-                "budget.exceeded", cursor, split.get("session"), _exceeded(event, detail), HIGH
+                "budget.exceeded", cursor, split.get("session"), _exceeded(happened, detail), HIGH
             )
 
 
@@ -153,24 +153,37 @@ def _call(event: Event, attributes: Attributes, stretch: Stretch) -> dict[str, A
     return told
 
 
-def _limit(event: Event) -> dict[str, Any]:
+def _limit(happened: Happened) -> dict[str, Any]:
+    """What is told of a budget or a policy that was made or changed, and how."""
+    event = happened.event
     return {
         "event": event.kind,
         "at": to_rfc3339(event.at_us),
-        "budget_id": event.budget_id,
+        **_budget(happened),
         "policy_id": event.policy_id,
+        "detail": json.loads(event.detail),
     }
 
 
-def _exceeded(event: Event, detail: Mapping[str, Any]) -> dict[str, Any]:
+def _budget(happened: Happened) -> dict[str, Any]:
+    """Which budget something happened to, and what it is called."""
+    event, subject = happened
+    if subject is None or not subject.places:
+        return {"budget_id": event.budget_id, "budget": None}
+    budget = subject.places[-1].budget
+    return {"budget_id": budget.budget_id, "budget": budget.name}
+
+
+def _exceeded(happened: Happened, detail: Mapping[str, Any]) -> dict[str, Any]:
     """What is told of a limit that stopped a call, or that was passed."""
+    event = happened.event
     unit = detail.get("unit")
     figures = {name: detail[name] for name in _FIGURES if type(detail.get(name)) is int}
     attributes: Attributes = detail.get("attributes") or {}
     told = {
         "event": event.kind if event.kind == "refused" else detail["alert"],
         "at": to_rfc3339(event.at_us),
-        "budget_id": event.budget_id,
+        **_budget(happened),
         "policy_id": event.policy_id,
         "unit": unit,
         **{name: _usd(one) if unit == "usd" else one for name, one in figures.items()},
