@@ -1,5 +1,6 @@
 """Who calls through LiteLLM: what callers say, the proxy knows and its operator wrote."""
 
+from budget.domain.attributes import parse_attributes
 from budget.neighbours.litellm.calls import attributes_of, is_free, priced_as
 
 
@@ -48,3 +49,9 @@ def test_calls_that_nobody_bills_are_known() -> None:
     assert is_free("")
     assert not is_free("aimage_generation")
     assert not is_free("pass_through_endpoint")
+
+
+def test_names_that_nobody_wrote_for_us_are_cut_or_left_out() -> None:
+    found = attributes_of({"user": "a" * 1000, "litellm_session_id": "bad\x00"})
+    assert set(found) == {"user"}
+    assert parse_attributes(found) == found

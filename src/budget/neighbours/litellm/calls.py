@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from budget.domain.attributes import MAX_VALUE_CHARS, parse_value
+from budget.domain.errors import InvalidInput
 from budget.sdk.responses import json_of
 from budget.sdk.tracking.core import Call
 
@@ -73,7 +75,6 @@ _IDENTITIES: Final = (
 """What the proxy knows of who calls, as attributes; of two for one the later counts."""
 _SETTLED_BY: Final = ("user_api_key_team_metadata", "user_api_key_metadata")
 """Where the operator of the proxy may write attributes, under `budget`."""
-_HASH_CHARS: Final = 64
 _NOBODY: Final = "default_user_id"
 """Whom the proxy names where no user is known."""
 
@@ -114,15 +115,10 @@ def attributes_of(kwargs: Words) -> dict[str, Any]:
         found |= _written(asked)
     if any(key.startswith("user_api_key") for key in metadata):
         found = {name: value for name, value in found.items() if name not in _NOT_BY_CALLERS}
-    if "user" not in found and isinstance(kwargs.get("user"), str):
-        found["user"] = kwargs["user"]
     session = kwargs.get("litellm_session_id") or metadata.get("session_id")
-    if isinstance(session, str) and session:
-        found.setdefault("session", session)
+    found = {**_told_as(user=kwargs.get("user"), session=session), **found}
     for name, where in _IDENTITIES:
-        value = metadata.get(where)
-        if isinstance(value, str) and value.strip() and value != _NOBODY:
-            found[name] = value[:_HASH_CHARS] if where == "user_api_key_hash" else value
+        found |= _told_as(**{name: metadata.get(where)})
     for where in _SETTLED_BY:
         found |= _written(metadata.get(where))
     return found
@@ -183,6 +179,18 @@ def _messages_usage(usage: Words) -> dict[str, Any]:
         "cache_creation_input_tokens": written,
         "cache_creation": details.get("cache_creation_token_details"),
     }
+
+
+def _told_as(**values: Any) -> dict[str, str]:
+    """The values that can be attributes, cut where they are too long: nobody wrote them for us."""
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, str) and value != _NOBODY:
+            try:
+                found[name] = parse_value(value[:MAX_VALUE_CHARS], name)
+            except InvalidInput:
+                continue
+    return found
 
 
 def _says(delta: Any) -> bool:

@@ -21,7 +21,6 @@ what its dicts mean (`calls`), and what is held and booked (`sdk.tracking.core`)
 import dataclasses
 import json
 import logging
-import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
@@ -111,7 +110,6 @@ class Hooks:
         self._naming = naming
         self._unmetered = unmetered
         self._held: dict[int, Held] = {}
-        self._lock = threading.Lock()
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: Any, call_type: Any
@@ -258,8 +256,7 @@ class Hooks:
 
     def _keep(self, log: Any, held: Held) -> None:
         """Remember a try for as long as LiteLLM does; when it forgets it, it has ended."""
-        with self._lock:
-            self._held[id(log)] = held
+        self._held[id(log)] = held
         weakref.finalize(log, self._forget, id(log), held)
 
     def _forget(self, number: int, held: Held) -> None:
@@ -276,8 +273,8 @@ class Hooks:
         here, call_id = _HERE.get(), kwargs.get("litellm_call_id")
         if here is not None and here.call_id == call_id:
             return here
-        with self._lock:
-            alike = [one for one in self._held.values() if one.call_id == call_id]
+        # A list first: while it is looked at, the end of a call may take one away.
+        alike = [one for one in list(self._held.values()) if one.call_id == call_id]
         own = [one for one in alike if getattr(one.log(), "model_call_details", None) is kwargs]
         alike = own or alike
         return alike[0] if len(alike) == 1 else None
