@@ -16,6 +16,7 @@ from budget.engine.importing.lines import Line
 from budget.neighbours.known import Setup
 from budget.neighbours.rhetor import rhetor as neighbour
 from budget.prices.book import PriceBook
+from budget.prices.bundled import bundled_prices
 from tests.fakes.tekton import component
 from tests.fakes.tekton.rhetor import Rhetor
 from tests.http.running import Running, migrate, running
@@ -237,6 +238,27 @@ def test_settings_that_cannot_be_name_themselves(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(InvalidInput, match="BUDGET_RHETOR_POLL_SECONDS"):
             neighbour.read_poll_seconds({"BUDGET_RHETOR_POLL_SECONDS": text})
     assert neighbour.read_poll_seconds({}) == 300
+
+
+def test_a_model_of_rhetors_counts_in_the_limits_of_who_sells_it(
+    rhetor: Rhetor, sqlite_databases: SqliteDatabases
+) -> None:
+    told_of = {"model_id": "gemini-2-5-flash", "provider": "gemini", "name": "Gemini"}
+    rhetor.fault = lambda asked: (
+        (200, told_of) if asked.path.endswith("/select") else rhetor.answer(asked)
+    )
+    prices = PriceBook(bundled_prices(), {("ollama", "llama3.3:70b"): Rates(0, 0)})
+    env = {"BUDGET_RHETOR_URL": rhetor.url}
+    with running(sqlite_databases.new(migrate), prices=prices, env=env) as service:
+        routing = select(service, capability="chat")["routing"]
+        assert (routing["provider"], routing["model"]) == ("google", "gemini-2-5-flash")
+        # 0.30 and 2.50 USD a million: 0.0003 + 0.0025
+        assert routing["estimated_cost"] == "0.0028"
+        limit(service, "0", provider="google")
+        routing = select(service, capability="chat")["routing"]
+        # The next cheaper of others, at 0.30 and 0.50; OpenAI has retired gpt-3.5-turbo.
+        assert (routing["provider"], routing["model"]) == ("x-ai", "grok-3-mini-20250827")
+        assert routing["estimated_cost"] == "0.0008"
 
 
 def test_a_limit_of_the_key_that_asks_counts(service: Running) -> None:

@@ -80,8 +80,11 @@ async def select(
     """What may be called in place of the selected model, or that itself."""
     call = {name: ask[name] for name in _PASSED if ask.get(name) is not None}
     instead = stand_ins(selected, models, capability, *_size(ask))
+    books = budget.books
+    # As its calls through the gateway count: `gemini` of Rhetor's is `google` in limits.
+    seller = books.prices.seller(selected.provider, "", books.database.now_us())
     routing = await budget.route_model(
-        provider=selected.provider, model=selected.model_id, capability=capability,
+        provider=seller or selected.provider, model=selected.model_id, capability=capability,
         models=instead, **call,
     )  # fmt: skip
     return Selection(selected, routing)
