@@ -1,7 +1,7 @@
 """Metrics of calls as usage: what each series grew by, once, whatever fails in between."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from budget.domain.errors import Unavailable
 from budget.engine.budget import AsyncBudget
 from budget.engine.callers import LOCAL, Caller
 from budget.neighbours.otel import counting
-from budget.neighbours.otel.booking import Taken
+from budget.neighbours.otel.booking import Taken, book_asks
 from budget.neighbours.otel.counting import Counting
 from budget.neighbours.otel.encodings import encoding_of
 from budget.prices.book import PriceBook
@@ -46,7 +46,7 @@ async def budget(sqlite_databases: SqliteDatabases) -> AsyncIterator[AsyncBudget
     await opened.close()
 
 
-def point(value: int, seconds: int, *, start: int = START, **said: Any) -> Json:
+def point(value: int, seconds: int, said: Mapping[str, str] = {}, *, start: int = START) -> Json:
     """A point of a counter, so long after the first start."""
     return {
         "attributes": attributes({**SAID, **said}), "asInt": str(value),
@@ -140,11 +140,9 @@ async def test_a_restart_of_ours_counts_nothing_twice(budget: AsyncBudget) -> No
 async def test_a_crash_between_noting_and_booking_loses_and_doubles_nothing(
     budget: AsyncBudget, monkeypatch: pytest.MonkeyPatch, booked_first: bool
 ) -> None:
-    book = counting.book_asks
-
     async def crash(*told: Any) -> Any:
         if booked_first:
-            await book(*told)
+            await book_asks(*told)
         raise Unavailable("The database does not answer.")
 
     with monkeypatch.context() as patch:
@@ -203,8 +201,8 @@ async def test_the_older_histogram_counts_where_the_counters_are_not_there(
 async def test_calls_are_counted_by_their_durations_and_sounds_are_told_apart(
     budget: AsyncBudget,
 ) -> None:
-    spoken = point(80, 1, **{"gen_ai.token.modality": "audio"})
-    written = point(20, 1, **{"gen_ai.token.modality": "text"})
+    spoken = point(80, 1, {"gen_ai.token.modality": "audio"})
+    written = point(20, 1, {"gen_ai.token.modality": "text"})
     took = {**old("", 9, 7, 1), "attributes": attributes(SAID)}
     await take(Counting(budget), metrics(
         counter(f"{USAGE}.input_tokens", [spoken, written]),
@@ -219,11 +217,11 @@ async def test_what_is_no_usage_is_left_out_and_what_cannot_be_is_rejected(
     budget: AsyncBudget,
 ) -> None:
     counted = Counting(budget)
-    agent = [point(5, 1, **{"gen_ai.operation.name": "invoke_agent"})]
+    agent = [point(5, 1, {"gen_ai.operation.name": "invoke_agent"})]
     taken = await take(counted, metrics(
         counter(f"{USAGE}.input_tokens", agent),
         counter("http.requests", [point(5, 1)]),
-        counter(f"{USAGE}.output_tokens", [point(-1, 1, **{"gen_ai.agent.name": "x"})]),
+        counter(f"{USAGE}.output_tokens", [point(-1, 1, {"gen_ai.agent.name": "x"})]),
     ))  # fmt: skip
     assert (taken.booked, taken.rejected) == (0, 1)
     assert taken.left == {"no call of a model": 1}
@@ -253,6 +251,6 @@ async def test_only_so_many_series_are_followed(
     budget: AsyncBudget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counting, "MAX_SERIES", 2)
-    points = [point(5, 1, **{"gen_ai.agent.name": f"a{at}"}) for at in range(4)]
+    points = [point(5, 1, {"gen_ai.agent.name": f"a{at}"}) for at in range(4)]
     taken = await take(Counting(budget), metrics(counter(f"{USAGE}.input_tokens", points)))
     assert (taken.booked, taken.rejected) == (2, 2)

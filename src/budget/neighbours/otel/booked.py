@@ -97,7 +97,7 @@ def _booked(row: Any, held: Held | None) -> Booked:
         attributes.get("session"),
         _counts(row),
         row.cost_nanos,
-        json.loads(row.flags),
+        tuple(row.flags.split()),
         response_id if isinstance(response_id, str) else None,
         None if held is None else held.traceparent,
     )

@@ -38,6 +38,7 @@ class Emitter(Neighbour):
         self._spans = setup.env.get("BUDGET_TRACES") == "on"
         self._degraded = 0
         self._told = 0
+        self._came: tuple[Sequence[Event], bool] | None = None
         self._turn = threading.Lock()
         self._followed = Followed(self._books, LOCAL, {"topics": ["allocation_updates"]})
         self._instruments: Instruments | None = None
@@ -77,10 +78,14 @@ class Emitter(Neighbour):
     def _look(self, instruments: "Instruments") -> bool:
         """Tell what the journal has after the last look; whether that is all there is."""
         with self._turn:  # the last look may come while one before it is not over
-            events, ended = self._followed.more()
-            for booked in booked_of(self._books, events):
+            if self._came is None:
+                self._came = self._followed.more()
+            events, ended = self._came
+            found = booked_of(self._books, events)
+            self._came = None  # what fails before is looked at again
+            for booked in found:
                 instruments.tell(booked)
-                self._told += 1
+            self._told += len(found)
             self.contact.note(told=self._told)
             self._decide(instruments, events)
         return ended
