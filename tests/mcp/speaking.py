@@ -25,7 +25,7 @@ async def speaking(
     """A client of a service, with its admin key unless another is given."""
     headers = {"Authorization": f"Bearer {key or service.key}"}
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=30, trust_env=False) as http,
+        httpx2.AsyncClient(headers=headers, timeout=120, trust_env=False) as http,
         Client(
             streamable_http_client(f"{service.url}/mcp", http_client=http), mode=mode, **more
         ) as client,
