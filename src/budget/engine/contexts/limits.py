@@ -4,7 +4,7 @@ Not here: balances of other periods, which many sessions share (`engine.standing
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select, tuple_
 
@@ -19,6 +19,7 @@ from budget.engine.views import view
 from budget.storage import schema
 from budget.storage.unit import HEAD_COLUMNS, Row
 
+PER_SESSION: Final = "per_session"
 _h = schema.heads.c
 
 
@@ -34,15 +35,12 @@ def limits_of(
     connection: Connection, contexts: Mapping[str, Attributes], bound: Bound, now_us: int
 ) -> dict[str, list[ContextLimit]]:
     """By session, the limits per session that a call like its newest one meets."""
-    table = schema.budgets
-    live = select(table).where(table.c.archived_us.is_(None)).order_by(table.c.name)
-    budgets = read_budgets(connection, [tuple(row) for row in connection.execute(live)])
     seen = [
         (budget, policy)
-        for budget in budgets
+        for budget in _budgets(connection)
         if sees_budget(bound, budget)
         for policy in budget.live_policies
-        if policy.calendar.period.text == "per_session"
+        if policy.calendar.period.text == PER_SESSION
     ]
     met: dict[str, list[tuple[Budget, Policy, str]]] = {}
     for session, attributes in contexts.items():
@@ -58,6 +56,15 @@ def limits_of(
         session: [_limit(budget, policy, at, heads, now_us) for budget, policy, at in some]
         for session, some in met.items()
     }
+
+
+def _budgets(connection: Connection) -> list[Budget]:
+    """The budgets in force that limit sessions, by name."""
+    table, of = schema.budgets, schema.policies.c
+    limiting = select(of.budget_id).where(of.period == PER_SESSION, of.archived_us.is_(None))
+    live = select(table).where(table.c.archived_us.is_(None), table.c.budget_id.in_(limiting))
+    found = connection.execute(live.order_by(table.c.name, table.c.budget_id))
+    return read_budgets(connection, [tuple(row) for row in found])
 
 
 def _heads(connection: Connection, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], Row]:
