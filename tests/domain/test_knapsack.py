@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from itertools import product
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +63,15 @@ def test_tasks_without_a_way_are_not_done_and_nothing_is_an_answer() -> None:
 
 def test_it_is_best_in_two_hundred_small_cases() -> None:
     for seed in range(200):
+        tasks, rooms = _case(random.Random(seed))
+        found = best(tasks, rooms)
+        assert found.is_best
+        assert _worth(tasks, rooms, found.ways) == _best_of_all(tasks, rooms), seed
+
+
+@pytest.mark.faults
+def test_it_is_best_in_ten_thousand_small_cases() -> None:
+    for seed in range(200, 10_200):
         tasks, rooms = _case(random.Random(seed))
         found = best(tasks, rooms)
         assert found.is_best

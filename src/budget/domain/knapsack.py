@@ -14,10 +14,12 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
-MOST_STEPS: Final = 100_000
+MOST_STEPS: Final = 200_000
 """About how many choices a search looks at before it lets go of some: a second's work."""
+MOST_COMPLETED: Final = 16
+"""How often a search sees where its best choice so far would lead."""
 MOST_COMPARED: Final = 64
-"""With how many others a choice is compared, where there are several limits."""
+"""In how many figures a choice is compared with others, where there are several limits."""
 
 
 class Way(NamedTuple):
@@ -220,8 +222,8 @@ class _Bound:
         return self.sure + gain
 
 
-Step = tuple[Fraction, int, int]
-"""What more of a limit gains for each of it, the amount, and the gain."""
+Step = tuple[int, int]
+"""More of a limit, and what it gains."""
 
 
 def _steps(options: Iterable[_Option], limit: int) -> tuple[int, list[Step]]:
@@ -231,35 +233,39 @@ def _steps(options: Iterable[_Option], limit: int) -> tuple[int, list[Step]]:
     for amount, gain in points:
         if gain <= hull[-1][1]:
             continue
-        while hull and hull[-1][0] == amount:
+        if hull[-1][0] == amount:
             hull.pop()
-        while len(hull) > 1 and _slope(hull[-2], hull[-1]) <= _slope(hull[-1], (amount, gain)):
+        while len(hull) > 1 and not _falls(hull[-2], hull[-1], (amount, gain)):
             hull.pop()
         hull.append((amount, gain))
-    steps = [
-        (_slope(one, other), other[0] - one[0], other[1] - one[1]) for one, other in pairwise(hull)
-    ]
-    return hull[0][1], steps
+    return hull[0][1], [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(hull)]
 
 
-def _slope(one: tuple[int, int], other: tuple[int, int]) -> Fraction:
-    return Fraction(other[1] - one[1], other[0] - one[0])
+def _falls(one: Step, two: Step, three: Step) -> bool:
+    """Whether the way from the first point to the second is steeper than that to the third."""
+    before = (two[1] - one[1]) * (three[0] - two[0])
+    return before > (three[1] - two[1]) * (two[0] - one[0])
 
 
 def _bounds(tasks: Sequence[_Task], limit: int) -> list[_Bound]:
     """The bound of one limit for what is left at each task, the last one of nothing."""
-    bounds = [_Bound()]
-    sure, steps = 0, list[Step]()
-    for task in reversed(tasks):
-        more_sure, more = _steps(task.options, limit)
-        sure += more_sure
-        if more:
-            steps = sorted((*steps, *more), key=lambda step: step[0], reverse=True)
-            amounts = list(accumulate(amount for _, amount, _ in steps))
-            gains = list(accumulate(gain for _, _, gain in steps))
+    each = [_steps(task.options, limit) for task in tasks]
+    every = [(step, place) for place, (_, steps) in enumerate(each) for step in steps]
+    every.sort(key=lambda one: Fraction(one[0][1], one[0][0]), reverse=True)
+    ranks: dict[int, list[int]] = {}
+    for rank, (_, place) in enumerate(every):
+        ranks.setdefault(place, []).append(rank)
+    bounds, sure, taken = [_Bound()], 0, list[int]()
+    for place in reversed(range(len(tasks))):
+        sure += each[place][0]
+        last = bounds[-1]
+        if place in ranks:
+            taken = sorted((*taken, *ranks[place]))
+            amounts = list(accumulate(every[rank][0][0] for rank in taken))
+            gains = list(accumulate(every[rank][0][1] for rank in taken))
             bounds.append(_Bound(sure, amounts, gains))
         else:
-            bounds.append(_Bound(sure, bounds[-1].amounts, bounds[-1].gains))
+            bounds.append(_Bound(sure, last.amounts, last.gains))
     return bounds[::-1]
 
 
@@ -290,15 +296,17 @@ class _Search:
         self._bounds = [_bounds(part.tasks, at) for at in range(len(part.limits))]
         options = sum(1 + len(task.options) for task in part.tasks)
         self._most_kept = max(16, most_steps // max(1, options))
+        self._most_compared = MOST_COMPARED // max(1, len(part.limits))
         self._best = _State(0, 0, (0,) * len(part.limits), None, None)
         self._best_depth = 0
         self._lost = 0
+        self._stride = max(1, len(part.tasks) // MOST_COMPLETED)
 
     def run(self) -> _Result:
         states = [self._best]
         for depth in range(len(self._tasks)):
             states = self._kept(self._next(states, depth))
-            if states:
+            if states and depth % self._stride == 0:
                 self._complete(max(states, key=lambda one: one.at_most), depth + 1)
         return _Result(self._best.gain, self._lost, self._ways())
 
@@ -349,7 +357,7 @@ class _Search:
                 if least is not None and state.used[0] >= least:
                     continue
                 least = state.used[0]
-            elif any(_takes_no_more(other, state) for other in kept[:MOST_COMPARED]):
+            elif any(_takes_no_more(other, state) for other in kept[: self._most_compared]):
                 continue
             kept.append(state)
         if len(kept) > self._most_kept:
