@@ -68,6 +68,14 @@ def test_limits_of_models_are_told_apart_in_each_of_their_spellings() -> None:
     ]  # fmt: skip
 
 
+def test_rates_of_models_are_read_of_columns_and_of_metadata() -> None:
+    limits, _ = limits_of({"model_rpm_limit": {"a": 5}, "metadata": {
+        "model_tpm_limit": {"b": 7}, "model_rpm_limit": None}})  # fmt: skip
+    assert [(one.model, one.policy["unit"], one.policy["limit"]) for one in limits] == [
+        ("a", "requests", 5), ("b", "tokens", 7),
+    ]  # fmt: skip
+
+
 def test_who_is_blocked_may_call_nothing() -> None:
     assert policies(blocked=True) == [
         {"unit": "requests", "period": "total", "limit": 0, "enforcement": "hard_limit"}

@@ -72,6 +72,7 @@ def limits_of(row: Row) -> tuple[list[Limit], list[str]]:
     limits = [*_budget(row, notes), *_rates(row, None), *_windows(row, notes)]
     for model, told in _object(row.get("model_max_budget")).items():
         limits += _of_model(str(model), told, notes)
+    limits += _rates_of_models(row)
     if row.get("blocked") is True:
         limits.append(Limit(_policy("requests", "total", 0)))
     for name, why in _NO_COUNTERPART.items():
@@ -105,6 +106,15 @@ def _rates(row: Row, model: str | None) -> Iterator[Limit]:
     for name, unit, period in _RATES:
         if row.get(name) is not None:
             yield Limit(_policy(unit, period, whole(_decimal(row[name]), name)), model)
+
+
+def _rates_of_models(row: Row) -> Iterator[Limit]:
+    """Rates by model, which keys and teams have in their metadata, projects as columns."""
+    for source in (row, _object(row.get("metadata"))):
+        for name, unit, period in _RATES[:2]:
+            for model, most in _object(source.get(f"model_{name}")).items():
+                limit = whole(_decimal(most), f"model_{name}")
+                yield Limit(_policy(unit, period, limit), str(model))
 
 
 def _windows(row: Row, notes: list[str]) -> Iterator[Limit]:

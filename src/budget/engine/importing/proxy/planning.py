@@ -77,6 +77,8 @@ _HOLDERS: Final = (
     _Holder("projects", "project", lambda row: {"project": row["project_id"]}, "project_alias"),
     _Holder("users", "user", lambda row: {"user": row["user_id"]}, "user_alias"),
     _Holder("end_users", "end user", lambda row: {"user": row["user_id"]}, "alias"),
+    _Holder("org_members", "organization member",
+            lambda row: {"org": row["organization_id"], "user": row["user_id"]}, ""),
     _Holder("members", "member", lambda row: {"team": row["team_id"], "user": row["user_id"]}, ""),
 )  # fmt: skip
 """Keys are another matter; the most specific come last, for `moving` goes from there."""

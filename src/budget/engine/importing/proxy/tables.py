@@ -25,6 +25,7 @@ NAMES: Final[Mapping[str, str]] = {
     "organizations": "LiteLLM_OrganizationTable",
     "projects": "LiteLLM_ProjectTable",
     "members": "LiteLLM_TeamMembership",
+    "org_members": "LiteLLM_OrganizationMembership",
     "end_users": "LiteLLM_EndUserTable",
     "tags": "LiteLLM_TagTable",
     "budgets": "LiteLLM_BudgetTable",
