@@ -66,6 +66,19 @@ def test_what_was_settled_otherwise_is_not_booked_again(service: Running) -> Non
     assert one["facts"]["left_out"] == "1 booked already"
 
 
+def test_what_was_settled_from_the_answer_itself_is_known_by_the_answers_id(
+    service: Running,
+) -> None:
+    held = hold(service)  # as `track` and the gateway do
+    used = {"input_tokens": 100, "output_tokens": 20, "metadata": {"response_id": "chatcmpl-1"}}
+    service.post(f"/allocations/{held}/usage", used)
+    send(service, span(1, {**CHAT, ANSWER: "chatcmpl-1"}), span(2, {**CHAT, ANSWER: "chatcmpl-2"}))
+    assert [one["usage_id"][-1] for one in service.get("/usage")["items"]][:1] == ["2"]
+    assert balance(service) == (240, 0)
+    send(service, span(1, {**CHAT, ANSWER: "chatcmpl-1"}), span(2, {**CHAT, ANSWER: "chatcmpl-2"}))
+    assert balance(service) == (240, 0)
+
+
 def test_what_is_nobodys_hold_is_booked_all_the_same(service: Running) -> None:
     released = hold(service)
     service.post(f"/allocations/{released}/release", {"reason": "gone"}, status=200)

@@ -228,6 +228,7 @@ def test_what_a_key_is_bound_to_is_so_whatever_a_span_says(service: Running) -> 
         (b"{}", {"content-type": "text/plain"}, 415),
         (b"x" * (bounds.MAX_BODY_BYTES + 1), JSON, 413),
     ],
+    ids=lambda value: str(value) if isinstance(value, int) else "",
 )
 def test_what_is_no_otlp_is_refused(
     service: Running, body: bytes, headers: dict[str, str], status: int
@@ -304,7 +305,7 @@ def test_when_the_books_are_away_senders_are_told_to_come_again_and_nothing_coun
 
     spans = [span(at, trace=trace(8)) for at in range(1, 4)]
     with monkeypatch.context() as patch:
-        patch.setattr("budget.neighbours.otel.booking.holds_of", away)
+        patch.setattr("budget.neighbours.otel.booking.joined", away)
         answer = service.client.post("/v1/traces", json=traces(*spans))
         assert (answer.status_code, answer.json()["code"]) == (503, 14)
         assert int(answer.headers["retry-after"]) >= 1

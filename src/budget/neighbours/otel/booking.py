@@ -15,7 +15,7 @@ from budget.domain.errors import BudgetError, Conflict, KeyReused, NotFound, Una
 from budget.engine.budget import AsyncBudget
 from budget.engine.bulk import MAX_RECORDS
 from budget.engine.callers import Caller
-from budget.neighbours.otel.holds import Hold, holds_of
+from budget.neighbours.otel.holds import Hold, joined
 from budget.neighbours.otel.nesting import Wrappers
 from budget.neighbours.otel.spans import BOOKED, NESTED, OURS, Left, Span, usage_of
 
@@ -81,10 +81,13 @@ async def book_spans(
         return
     acting = budget.acting_as(caller)
     wanted = [span for span in spans if span.usage_id in asks]
-    joined = await asyncio.to_thread(holds_of, budget.books, wanted, caller.bound)
+    met = await asyncio.to_thread(joined, budget.books, wanted, caller.bound)
     records = []
     for usage_id, ask in asks.items():
-        hold = joined.get(usage_id)
+        hold = met.holds.get(usage_id)
+        if usage_id in met.booked:
+            taken.add(BOOKED)
+            continue
         if hold is not None and hold.status == "settled":
             _note_settled(hold, usage_id, taken)
             continue

@@ -1,26 +1,32 @@
-"""Holds: the open allocations that spans are the calls of, so that they settle them.
+"""Holds: the allocations that spans are the calls of, so that open ones are settled by them.
 
 A span names its allocation, or the allocation noted, when it was placed, what it would be told by:
-the trace or the answer's id. Not here: how usage is booked (`booking`).
+the trace or the answer's id. What settled a hold from the answer itself, as the gateway and `track`
+do, noted the answer's id, too. Not here: how usage is booked (`booking`).
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import Connection, or_, select
 
 from budget.domain.models import bare_model
 from budget.domain.rights import Bound, covers
+from budget.domain.windows import MAX_US
 from budget.engine.books import Books
 from budget.engine.snapshots import snapshot
 from budget.neighbours.otel import names
 from budget.neighbours.otel.spans import Span, allocation_of, text_of
 from budget.storage.schema import allocations as table
+from budget.storage.schema import usage
 
 MAX_NOTED: Final = 2000
 """So many open allocations that noted something are looked at, the newest."""
+MAX_SETTLED: Final = 5000
+"""So many allocations that were placed before or while the calls went on are looked at."""
+_HELD_BEFORE_US: Final = 300_000_000
 _NAMED_AT_ONCE: Final = 500
 
 _ROW: Final = (
@@ -43,8 +49,15 @@ class Hold(NamedTuple):
     marks: frozenset[str] = frozenset()
 
 
-def holds_of(books: Books, spans: Sequence[Span], bound: Bound) -> dict[str, Hold]:
-    """The allocation of each span that is the call of one, by the span's usage id. Reads."""
+class Joined(NamedTuple):
+    """What spans meet, by their usage ids: holds, and those whose answer was booked already."""
+
+    holds: Mapping[str, Hold]
+    booked: frozenset[str]
+
+
+def joined(books: Books, spans: Sequence[Span], bound: Bound) -> Joined:
+    """The allocation of each span that is the call of one; and which are booked. Reads."""
     named = {span.usage_id: allocation_of(span) for span in spans}
     wanted = sorted({one for one in named.values() if one is not None})
     with snapshot(books.database) as connection:
@@ -54,13 +67,37 @@ def holds_of(books: Books, spans: Sequence[Span], bound: Bound) -> dict[str, Hol
             rows = connection.execute(select(*_ROW).where(table.c.id.in_(some)))
             found.update(_held(rows, bound))
         noted = _held(connection.execute(_NOTED), bound)
-    joined = {
+        answered = _answered(connection, spans)
+    holds = {
         usage_id: found[one] for usage_id, one in named.items() if one is not None and one in found
     }
     others = [span for span in spans if named[span.usage_id] is None]
     if noted and others:
-        joined.update(_told_by(others, list(noted.values())))
-    return joined
+        holds.update(_told_by(others, list(noted.values())))
+    return Joined(holds, answered)
+
+
+def _answered(connection: Connection, spans: Sequence[Span]) -> frozenset[str]:
+    """The spans whose answer's id was noted when the hold of its call was settled."""
+    told = [(text_of(span.said.get(names.RESPONSE_ID)), span.usage_id) for span in spans]
+    if not any(response_id for response_id, _ in told):
+        return frozenset()
+    first_us = min(span.start_ns for span in spans) // 1000 - _HELD_BEFORE_US
+    last_us = max(span.end_ns for span in spans) // 1000
+    placed = (
+        select(table.c.id)
+        .where(table.c.placed_us.between(max(first_us, 0), min(last_us, MAX_US)))
+        .order_by(table.c.placed_us.desc())
+        .limit(MAX_SETTLED)
+        .subquery()
+    )
+    noted = (
+        select(usage.c.metadata)
+        .join(placed, usage.c.allocation_id == placed.c.id)
+        .where(usage.c.metadata.contains('"response_id"'), usage.c.id.not_like("otlp-%"))
+    )
+    ids = {json.loads(one).get("response_id") for one in connection.scalars(noted)}
+    return frozenset(usage_id for response_id, usage_id in told if response_id in ids)
 
 
 _NOTED: Final = (
