@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.cli.conftest import Say
-from tests.cli.spent import opened
+from tests.cli.spent import opened, today
 from tests.fakes import litellm_proxy as fake
 from tests.fakes.answering import answering
 from tests.support.databases import PostgresDatabases
@@ -98,6 +98,22 @@ def test_its_http_api_is_read_page_by_page(local: Say, monkeypatch: pytest.Monke
     assert len(said.json["budgets"]) == 6
     assert "organizations could not be read" in said.json["notes"][0]
     assert fake.MASTER_KEY not in said.out + said.err
+
+
+def test_logs_are_booked_of_its_http_api_and_the_rest_of_the_spend_beside_them(
+    local: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUDGET_LITELLM_MASTER_KEY", fake.MASTER_KEY)
+    logs = tuple(fake.log(number, "a" * 64, f"{today()}T00:00:00Z", 0.001)
+                 for number in range(1001))  # fmt: skip
+    with answering(fake.proxy(logs=logs)) as url:
+        said = local("--json", "import", "litellm", url, "--apply")
+        assert said.code == 0, said.err
+        assert said.json["logs_booked"] == 1001
+        again = local("--json", "import", "litellm", url, "--apply")
+    assert (again.json["logs_booked"], again.json["carried"]) == (0, "0.00")
+    assert spent()["LiteLLM team Search monthly"] == 12_345_678_901
+    assert spent()["LiteLLM key bot weekly"] == 3_500_000_000
 
 
 def test_a_proxy_that_does_not_take_the_key_is_told_without_it(

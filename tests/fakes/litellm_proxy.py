@@ -33,8 +33,18 @@ USERS: Final[list[dict[str, Any]]] = [
 ]
 
 
-def proxy(page_rows: int = 2) -> Answer:
-    """A proxy whose pages have so few rows."""
+def log(number: int, key: str, at: str, spend: float) -> dict[str, Any]:
+    """A log of spend of a key, as it is told."""
+    return {
+        "request_id": f"r{number}", "call_type": "acompletion", "api_key": key, "spend": spend,
+        "prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30, "startTime": at,
+        "endTime": at, "model": "no-such-model", "custom_llm_provider": "acme", "user": "u1",
+        "team_id": "t1", "metadata": {}, "end_user": "", "session_id": None,
+    }  # fmt: skip
+
+
+def proxy(page_rows: int = 2, logs: tuple[dict[str, Any], ...] = ()) -> Answer:
+    """A proxy whose pages have so few rows; logs come as many at once as are asked for."""
 
     def answer(asked: Asked) -> tuple[int, Any]:
         if asked.headers.get("authorization") != f"Bearer {MASTER_KEY}":
@@ -43,6 +53,13 @@ def proxy(page_rows: int = 2) -> Answer:
             return 200, _page(KEYS, "keys", "current_page", asked, page_rows)
         if asked.path == "/user/list":
             return 200, _page(USERS, "users", "page", asked, page_rows)
+        if asked.path == "/spend/logs/v2":
+            assert asked.query["start_date"] < asked.query["end_date"]
+            size, page = asked.number("page_size", 50), asked.number("page", 1)
+            if size > 1000:
+                return 422, {"detail": "page_size must be at most 1000"}
+            return 200, {"data": logs[(page - 1) * size : page * size], "total": len(logs),
+                         "page": page, "page_size": size, "total_is_capped": True}  # fmt: skip
         lists: dict[str, Any] = {
             "/team/list": TEAMS, "/budget/list": [BUDGET], "/customer/list": [],
         }  # fmt: skip

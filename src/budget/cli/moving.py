@@ -69,8 +69,9 @@ def _read(source: str) -> "tuple[Tables, list[str], Logs | None]":
     if source.startswith(_DATABASES):
         return tables.of_database(source), [], lambda: tables.logs_of_database(source)
     if source.startswith(_ADDRESSES):
-        found, notes = api.of_api(source, os.environ)
-        return found, notes, None
+        asked = api.proxy_at(source, os.environ)
+        found, notes = api.of_api(asked)
+        return found, notes, lambda: api.logs_of_api(asked, time.time_ns() // 1000)
     exported = tables.of_export(Path(source))
     assert exported is not None
     return exported, [], None

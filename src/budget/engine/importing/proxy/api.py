@@ -4,24 +4,52 @@ As LiteLLM 1.108 answers. What a proxy does not have, or not for this key, is to
 here: its database (`tables`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from budget.domain.errors import Unavailable
+from budget.domain.windows import to_rfc3339
 from budget.engine.importing.asking import MAX_PAGES, Asked, key_in, named_by
+from budget.engine.importing.lines import Bad, Line
 from budget.engine.importing.proxy.tables import Row, Tables, rows_in
+from budget.engine.importing.sources import lines_of_rows, litellm
 
 KEY_SETTING: Final = "BUDGET_LITELLM_MASTER_KEY"
 _SIZE: Final = 100
+_LOGS_SIZE: Final = 1000
 
 
-def of_api(url: str, env: Mapping[str, str]) -> tuple[Tables, list[str]]:
-    """The tables of the proxy at an address that the operator wrote, and what could not be read.
-
-    The key comes from BUDGET_LITELLM_MASTER_KEY.
+def proxy_at(url: str, env: Mapping[str, str]) -> Asked:
+    """The proxy at an address that the operator wrote, with the key of BUDGET_LITELLM_MASTER_KEY.
+    InvalidInput.
     """
-    headers = {"Authorization": f"Bearer {key_in(env, KEY_SETTING)}"}
-    asked = named_by(url, headers, "FILE")
+    return named_by(url, {"Authorization": f"Bearer {key_in(env, KEY_SETTING)}"}, "FILE")
+
+
+def logs_of_api(asked: Asked, until_us: int) -> Iterator[Line | Bad]:
+    """The spend logs of a proxy until a time, oldest first, as lines."""
+    return lines_of_rows(_logs(asked, until_us), litellm, "UTC")
+
+
+def _logs(asked: Asked, until_us: int) -> Iterator[tuple[str, Any]]:
+    query: dict[str, str | int | list[str]] = {
+        "start_date": "2020-01-01 00:00:00", "end_date": _date(until_us), "page_size": _LOGS_SIZE,
+        "sort_by": "startTime", "sort_order": "asc",
+    }  # fmt: skip
+    for page in range(1, MAX_PAGES):
+        rows = rows_in(asked.get("/spend/logs/v2", {**query, "page": page}), "data")
+        for number, row in enumerate(rows, start=1):
+            yield f"page {page} log {number}", row
+        if len(rows) < _LOGS_SIZE:  # how many there are is not told exactly
+            return
+
+
+def _date(at_us: int) -> str:
+    return to_rfc3339(at_us)[:19].replace("T", " ")
+
+
+def of_api(asked: Asked) -> tuple[Tables, list[str]]:
+    """The tables of a proxy, and what could not be read."""
     found: dict[str, list[Row]] = {"keys": _keys(asked)}
     notes: list[str] = []
     for name, read in _OTHERS.items():
