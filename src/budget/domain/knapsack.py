@@ -14,11 +14,9 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
-MOST_STEPS: Final = 200_000
+MOST_STEPS: Final = 150_000
 """About how many choices a search looks at before it lets go of some: a second's work."""
-MOST_COMPLETED: Final = 16
-"""How often a search sees where its best choice so far would lead."""
-MOST_COMPARED: Final = 64
+MOST_COMPARED: Final = 192
 """In how many figures a choice is compared with others, where there are several limits."""
 
 
@@ -300,7 +298,8 @@ class _Search:
         self._best = _State(0, 0, (0,) * len(part.limits), None, None)
         self._best_depth = 0
         self._lost = 0
-        self._stride = max(1, len(part.tasks) // MOST_COMPLETED)
+        # How often it is seen where the best choice so far would lead, which takes as many steps.
+        self._stride = 1 + len(part.tasks) * options // max(1, most_steps)
 
     def run(self) -> _Result:
         states = [self._best]

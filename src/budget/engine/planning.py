@@ -20,7 +20,7 @@ from budget.domain.answers_plans import (
     PlannedValue,
 )
 from budget.domain.balances import Balance
-from budget.domain.knapsack import Found, Wanted, Way, best
+from budget.domain.knapsack import MOST_STEPS, Found, Wanted, Way, best
 from budget.domain.money import NANOS_PER_USD
 from budget.domain.rights import Bound, sees_balance
 from budget.engine import rows
@@ -155,7 +155,7 @@ def _one_more(
          for one, room in of_limit.items()}
         for limit, of_limit in zip(limits, rooms, strict=True)
     ]  # fmt: skip
-    more = best(wanted, raised)
+    more = best(wanted, raised, MOST_STEPS // 3)
     moved = [
         MovedTask(task.task_id, _model(task, before), _model(task, after))
         for task, before, after in zip(tasks, found.ways, more.ways, strict=True)
