@@ -12,7 +12,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +29,15 @@ if TYPE_CHECKING:
 
     from uvicorn import Server
 
+    from budget.engine.budget import AsyncBudget
     from budget.engine.jobs import Books
     from budget.gateway.rules import Rules
     from budget.gateway.upstreams import Upstream
     from budget.http.app import App
     from budget.http.live.guests import Limits
     from budget.http.observing import Observer
+    from budget.mcp.transport import Transport
+    from budget.neighbours.neighbour import Neighbour
 
 __all__ = ["Started", "serve", "service_address"]
 
@@ -201,9 +204,7 @@ def make_app(
     from budget.http.door.issuer import Issuer
     from budget.http.door.visits import Visits
     from budget.http.live.guests import DEFAULT_LIMITS, Live
-    from budget.http.mcp import MAX_BODY_BYTES
     from budget.http.observing import Observer
-    from budget.mcp.transport import Transport
     from budget.neighbours.company import Company
     from budget.neighbours.known import Setup, read_neighbours
 
@@ -213,14 +214,30 @@ def make_app(
     issuer = None if door.oidc is None else Issuer(door.oidc, f"{url}/login/oidc/callback")
     entrance = Door(gate, visits, door, issuer=issuer, proxied=proxied)
     live = Live(books, entrance, limits or DEFAULT_LIMITS)
+    neighbours = read_neighbours(Setup(env or {}, budget, url, port or 0, instance))
     service = Service(
         budget, Pulse(budget), instance, entrance, observer or Observer(instance), live, port,
         hosts, refusal_status, url, docs, process or {},
         gateway=None if upstreams is None else Gateway(budget, upstreams, rules or NO_RULES),
-        mcp=Transport(books.database.now_us, MAX_BODY_BYTES),
-        neighbours=Company(read_neighbours(Setup(env or {}, budget, url, port or 0, instance))),
+        mcp=_speaking(budget, neighbours, env or {}),
+        neighbours=Company(neighbours),
     )  # fmt: skip
     return App(service)
+
+
+def _speaking(
+    budget: "AsyncBudget", neighbours: "Iterable[Neighbour]", env: "Mapping[str, str]"
+) -> "Transport | None":
+    """MCP, unless it is off; its neighbour, where there is one, is told who comes."""
+    from budget.http.mcp import MAX_BODY_BYTES
+    from budget.mcp.transport import Transport
+    from budget.neighbours.mcp import SETTING, Clients
+
+    if env.get(SETTING) == "off":
+        return None
+    clients = next((one for one in neighbours if isinstance(one, Clients)), None)
+    came = None if clients is None else clients.came
+    return Transport(budget.books.database.now_us, MAX_BODY_BYTES, came)
 
 
 def make_server(

@@ -26,9 +26,16 @@ LAST_CALLS_SECONDS: Final = 5.0
 class Transport:
     """Answers requests, from the first one until it is closed."""
 
-    def __init__(self, now_us: Callable[[], int], most_bytes: int) -> None:
+    def __init__(
+        self,
+        now_us: Callable[[], int],
+        most_bytes: int,
+        came: Callable[[str, int], None] | None = None,
+    ) -> None:
+        """`came` is told of who comes, by the name of their key, and how many sessions are open."""
         self._now_us = now_us
         self._most_bytes = most_bytes
+        self._came = came
         self._running: asyncio.Task[None] | None = None
         self._opening: asyncio.Future[StreamableHTTPSessionManager] | None = None
         self._changes: Changes | None = None
@@ -56,6 +63,8 @@ class Transport:
         # A session belongs to the key that has opened it: to any other it is not there.
         token = AccessToken(token="", client_id=name, scopes=[])
         scope["user"] = AuthenticatedUser(token)
+        if self._came is not None:
+            self._came(name, self.sessions)
         self._calls += 1
         try:
             await manager.handle_request(scope, receive, send)

@@ -71,6 +71,13 @@ def _litellm(setup: Setup) -> Neighbour:
     return LiteLLM(setup.budget)
 
 
+def _mcp(setup: Setup) -> Neighbour:
+    from budget.neighbours.mcp import Clients
+
+    del setup
+    return Clients()
+
+
 def _rhetor(setup: Setup) -> Neighbour:
     from budget.neighbours.rhetor.rhetor import Rhetor
 
@@ -127,6 +134,12 @@ KNOWN: Final[tuple[Known, ...]] = (
         "holds and settles its calls here, by our callback in its process",
         "BUDGET_LITELLM",
         _litellm,
+    ),
+    Known(
+        "mcp",
+        "models' clients, which come for tools; answered unless it is off, shown if it is on",
+        "BUDGET_MCP",
+        _mcp,
     ),
     Known(
         "rhetor",
