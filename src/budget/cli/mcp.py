@@ -4,14 +4,17 @@ Not here: the same over HTTP, at /mcp of a service (`serve`), and the tools (`bu
 """
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from budget.cli import exits
-from budget.cli.books import check_key, not_accepted, open_budget
+from budget.cli.books import check_key, not_accepted
 from budget.cli.face import Face
 from budget.domain.errors import Unauthorized
+
+if TYPE_CHECKING:
+    from budget.engine.settings import Settings
 
 
 def mcp(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
@@ -23,19 +26,29 @@ def mcp(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
     from budget.engine.places import find_place
     from budget.engine.settings import Settings
 
-    place = find_place(Settings.read(target=face.target))
-    if place.url is not None:
-        if place.key is not None:
-            check_key(place.key)
-        asyncio.run(_ask_service(place.url, place.key))
+    settings = Settings.read(target=face.target)
+    place = find_place(settings)
+    if place.url is None:
+        asyncio.run(_open_here(settings))
         return exits.OK
-    from budget.engine.budget import AsyncBudget, Budget
+    if place.key is not None:
+        check_key(place.key)
+    asyncio.run(_ask_service(place.url, place.key))
+    return exits.OK
+
+
+async def _open_here(settings: "Settings") -> None:
+    from budget.engine.budget import AsyncBudget
+    from budget.engine.jobs import Books
     from budget.mcp.stdio import serve
 
-    with open_budget(face, create=True, priced=True) as budget:
-        assert isinstance(budget, Budget)
-        asyncio.run(serve(AsyncBudget(budget.books)))
-    return exits.OK
+    # Holds that nobody settles end by themselves here, as in a service.
+    opened = Books.open(settings.target, price_settings=settings.price_settings)
+    books = AsyncBudget(opened)
+    try:
+        await serve(books)
+    finally:
+        await books.close()
 
 
 async def _ask_service(url: str, key: str | None) -> None:
