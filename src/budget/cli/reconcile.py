@@ -94,15 +94,8 @@ def reconcile(
         lines, bad = _read(Path(file), format, mapping, parse_zone(timezone, "--timezone"))
         start_us, end_us = _span(lines, since, until)
     lines = [line for line in lines if start_us <= line.at_us < end_us]
-    from budget.engine.exporting import all_records
-    from budget.engine.reconciling import compare, ours_by_day, theirs_by_day
-
     ask = {"since": to_rfc3339(start_us), "until": to_rfc3339(end_us)}
-    with open_budget(face) as books:
-        pages = all_records(books.usage_records, ask)
-        seller = api or format
-        ours = ours_by_day(pages, seller if seller in _SELLERS else None)
-    rows = compare(ours, theirs_by_day(lines), tolerance_bps)
+    rows = _compared(face, ask, lines, api or format, tolerance_bps)
     wrong = sum(row.verdict != "agrees" for row in rows)
     if face.json:
         face.print_json({
@@ -113,6 +106,19 @@ def reconcile(
     else:
         _tell(face, rows, bad, "agrees" if not wrong else f"{wrong:,} beyond {tolerance}")
     return exits.FAILED if wrong or bad else exits.OK
+
+
+def _compared(
+    face: Face, ask: dict[str, str], lines: "list[Line]", source: str | None, tolerance_bps: int
+) -> "list[Compared]":
+    """Our records of a time beside these lines; of a seller, only those of it."""
+    from budget.engine.exporting import all_records
+    from budget.engine.reconciling import compare, ours_by_day, theirs_by_day
+
+    with open_budget(face) as books:
+        pages = all_records(books.usage_records, ask)
+        ours = ours_by_day(pages, source if source in _SELLERS else None)
+    return compare(ours, theirs_by_day(lines), tolerance_bps)
 
 
 def _check_source(file: str | None, format: str | None, api: str | None) -> None:
