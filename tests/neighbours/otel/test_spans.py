@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from budget.neighbours.otel.booking import sorted_out
 from budget.neighbours.otel.nesting import Wrappers
 from budget.neighbours.otel.spans import (
     BOOKED,
@@ -202,6 +203,19 @@ def test_of_spans_around_each_other_the_innermost_counts() -> None:
     spans = read(span(1), span(2, {}, parent=1), span(3, parent=2), span(4))
     inner, alone = spans[2], spans[3]
     assert Wrappers().of(spans, [spans[0], inner, alone]) == places(1, 2)
+
+
+def test_a_call_is_its_agents_and_sessions_by_the_spans_around_it() -> None:
+    run = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "writer",
+           "gen_ai.conversation.id": "c1", "budget.team": "red", "budget.tag.x": "y"}  # fmt: skip
+    spans = read(
+        span(1, run), span(2, {}, parent=1), span(3, {**CHAT, "budget.team": "blue"}, parent=2)
+    )
+    asks, _ = sorted_out(spans, NOWHERE, Wrappers())
+    (ask,) = asks.values()
+    assert ask["attributes"] == {
+        "component": "app", "agent": "writer", "session": "c1", "team": "blue"
+    }  # fmt: skip
 
 
 def test_what_lies_around_is_known_when_it_comes_later() -> None:

@@ -6,22 +6,25 @@ which allocation it settles (`holds`).
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budget.domain.answers import Receipt
+from budget.domain.attributes import STANDARD
 from budget.domain.errors import BudgetError, Conflict, KeyReused, NotFound, Unavailable
 from budget.engine.budget import AsyncBudget
 from budget.engine.bulk import MAX_RECORDS
 from budget.engine.callers import Caller
 from budget.neighbours.otel.holds import Hold, joined
 from budget.neighbours.otel.nesting import Wrappers
-from budget.neighbours.otel.spans import BOOKED, NESTED, OURS, Left, Span, usage_of
+from budget.neighbours.otel.spans import BOOKED, NESTED, OURS, Left, Span, attributes_of, usage_of
 
 Ask = dict[str, Any]
 Own = frozenset[tuple[str, int]]
 
+MAX_ABOVE: Final = 20
+"""So many spans around one are looked at."""
 _PRICED_BY: Final = frozenset({"model", "provider"})
 """Attributes that are told as fields: where a key is bound to others, its caller may not do it."""
 
@@ -57,6 +60,7 @@ def sorted_out(spans: Sequence[Span], own: Own, wrappers: Wrappers) -> tuple[dic
     found = [(span, usage_of(span, own)) for span in spans]
     counted = [span for span, ask in found if not isinstance(ask, Left) or ask in (OURS, BOOKED)]
     wrapping = wrappers.of(spans, counted)
+    by_place = {(span.trace_id, span.span_id): span for span in spans}
     asks: dict[str, Ask] = {}
     taken = Taken()
     for span, ask in found:
@@ -68,7 +72,23 @@ def sorted_out(spans: Sequence[Span], own: Own, wrappers: Wrappers) -> tuple[dic
             taken.before += 1
         else:
             asks[span.usage_id] = ask
+            _inherit(ask["attributes"], span, by_place)
     return asks, taken
+
+
+def _inherit(
+    attributes: dict[str, str], span: Span, by_place: Mapping[tuple[str, str], Span]
+) -> None:
+    """Take over what spans around it say of who spends, and it does not: an agent, a session."""
+    for _ in range(MAX_ABOVE):
+        above = by_place.get((span.trace_id, span.parent_id))
+        if above is None:
+            return
+        if above.said:
+            for name, value in attributes_of({}, above.said).items():
+                if name in STANDARD:
+                    attributes.setdefault(name, value)
+        span = above
 
 
 async def book_spans(
