@@ -74,8 +74,10 @@ def test_a_person_approves_and_a_key_with_every_right_raises_the_limit(
     assert "one more run" in message
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("action", "content"), [("decline", {}), ("accept", {"approve": False})])
+@pytest.mark.parametrize(
+    ("mode", "action", "content"),
+    [("auto", "decline", {}), ("auto", "accept", {"approve": False}), ("legacy", "decline", {})],
+)
 def test_a_person_says_no_and_nothing_is_raised(
     service: Running, budget: dict[str, Any], mode: Mode, action: str, content: dict[str, Any]
 ) -> None:
@@ -86,8 +88,9 @@ def test_a_person_says_no_and_nothing_is_raised(
     assert limit_of(service, budget) == before
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("scopes", [("spend",), ("spend", "manage")])
+@pytest.mark.parametrize(
+    ("mode", "scopes"), [("auto", ("spend",)), ("legacy", ("spend", "manage"))]
+)
 def test_a_person_s_word_goes_no_further_than_the_key(
     service: Running, budget: dict[str, Any], mode: Mode, scopes: tuple[str, ...]
 ) -> None:
@@ -101,13 +104,13 @@ def test_a_person_s_word_goes_no_further_than_the_key(
     assert limit_of(service, budget) == before
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_without_anybody_to_ask_the_request_waits_for_whoever_manages(
-    service: Running, budget: dict[str, Any], mode: Mode
+@pytest.mark.parametrize(
+    ("mode", "decide"), [("auto", None), ("legacy", None), ("auto", person("cancel", []))]
+)
+def test_without_a_word_of_anybody_the_request_waits_for_whoever_manages(
+    service: Running, budget: dict[str, Any], mode: Mode, decide: Any
 ) -> None:
-    done = outcome(service, mode, service.key, budget["budget_id"], None)
-    assert (done["status"], done["person"]) == ("pending", "unasked")
-    done = outcome(service, mode, service.key, budget["budget_id"], person("cancel", []))
+    done = outcome(service, mode, service.key, budget["budget_id"], decide)
     assert (done["status"], done["person"]) == ("pending", "unasked")
 
 
