@@ -173,6 +173,12 @@ def test_models_that_will_not_do_are_told_with_the_reason(books: Books) -> None:
     assert hard.why.startswith("No model will do: ")
 
 
+def test_a_call_that_could_not_be_held_is_not_planned(books: Books) -> None:
+    told = planned(books, task("huge", 10**9 + 1), models=[SMALL])
+    assert told["huge"].excluded == {SMALL: "would hold more for a call than one may"}
+    assert planned(books, task("large", 10**9), models=[SMALL])["large"].model == SMALL
+
+
 def test_a_key_that_is_bound_is_told_nothing_of_limits_that_it_may_not_see(books: Books) -> None:
     limit(books, "1")
     bound = books.acting_as(Caller("key_a", manage=False, bound={"team": "a"}))

@@ -12,7 +12,7 @@ from budget.domain.allocations import Amounts
 from budget.domain.asks_plans import PlanAsk, TaskAsk
 from budget.domain.attributes import Attributes, parse_attributes, parse_value, put_once
 from budget.domain.errors import Forbidden, InvalidInput, NotFound
-from budget.domain.money import MAX_TOKENS, parse_count
+from budget.domain.money import MAX_HOLD_NANOS, MAX_TOKENS, parse_count
 from budget.domain.pricing import Rates
 from budget.engine.callers import Caller
 from budget.engine.fields import chosen_id, only_fields, priority_of, who
@@ -302,6 +302,8 @@ def _judged(
         return "cannot do what the task needs, or its calls are too large for it"
     needs, calls = asked.needs, asked.calls
     amounts, held = decide.estimate(rates, needs.input_tokens, needs.output_tokens, 1)
+    if (held.usd or 0) > MAX_HOLD_NANOS or (held.tokens or 0) > MAX_TOKENS:
+        return "would hold more for a call than one may"
     return Candidate(
         provider,
         model,
