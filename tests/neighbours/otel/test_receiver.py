@@ -332,6 +332,25 @@ def test_calls_are_held_and_booked_whatever_senders_do(service: Running) -> None
     assert len(booked(service, trace(11))) == 1
 
 
+def test_the_same_spans_from_several_senders_at_once_are_counted_once(service: Running) -> None:
+    request = in_protobuf(traces(*(span(at, trace=trace(12)) for at in range(1, 301))))
+    answers: list[tuple[int, bytes]] = []
+
+    def post() -> None:
+        headers = {**PROTOBUF, "x-api-key": service.key}
+        with httpx2.Client(base_url=service.url, trust_env=False, verify=False) as client:
+            answer = client.post("/v1/traces", content=request, headers=headers, timeout=30)
+            answers.append((answer.status_code, answer.content))
+
+    threads = [threading.Thread(target=post) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [(200, b"")] * 4
+    assert len(booked(service, trace(12))) == 300
+
+
 def test_who_sends_too_much_at_once_is_told_to_wait(
     service: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
