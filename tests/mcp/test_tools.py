@@ -202,6 +202,18 @@ def test_a_check_holds_nothing(opened: Opened) -> None:
     assert opened.call("GetBudgetStatus").body["summaries"][0]["cost_allocated"] == "0.00"
 
 
+def test_a_price_that_is_not_known_is_not_nothing(opened: Opened) -> None:
+    new: dict[str, Any] = {"provider": "acme", "model": "new"}
+    told = opened.call("CheckBudget", **new, input_tokens=10, max_output_tokens=10)
+    assert told.body["info"]["estimated_cost"] is None
+    assert told.text.startswith("Allowed. It would hold at most 20 tokens (no known price).")
+    told = opened.call("AllocateBudget", **WHO, **new, amount=20)
+    assert told.body["held_usd"] is None
+    booked = opened.call("budget_settle", allocation_id=told.body["allocation_id"], input_tokens=5)
+    assert booked.body["cost"] is None
+    assert "at no known price" in booked.text
+
+
 # --- Standing ------------------------------------------------------------------------------------
 
 
@@ -301,6 +313,15 @@ def test_where_nothing_fits_nothing_may_be_called(opened: Opened) -> None:
     assert (told.body["allowed"], told.body["model"]) == (False, None)
     assert told.body["refusal"]["code"] == "over_limit"
     assert told.text.startswith("No model may be called.")
+
+
+def test_without_a_model_any_will_do_that_fits(opened: Opened) -> None:
+    with pytest.raises(InvalidInput, match=r"^provider: is required"):  # acme is not well known
+        opened.call("GetModelRecommendations", task_type="chat")
+    told = opened.call("GetModelRecommendations", provider="acme", context_size=1000)
+    assert [one["model"] for one in told.body["recommendations"]] == ["cheap", "m"]
+    way = opened.call("RouteWithBudgetAwareness", default_provider="acme", input_text="")
+    assert way.body["allowed"]
 
 
 def test_a_cost_is_estimated_of_tokens_or_of_a_text(opened: Opened) -> None:

@@ -9,11 +9,16 @@ from typing import Any, Final, NamedTuple
 
 from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.json_schemas import words
+from budget.domain.windows import to_rfc3339
 from budget.mcp.asking import Asking, Guest
 from budget.mcp.fields import Field, read_arguments, text
 from budget.mcp.tool import prepared
 from budget.mcp.tools import find_tool
-from budget.mcp.tools.usage import PERIODS
+from budget.mcp.tools.standing import PERIODS
+
+USUAL_DAYS: Final = 30
+MOST_DAYS: Final = 365
+_DAY_US: Final = 86_400_000_000
 
 
 class Prompt(NamedTuple):
@@ -61,7 +66,7 @@ async def budget_analysis(call: Asking) -> str:
         "this pace, and when; (5) at most three things to do now, the most useful first.",
         _RULES,
         {
-            "Usage": await _figures(call, "budget_get_usage_analytics", {"period": period}),
+            "Usage": await _figures(call, "budget_get_usage_analytics", _since(call)),
             "Limits": await _figures(call, "budget_get_budget_status", {"period": period}),
             "Forecast": await _figures(call, "budget_forecast", {}),
             "Anomalies": await _figures(call, "budget_get_anomalies", {}),
@@ -71,8 +76,7 @@ async def budget_analysis(call: Asking) -> str:
 
 async def cost_optimization(call: Asking) -> str:
     """Find savings: cheaper models for the dearest calls, with what each change saves."""
-    period = call.given.get("period", "monthly")
-    usage = await _figures(call, "budget_get_usage_analytics", {"period": period})
+    usage = await _figures(call, "budget_get_usage_analytics", _since(call))
     return _page(
         "Find ways to spend less on the same work. For each: what to change, what it saves in USD "
         "a month by these figures, what it may cost in quality, and how to try it safely. Begin "
@@ -80,6 +84,14 @@ async def cost_optimization(call: Asking) -> str:
         _RULES,
         {"Usage": usage, "Cheaper models": await _cheaper(call, usage)},
     )
+
+
+def _since(call: Asking) -> dict[str, str]:
+    """The time that usage is looked at: so many days, up to now."""
+    days = _number(call.given, "days") if "days" in call.given else USUAL_DAYS
+    if days > MOST_DAYS:
+        raise InvalidInput("days", f"must be a whole number from 1 to {MOST_DAYS}.")
+    return {"start_date": to_rfc3339(call.now_us - days * _DAY_US)}
 
 
 async def _cheaper(call: Asking, usage: Any) -> dict[str, Any]:
@@ -124,11 +136,14 @@ def _number(given: Mapping[str, Any], name: str) -> int:
     return int(value)
 
 
-_PERIOD: Final = text("period", "The time to look at.", *PERIODS)
+_PERIOD: Final = text("period", "The period of the limits to look at; daily unless said.", *PERIODS)
+_DAYS: Final = text(
+    "days", "How many days of usage to look at, up to now: 1 to 365, 30 unless said."
+)
 
 PROMPTS: Final = (
-    Prompt("budget_analysis", budget_analysis, (_PERIOD,)),
-    Prompt("cost_optimization", cost_optimization, (_PERIOD,)),
+    Prompt("budget_analysis", budget_analysis, (_PERIOD, _DAYS)),
+    Prompt("cost_optimization", cost_optimization, (_DAYS,)),
     Prompt(
         "model_selection",
         model_selection,

@@ -1,16 +1,19 @@
 """Tools of models: what they cost, which are cheaper, and which a call should go to."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
 from budget.domain.answers import Calculation
-from budget.domain.errors import InvalidInput
+from budget.domain.answers_recommendations import Recommendations
+from budget.domain.errors import InvalidInput, NotFound
 from budget.domain.money import format_usd
 from budget.domain.shapes_recommendations import RecommendationShape
 from budget.domain.wire.costs import calculation
 from budget.domain.wire.parts import money
 from budget.domain.wire.prices import price
 from budget.domain.wire.recommendations import recommendations
+from budget.engine.standing_in import MAKERS
 from budget.mcp.answers import (
     CostEstimateShape,
     ModelChoiceShape,
@@ -34,7 +37,7 @@ async def recommend(call: Asking) -> Told:
     """
     ask = call.only("provider", "model", "task_type", "output_size", "max_cost")
     size = call.given.get("context_size", _CONTEXT_SIZE)
-    told = recommendations(await call.do(call.acts.recommend(**ask, context_size=size)))
+    told = recommendations(await _found(call, {**ask, "context_size": size}))
     chosen = [_choice(one) for one in told["items"]]
     best = None if told["best_match"] is None else _choice(told["best_match"])
     after = (
@@ -60,6 +63,24 @@ async def recommend(call: Asking) -> Told:
     return Told(body, " ".join((*said, after)))
 
 
+async def _found(call: Asking, ask: Mapping[str, Any]) -> Recommendations:
+    """What will do; of the makers of well-known models, where no model or provider is said."""
+    if "model" in ask or "provider" in ask:
+        return await call.do(call.acts.recommend(**ask))
+
+    async def of(maker: str) -> Recommendations | None:
+        try:
+            return await call.do(call.acts.recommend(**ask, provider=maker))
+        except NotFound:  # these books have no price of its models
+            return None
+
+    some = [one for one in await asyncio.gather(*map(of, MAKERS)) if one is not None]
+    if not some:
+        raise InvalidInput("provider", "is required: the models of no well-known one are priced.")
+    items = sorted((item for one in some for item in one.items), key=lambda item: item.cost_nanos)
+    return some[0]._replace(items=tuple(items))
+
+
 def _choice(one: RecommendationShape) -> ModelChoiceShape:
     return {
         "provider": one["provider"],
@@ -80,8 +101,12 @@ async def route(call: Asking) -> Told:
     for ours, theirs in (("provider", "default_provider"), ("model", "default_model")):
         if theirs in call.given:
             ask[ours] = call.given[theirs]
+    if "provider" not in ask and "model" not in ask:
+        ask["providers"] = list(MAKERS)
     if call.given.get("input_text"):
         ask["input_text"] = call.given["input_text"]
+    elif "input_text" in call.given:
+        ask.setdefault("input_tokens", 0)
     found = await call.do(call.acts.route_model(**ask))
     after = (
         "Hold it with budget_allocate_budget, then call that model."

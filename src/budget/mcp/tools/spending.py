@@ -99,7 +99,7 @@ def held(answer: Allocation | Refusal, context_id: str | None = None) -> Told:
         "context_id": context_id,
         "amount": answer.reserved.tokens,
         "remaining": answer.remaining.tokens,
-        "held_usd": money(answer.reserved.usd),
+        "held_usd": money(priced(answer.reserved, answer.basis).usd),
         "tier": answer.attributes.get("tier"),
         "provider": answer.provider,
         "model": answer.model,
@@ -110,7 +110,8 @@ def held(answer: Allocation | Refusal, context_id: str | None = None) -> Told:
         "refusal": None,
         "next": after,
     }
-    told = f"Held {words_of(answer.reserved)} as {answer.allocation_id} until {body['expires_at']}."
+    holds = words_of(priced(answer.reserved, answer.basis))
+    told = f"Held {holds} as {answer.allocation_id} until {body['expires_at']}."
     return Told(body, " ".join((told, *warned, after)))
 
 
@@ -136,11 +137,18 @@ def _refused(answer: Refusal, context_id: str | None) -> Told:
     return Told(body, f"Refused: {answer.detail} {after}")
 
 
+def priced(amounts: Held, basis: str | None) -> Held:
+    """What is held, its money null where no price is known: unknown is not free."""
+    return amounts._replace(usd=None) if basis is None and amounts.usd == 0 else amounts
+
+
 def words_of(amounts: Held) -> str:
     """What is held, in words: 2000 tokens and 0.03 USD."""
     parts = [] if amounts.tokens is None else [f"{amounts.tokens} tokens"]
     if amounts.usd is not None:
         parts.append(f"{money(amounts.usd)} USD")
+    elif parts:
+        return f"{parts[0]} (no known price)"
     if not parts and amounts.requests is not None:
         parts.append(f"{amounts.requests} requests")
     return " and ".join(parts) or "nothing"
@@ -175,8 +183,9 @@ async def check(call: Asking) -> Told:
     answer = await call.do(call.acts.check(**ask))
     if isinstance(answer, Refusal):
         return _checked(False, answer.detail, Held(), refusal=answer)
+    holds = priced(answer.reserved, answer.basis)
     return _checked(
-        True, "Every limit that the call meets has room.", answer.reserved, answer.legs,
+        True, "Every limit that the call meets has room.", holds, answer.legs,
         answer.granted_output_tokens,
     )  # fmt: skip
 
