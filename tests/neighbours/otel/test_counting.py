@@ -213,6 +213,20 @@ async def test_calls_are_counted_by_their_durations_and_sounds_are_told_apart(
     assert dict(one.usage.units) == {"input_audio_tokens": 80}
 
 
+async def test_calls_are_counted_by_the_histogram_for_each_where_no_duration_is_told(
+    budget: AsyncBudget,
+) -> None:
+    each = [
+        {**old("", 80, 3, 1), "attributes": attributes({**SAID, "gen_ai.token.modality": how})}
+        for how in ("text", "audio")
+    ]
+    await take(Counting(budget), metrics(
+        counter(f"{USAGE}.input_tokens", [point(80, 1)]),
+        histogram("gen_ai.client.inference.operation.input_tokens", each),
+    ))  # fmt: skip
+    assert await booked(budget) == [(80, 0, 3)]
+
+
 async def test_what_is_no_usage_is_left_out_and_what_cannot_be_is_rejected(
     budget: AsyncBudget,
 ) -> None:

@@ -116,6 +116,8 @@ def test_tokens_cost_and_decisions_go_out_under_old_and_new_names_and_as_spans(
         older = newest(told, OLDER, _with("gen_ai.token.type", kind))
         assert (older.sum, older.count) == (count, 1)
         assert list(older.explicit_bounds)[:3] == [1, 4, 16]
+    each = newest(told, "gen_ai.client.inference.operation.output_tokens", lambda _: True)
+    assert (each.sum, each.count) == (20, 1)
     assert decided(told, "allowed") == 1
     (record,) = (span for span in spans(told) if span.name == "budget record gemini-2.5-pro")
     assert (record.trace_id.hex(), record.parent_span_id.hex()) == (TRACE, SPAN)

@@ -67,6 +67,12 @@ class Instruments:
             ours: meter.create_counter(name, "{token}")
             for ours, name in names.COUNTERS_TOLD.items()
         }
+        self._each = {
+            ours: meter.create_histogram(
+                name, "{token}", explicit_bucket_boundaries_advisory=names.TOKEN_USAGE_BUCKETS
+            )
+            for ours, name in names.PER_OPERATION_TOLD.items()
+        }
         self._older = meter.create_histogram(
             names.TOKEN_USAGE,
             "{token}",
@@ -89,6 +95,8 @@ class Instruments:
             count = booked.counts.get(name, 0)
             if count:
                 counter.add(count, {**told, names.MODALITY: "text"})
+        for name, histogram in self._each.items():
+            histogram.record(booked.counts.get(name, 0), {**told, names.MODALITY: "text"})
         for kind, name in names.TOKEN_TYPES.items():
             self._older.record(booked.counts.get(name, 0), {**told, names.TOKEN_TYPE: kind})
         if booked.cost_nanos is not None and booked.cost_nanos > 0:

@@ -103,6 +103,11 @@ COUNTERS: Final[Mapping[str, str]] = {
     "gen_ai.client.inference.usage.cache_write.input_tokens": "cache_write_tokens",
     "gen_ai.client.inference.usage.reasoning.output_tokens": "reasoning_tokens",
 }
+PER_OPERATION: Final[Mapping[str, str]] = {
+    "gen_ai.client.inference.operation.input_tokens": "input_tokens",
+    "gen_ai.client.inference.operation.output_tokens": "output_tokens",
+}
+"""Histograms with a value for each call, which are for percentiles; so they tell how many calls."""
 TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105 - a name
 """The older histogram, whose sums are counts of tokens, by `gen_ai.token.type`."""
 TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - a name
@@ -114,12 +119,13 @@ DURATION: Final = "gen_ai.client.operation.duration"
 TOKEN_USAGE_BUCKETS: Final = tuple(4**power for power in range(14))
 """1, 4, 16 ... 67108864, as the conventions have them."""
 
-METRICS: Final = frozenset({*COUNTERS, TOKEN_USAGE, DURATION})
+METRICS: Final = frozenset({*COUNTERS, *PER_OPERATION, TOKEN_USAGE, DURATION})
 """All that are looked at."""
 
 # --- What we tell --------------------------------------------------------------------------------
 
 COUNTERS_TOLD: Final[Mapping[str, str]] = {ours: name for name, ours in COUNTERS.items()}
+PER_OPERATION_TOLD: Final[Mapping[str, str]] = {ours: name for name, ours in PER_OPERATION.items()}
 SPAN_COUNTS: Final[Mapping[str, str]] = {
     "input_tokens": "gen_ai.usage.input_tokens",
     "output_tokens": "gen_ai.usage.output_tokens",

@@ -30,8 +30,14 @@ _UNITS: Final[Mapping[tuple[str, str], str]] = {
     ("output_tokens", "image"): "output_image_tokens",
 }
 
-Source = Literal["new", "old", "calls"]
-"""From the newer counters, the older histogram, or a histogram with a value for each call."""
+Source = Literal["new", "old", "each", "calls"]
+"""From the newer counters, the older histogram, or one of those with a value for each call."""
+_SOURCES: Final[Mapping[str, Source]] = {
+    "new": "new",
+    "old": "old",
+    "each": "each",
+    "calls": "calls",
+}
 
 
 class Figure(NamedTuple):
@@ -126,14 +132,16 @@ def _figures(
     metric: str, kind: str, point: Any, said: Mapping[str, Any]
 ) -> Iterator[tuple[Figure, int | None]]:
     """What a point counts."""
+    modality = said.get(names.MODALITY)
+    known = modality.replace(":", ".")[:20] if isinstance(modality, str) else ""
     if kind == "sum":
-        modality = said.get(names.MODALITY)
         ours = names.COUNTERS.get(metric)
         if ours is not None:
-            known = modality.replace(":", ".")[:20] if isinstance(modality, str) else ""
             yield Figure("new", ours, known), _sum(point)
         return
-    if metric == names.TOKEN_USAGE:
+    if names.PER_OPERATION.get(metric) == "input_tokens":
+        yield Figure("each", "requests", known), whole(point.count)
+    elif metric == names.TOKEN_USAGE:
         ours = names.TOKEN_TYPES.get(str(said.get(names.TOKEN_TYPE)))
         if ours is not None:
             yield Figure("old", ours), _rounded(point.sum)
@@ -186,14 +194,20 @@ def usage_of_series(series: Series, grown: Mapping[str, int]) -> dict[str, Any] 
 
 def _read(name: str) -> Figure:
     source, counted, modality, _ = name.split(":", 3)
-    known: Source = "new" if source == "new" else "old" if source == "old" else "calls"
-    return Figure(known, counted, modality)
+    return Figure(_SOURCES[source], counted, modality)
 
 
 def _requests(figures: Mapping[Figure, int]) -> int:
     """How many calls it were, as far as that is told."""
-    told = (figures.get(one) for one in (Figure("calls", "requests"), Figure("old", "requests")))
-    return next((count for count in told if count is not None), 0)
+    for source in ("calls", "each", "old"):
+        told = [
+            count
+            for figure, count in figures.items()
+            if figure.source == source and figure.counted == "requests"
+        ]
+        if told:
+            return max(told)  # a call of text and sounds is told once for each
+    return 0
 
 
 def _fit(units: Mapping[str, int], ask: Mapping[str, Any]) -> bool:
