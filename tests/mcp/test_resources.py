@@ -119,6 +119,26 @@ def test_budgets_are_listed_by_pages(books: Books) -> None:
     assert error.code == -32602
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_an_error_that_nobody_foresaw_is_told_by_an_id_alone(
+    books: Books, mode: Mode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("a secret of ours")
+
+    monkeypatch.setattr("budget.engine.jobs.Jobs.standings", breaks)
+
+    async def ask(client: Client) -> Any:
+        return await client.read_resource("budget://status")
+
+    error = error_of(books, mode, ask)
+    assert error.message.startswith("Something went wrong that should not; the log tells of it as")
+    told = asked(books, mode, lambda client: client.call_tool("budget_forecast", {}))
+    assert told.is_error
+    assert "secret" not in f"{error} {told}"
+    assert "a secret of ours" in caplog.text
+
+
 # --- Prompts -------------------------------------------------------------------------------------
 
 

@@ -8,8 +8,6 @@ from typing import Any, NotRequired, TypedDict
 
 from budget.domain.shapes import Amount
 
-Words = list[str]
-
 
 class RefusingLimitShape(TypedDict):
     """One limit that refuses; null in what the key may not see. Amounts are in the `unit`."""

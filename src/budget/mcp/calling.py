@@ -49,12 +49,17 @@ async def call_tool(
         )
     except BudgetError as error:
         return wrong(error)
-    except Exception as error:
-        trace_id = secrets.token_hex(8)
-        log.exception("unforeseen, %s, in %s", trace_id, tool.name)
-        detail = f"Something went wrong that should not; the log tells of it as {trace_id}."
-        return wrong(BudgetError(detail, code="internal_error"), error)
+    except Exception as error:  # noqa: BLE001 - the last stop: no model is shown a traceback
+        return wrong(unforeseen(tool.name, error))
     return right(told)
+
+
+def unforeseen(what: str, error: Exception) -> BudgetError:
+    """What is told of an error that nobody foresaw: an id, under which the log tells all."""
+    trace_id = secrets.token_hex(8)
+    log.error("unforeseen, %s, in %s", trace_id, what, exc_info=error)
+    detail = f"Something went wrong that should not; the log tells of it as {trace_id}."
+    return BudgetError(detail, code="internal_error")
 
 
 def right(told: Told) -> types.CallToolResult:
@@ -64,9 +69,8 @@ def right(told: Told) -> types.CallToolResult:
     )
 
 
-def wrong(error: BudgetError, cause: BaseException | None = None) -> types.CallToolResult:
+def wrong(error: BudgetError) -> types.CallToolResult:
     """An error that a model can mend: what is wrong, with which argument, and what would do."""
-    del cause
     told: dict[str, Any] = {"code": error.code, "detail": error.detail}
     if isinstance(error, InvalidInput):
         told |= {"field": error.field, "allowed": list(error.allowed)}

@@ -7,19 +7,22 @@ Not here: how tools are called (`calling`), and how requests arrive (`transport`
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 import mcp_types as types
 from mcp.server.caching import CacheHint
+from mcp.server.context import CallNext, HandlerResult
 from mcp.server.lowlevel.server import Server
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
 
 from budget.domain.errors import BudgetError, InvalidInput
 from budget.mcp import prompts, resources
 from budget.mcp.asking import Guest
-from budget.mcp.calling import Context, call_tool
+from budget.mcp.calling import Context, call_tool, unforeseen
 from budget.mcp.changes import Changes
 from budget.mcp.fields import Field
 from budget.mcp.following import Following
@@ -28,6 +31,7 @@ from budget.mcp.tools import TOOLS, find_tool
 from budget.version import __version__
 
 GuestOf = Callable[[Context], Guest]
+Paged = types.PaginatedRequestParams | None
 
 INSTRUCTIONS: Final = (
     "Budget decides what may be spent on calls to language models. Before a call: "
@@ -45,69 +49,8 @@ _FIXED: Final = CacheHint(ttl_ms=3_600_000, scope="public")
 
 def make_server(guest_of: GuestOf, now_us: Callable[[], int], changes: Changes) -> Server[Any]:
     """The server. `guest_of` says who makes a request."""
-
-    async def list_tools(
-        ctx: Context, params: types.PaginatedRequestParams | None
-    ) -> types.ListToolsResult:
-        del params
-        guest = guest_of(ctx)
-        return _listed(tuple(one.name for one in TOOLS if guest.may(one.right)))
-
-    async def call(
-        ctx: Context, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | types.InputRequiredResult:
-        return await call_tool(guest_of(ctx), now_us(), ctx, params)
-
-    async def list_resources(
-        ctx: Context, params: types.PaginatedRequestParams | None
-    ) -> types.ListResourcesResult:
-        with_cursor = {} if params is None or params.cursor is None else {"cursor": params.cursor}
-        return await _resources(guest_of(ctx), with_cursor)
-
-    async def list_templates(
-        ctx: Context, params: types.PaginatedRequestParams | None
-    ) -> types.ListResourceTemplatesResult:
-        del ctx, params
-        return types.ListResourceTemplatesResult(
-            resource_templates=[
-                types.ResourceTemplate(
-                    name=name.lower(), title=name, uri_template=uri, description=about,
-                    mime_type=_JSON,
-                )
-                for uri, (name, about) in resources.TEMPLATES.items()
-            ]
-        )  # fmt: skip
-
-    async def read_resource(
-        ctx: Context, params: types.ReadResourceRequestParams
-    ) -> types.ReadResourceResult:
-        try:
-            found = await resources.read(guest_of(ctx), params.uri, now_us())
-        except BudgetError as error:
-            raise _protocol_error(ctx, error, params.uri) from None
-        text = json.dumps(found, default=str)
-        content = types.TextResourceContents(uri=params.uri, mime_type=_JSON, text=text)
-        return types.ReadResourceResult(contents=[content])
-
-    async def list_prompts(
-        ctx: Context, params: types.PaginatedRequestParams | None
-    ) -> types.ListPromptsResult:
-        del ctx, params
-        return types.ListPromptsResult(prompts=[_prompt(one) for one in prompts.PROMPTS])
-
-    async def get_prompt(
-        ctx: Context, params: types.GetPromptRequestParams
-    ) -> types.GetPromptResult:
-        given = dict(params.arguments or {})
-        try:
-            text = await prompts.write(params.name, given, guest_of(ctx), now_us())
-        except BudgetError as error:
-            raise _protocol_error(ctx, error) from None
-        content = types.TextContent(type="text", text=text)
-        return types.GetPromptResult(messages=[types.PromptMessage(role="user", content=content)])
-
-    following = Following(guest_of, now_us, changes)
-    return Server(
+    answering, following = Answering(guest_of, now_us), Following(guest_of, now_us, changes)
+    server: Server[Any] = Server(
         "budget",
         version=__version__,
         title="Budget",
@@ -118,17 +61,96 @@ def make_server(guest_of: GuestOf, now_us: Callable[[], int], changes: Changes) 
             "resources/templates/list": _FIXED, "resources/read": CacheHint(),
         },
         get_tool_input_schema=_input_schema,
-        on_list_tools=list_tools,
-        on_call_tool=call,
-        on_list_resources=list_resources,
-        on_list_resource_templates=list_templates,
-        on_read_resource=read_resource,
-        on_list_prompts=list_prompts,
-        on_get_prompt=get_prompt,
+        on_list_tools=answering.list_tools,
+        on_call_tool=answering.call_tool,
+        on_list_resources=answering.list_resources,
+        on_list_resource_templates=answering.list_templates,
+        on_read_resource=answering.read_resource,
+        on_list_prompts=answering.list_prompts,
+        on_get_prompt=answering.get_prompt,
         on_subscribe_resource=following.subscribe,
         on_unsubscribe_resource=following.unsubscribe,
         on_subscriptions_listen=following.listen,
     )  # fmt: skip
+    server.middleware.append(_guarded)
+    return server
+
+
+async def _guarded(ctx: Context, call_next: CallNext) -> HandlerResult:
+    """The last stop: of an error that nobody foresaw a client is told an id, the log the rest."""
+    try:
+        return await call_next(ctx)
+    except (MCPError, ValidationError):
+        raise
+    except Exception as error:  # noqa: BLE001 - nobody is shown a traceback
+        raise MCPError(types.INTERNAL_ERROR, unforeseen(ctx.method, error).detail) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Answers to requests, for whoever makes them."""
+
+    guest_of: GuestOf
+    now_us: Callable[[], int]
+
+    async def list_tools(self, ctx: Context, params: Paged) -> types.ListToolsResult:
+        """The tools that the guest may use."""
+        del params
+        guest = self.guest_of(ctx)
+        return _listed(tuple(one.name for one in TOOLS if guest.may(one.right)))
+
+    async def call_tool(
+        self, ctx: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        """What a tool answers."""
+        return await call_tool(self.guest_of(ctx), self.now_us(), ctx, params)
+
+    async def list_resources(self, ctx: Context, params: Paged) -> types.ListResourcesResult:
+        """What the guest may read, by pages."""
+        with_cursor = {} if params is None or params.cursor is None else {"cursor": params.cursor}
+        return await _resources(self.guest_of(ctx), with_cursor)
+
+    async def list_templates(
+        self, ctx: Context, params: Paged
+    ) -> types.ListResourceTemplatesResult:
+        """Addresses with names in them."""
+        del ctx, params
+        templates = [
+            types.ResourceTemplate(
+                name=name.lower(), title=name, uri_template=uri, description=about, mime_type=_JSON
+            )
+            for uri, (name, about) in resources.TEMPLATES.items()
+        ]
+        return types.ListResourceTemplatesResult(resource_templates=templates)
+
+    async def read_resource(
+        self, ctx: Context, params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        """What lies at an address."""
+        try:
+            found = await resources.read(self.guest_of(ctx), params.uri, self.now_us())
+        except BudgetError as error:
+            raise _protocol_error(ctx, error, params.uri) from None
+        text = json.dumps(found, default=str)
+        content = types.TextResourceContents(uri=params.uri, mime_type=_JSON, text=text)
+        return types.ReadResourceResult(contents=[content])
+
+    async def list_prompts(self, ctx: Context, params: Paged) -> types.ListPromptsResult:
+        """The prompts."""
+        del ctx, params
+        return types.ListPromptsResult(prompts=[_prompt(one) for one in prompts.PROMPTS])
+
+    async def get_prompt(
+        self, ctx: Context, params: types.GetPromptRequestParams
+    ) -> types.GetPromptResult:
+        """A prompt, with the guest's figures."""
+        given = dict(params.arguments or {})
+        try:
+            text = await prompts.write(params.name, given, self.guest_of(ctx), self.now_us())
+        except BudgetError as error:
+            raise _protocol_error(ctx, error) from None
+        content = types.TextContent(type="text", text=text)
+        return types.GetPromptResult(messages=[types.PromptMessage(role="user", content=content)])
 
 
 @lru_cache(maxsize=8)
