@@ -202,7 +202,7 @@ def places(*numbers: int) -> set[tuple[str, str]]:
 def test_of_spans_around_each_other_the_innermost_counts() -> None:
     spans = read(span(1), span(2, {}, parent=1), span(3, parent=2), span(4))
     inner, alone = spans[2], spans[3]
-    assert Wrappers().of(spans, [spans[0], inner, alone]) == places(1, 2)
+    assert Wrappers().of("key", spans, [spans[0], inner, alone]) == places(1, 2)
 
 
 def test_a_call_is_its_agents_and_sessions_by_the_spans_around_it() -> None:
@@ -211,7 +211,7 @@ def test_a_call_is_its_agents_and_sessions_by_the_spans_around_it() -> None:
     spans = read(
         span(1, run), span(2, {}, parent=1), span(3, {**CHAT, "budget.team": "blue"}, parent=2)
     )
-    asks, _ = sorted_out(spans, NOWHERE, Wrappers())
+    asks, _ = sorted_out(spans, NOWHERE, Wrappers(), "key")
     (ask,) = asks.values()
     assert ask["attributes"] == {
         "component": "app", "agent": "writer", "session": "c1", "team": "blue"
@@ -221,15 +221,16 @@ def test_a_call_is_its_agents_and_sessions_by_the_spans_around_it() -> None:
 def test_what_lies_around_is_known_when_it_comes_later() -> None:
     wrappers = Wrappers()
     first = read(span(3, parent=2))
-    wrappers.of(first, first)
+    wrappers.of("key", first, first)
     later = read(span(2, {}, parent=1), span(1), span(5))
-    assert wrappers.of(later, [later[1], later[2]]) >= places(1)
-    assert not wrappers.of(later, []) & places(5)
+    assert wrappers.of("key", later, [later[1], later[2]]) >= places(1)
+    assert not wrappers.of("key", later, []) & places(5)
+    assert wrappers.of("another", later, []) == set()
 
 
 def test_a_ring_of_parents_ends() -> None:
     spans = read(span(1, parent=2), span(2, parent=1))
-    assert Wrappers().of(spans, spans) == places(1, 2)
+    assert Wrappers().of("key", spans, spans) == places(1, 2)
 
 
 def test_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +238,7 @@ def test_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     wrappers = Wrappers()
     for number in range(10, 20):
         one = read(span(number, parent=number + 100))
-        wrappers.of(one, one)
+        wrappers.of("key", one, one)
     old, new = read(span(110)), read(span(119))
-    assert wrappers.of(old, []) == set()
-    assert wrappers.of(new, []) == places(119)
+    assert wrappers.of("key", old, []) == set()
+    assert wrappers.of("key", new, []) == places(119)

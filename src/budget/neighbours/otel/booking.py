@@ -55,11 +55,13 @@ class Taken:
             self.left[left.why] += 1
 
 
-def sorted_out(spans: Sequence[Span], own: Own, wrappers: Wrappers) -> tuple[dict[str, Ask], Taken]:
+def sorted_out(
+    spans: Sequence[Span], own: Own, wrappers: Wrappers, actor: str
+) -> tuple[dict[str, Ask], Taken]:
     """What is to be booked of some spans, by usage id, and what came of the others."""
     found = [(span, usage_of(span, own)) for span in spans]
     counted = [span for span, ask in found if not isinstance(ask, Left) or ask in (OURS, BOOKED)]
-    wrapping = wrappers.of(spans, counted)
+    wrapping = wrappers.of(actor, spans, counted)
     by_place = {(span.trace_id, span.span_id): span for span in spans}
     asks: dict[str, Ask] = {}
     taken = Taken()

@@ -16,25 +16,28 @@ Place = tuple[str, str]
 
 
 class Wrappers:
-    """The spans that lie around calls that were counted; the newest are remembered."""
+    """The spans that lie around calls that were counted; the newest are remembered.
+
+    Each sender has its own: nobody can say of another's spans that they lie around something.
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[Place, None] = {}
+        self._kept: dict[tuple[str, Place], None] = {}
 
-    def of(self, spans: Sequence[Span], counted: Iterable[Span]) -> set[Place]:
+    def of(self, actor: str, spans: Sequence[Span], counted: Iterable[Span]) -> set[Place]:
         """The places, among those of `spans`, around what was counted now or before."""
         above = {(span.trace_id, span.span_id): span.parent_id for span in spans}
         found: set[Place] = set()
         kept = self._kept
         if kept:
             for place in above:
-                if place in kept:
+                if (actor, place) in kept:
                     found.add(place)
                     self._climb(place, above, found)
         for span in counted:
             self._climb((span.trace_id, span.span_id), above, found)
         for place in found:
-            kept[place] = None
+            kept[actor, place] = None
         while len(kept) > MAX_KEPT:
             del kept[next(iter(kept))]
         return found

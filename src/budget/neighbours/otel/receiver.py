@@ -88,9 +88,9 @@ class Otlp(Neighbour):
     ) -> Taken:
         if signal == "traces":
             if len(body) <= _QUICKLY_READ_BYTES:
-                spans, asks, taken = self._read(body, encoding)
+                spans, asks, taken = self._read(body, encoding, caller)
             else:
-                spans, asks, taken = await asyncio.to_thread(self._read, body, encoding)
+                spans, asks, taken = await asyncio.to_thread(self._read, body, encoding, caller)
             await book_spans(self._budget, caller, spans, asks, taken)
             return taken
         if signal == "metrics" and self._counting is not None:
@@ -98,9 +98,11 @@ class Otlp(Neighbour):
         await asyncio.to_thread(encoding.read, signal, body)
         return Taken()
 
-    def _read(self, body: bytes, encoding: Encoding) -> tuple[list[Span], dict[str, Ask], Taken]:
+    def _read(
+        self, body: bytes, encoding: Encoding, caller: Caller
+    ) -> tuple[list[Span], dict[str, Ask], Taken]:
         spans = list(spans_of(encoding.read("traces", body), encoding))
-        asks, taken = sorted_out(spans, self._own, self._wrappers)
+        asks, taken = sorted_out(spans, self._own, self._wrappers, caller.actor)
         return spans, asks, taken
 
     def _note(self, taken: Taken) -> None:
