@@ -43,8 +43,8 @@ class Service:
     `url`, and the page of the API if `docs` are on. `process` is what it was started with, without
     secrets. Who reads sources of prices holds `updating`,
     who tries a channel out `testing`; what is `watched` is read once in a while. Calls to models
-    pass through the `gateway`, models are given tools by `mcp`; `neighbours` are those that it is in
-    touch with.
+    pass through the `gateway`, models are given tools by `mcp`; `neighbours` are those that it is
+    in touch with.
     """
 
     budget: AsyncBudget
