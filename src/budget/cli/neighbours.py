@@ -62,8 +62,13 @@ def _words(one: "NeighbourShape") -> tuple[str, ...]:
     return (
         one["name"],
         one["state"],
-        one["last_contact_at"] or "never",
+        _moment(one["last_contact_at"]) or "never",
         one["address"] or "-",
-        one["last_error"] or "",
+        " ".join(filter(None, (_moment(one["last_error_at"]), one["last_error"]))),
         notes,
     )
+
+
+def _moment(at: str | None) -> str:
+    """An instant to the second: 2026-11-26T15:57:06Z."""
+    return "" if at is None else f"{at[:19]}Z"
