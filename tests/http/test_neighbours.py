@@ -1,4 +1,4 @@
-"""Neighbours over HTTP: all that there are, the states of those that are on, and who may see them."""
+"""Neighbours over HTTP: all that there are, and the states of those that are on."""
 
 from tests.http.running import Running
 
