@@ -52,6 +52,11 @@ def test_apollo_s_limits_are_set_up_once(local: Say) -> None:
     assert dids == ["created budget", "created policy", "created policy"] * 3
     again = local("limits", "apollo", "--json").json
     assert [one["did"] for one in again["limits"]] == ["nothing"] * 9
+    rehearsed = local("limits", "apollo", "--dry-run", "--json").json
+    assert [one["did"] for one in rehearsed["limits"]] == ["nothing"] * 9
+    assert local("limits", "apollo").out.count("there already") == 9
+    rehearsed = local("limits", "apollo", "--hard", "--dry-run", "--json").json
+    assert [one["did"] for one in rehearsed["limits"]] == ["would be changed"] * 9
     hard = local("limits", "apollo", "--hard", "--json").json
     assert [one["did"] for one in hard["limits"]] == ["changed policy"] * 9
     with opened() as books:
@@ -73,6 +78,8 @@ def test_policies_and_allocations_of_a_file_are_taken_over_once(local: Say, tmp_
     again = local("limits", "apollo", str(file), "--json").json
     assert [one["did"] for one in again["limits"]] == ["nothing"]
     assert again["holds"][0]["did"] == "held before"
+    said = local("limits", "apollo", str(file), "--dry-run")
+    assert "1 allocation would be held.\n1 allocation held before." in said.out
     with opened() as books:
         (hold,) = books.allocations().items
     assert (hold.attributes["session"], hold.reserved.tokens) == ("ctx-1", 2500)

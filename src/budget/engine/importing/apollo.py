@@ -7,15 +7,16 @@ Each policy becomes what `set_limit` takes, each allocation that still holds som
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from budget.domain.allocations import MAX_TTL_SECONDS
-from budget.domain.attributes import parse_value
+from budget.domain.attributes import parse_value, scope_to_json
+from budget.domain.budgets import Budget
 from budget.domain.errors import InvalidInput
 from budget.domain.money import MAX_TOKENS, format_usd
-from budget.domain.policy_terms import parse_enforcement
+from budget.domain.policy_terms import parse_enforcement, parse_policy
 from budget.domain.windows import parse_period
 from budget.engine.importing.lines import Bad, money, text, time_us, whole
 from budget.prices.tiers import LOCAL_LIGHTWEIGHT, LOCAL_MIDWEIGHT, REMOTE_HEAVYWEIGHT
@@ -31,7 +32,9 @@ DEFAULT_LIMITS: Final[Mapping[str, tuple[int, int, int]]] = {
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 _WHO: Final = ("tier", "provider", "component", "task_type")
-_THRESHOLDS: Final = ("warning_threshold", "action_threshold")
+_BPS: Final = {"warning_threshold": "warning_bps", "action_threshold": "action_bps"}
+_THRESHOLDS: Final = tuple(_BPS)
+_TERMS: Final = ("period", "unit", "limit", "enforcement", *_THRESHOLDS)
 DEFAULT_TYPE: Final = "warn"
 
 Ask = dict[str, Any]
@@ -79,6 +82,25 @@ def read_takeover(file: Path, now_us: int, zone: str) -> Takeover:
             except (ValueError, InvalidInput) as error:
                 takeover.bad.append(Bad(place, str(error)[:200]))
     return takeover
+
+
+def would_do(ask: Ask, there: Iterable[Budget]) -> str:
+    """What setting a limit would do beside the budgets that are there: `nothing` if it stands."""
+    terms = {name: ask[name] for name in _TERMS if name in ask}
+    wanted = parse_policy(terms, policy_id="", budget_id="", per=(), now_us=0)
+    found = [
+        policy
+        for budget in there
+        if budget.name == ask["name"] and scope_to_json(budget.scope) == ask["scope"]
+        if budget.archived_us is None and not budget.per
+        for policy in budget.live_policies
+        if (policy.unit, policy.calendar.period) == (wanted.unit, wanted.calendar.period)
+    ]
+    if not found:
+        return "would be set"
+    asked = ("limit", "enforcement", *(_BPS[name] for name in _THRESHOLDS if name in ask))
+    stands = all(getattr(found[0], name) == getattr(wanted, name) for name in asked)
+    return "nothing" if stands else "would be changed"
 
 
 def _json(file: Path) -> Any:
