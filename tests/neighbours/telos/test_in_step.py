@@ -107,7 +107,7 @@ async def test_a_hard_limit_that_is_made_less_strict_there_is_told_of(beside: Be
     beside.change(requirement, hard("200"))
     await beside.look()
     assert beside.policy.limit == 200 * 10**9
-    assert "100.00 usd monthly hard_limit became 200.00" in beside.alerted()
+    assert "100.00 USD monthly (hard_limit) became 200.00 USD monthly" in beside.alerted()
 
 
 async def test_another_title_and_scope_are_followed_and_told(beside: Beside) -> None:
@@ -151,7 +151,7 @@ async def test_limits_that_cannot_be_are_told_there_and_nothing_is_done(beside: 
         assert beside.metadata(requirement)["budget_error"].startswith(f"{field}: ")
     assert len(beside.budgets()) == 1
     assert beside.metadata(good)["budget_state"] == "in force"
-    assert beside.telos.contact.facts["wrong"] == str(len(WRONG))
+    assert beside.telos.contact.facts["wrong"].startswith(f"{len(WRONG)}: A limit of Atlas")
     before = len(beside.fake.writes())
     await beside.look()
     assert len(beside.fake.writes()) == before

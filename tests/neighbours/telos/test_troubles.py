@@ -35,27 +35,91 @@ async def test_a_telos_that_fails_changes_nothing_here(beside: Beside, fault: An
 
 
 @pytest.mark.anyio
-async def test_one_that_forgets_everything_is_not_believed(beside: Beside) -> None:
+async def test_one_that_forgets_everything_is_not_believed_whatever_is_made_there_then(
+    beside: Beside,
+) -> None:
     beside.limit()
     await beside.look()
+    forgotten = dict(beside.fake.projects)
     beside.fake.forget()
-    for _ in range(3):
+    await beside.look()
+    assert beside.telos.contact.facts["lost_projects"] == "1: Atlas"
+    beside.fake.make_project("New")
+    for _ in range(4):
+        await beside.look()
+    beside.fake.make_project("Newer")
+    for _ in range(4):
         await beside.look()
     assert beside.policy.limit == 100 * 10**9
-    assert beside.telos.contact.facts["lost_projects"] == "1"
+    assert beside.telos.contact.facts["lost_projects"] == "1: Atlas"
+    beside.fake.projects.update(forgotten)
+    await beside.look()
+    assert "lost_projects" not in beside.telos.contact.facts
+    del beside.fake.projects[beside.project]  # now it is one among others
+    await beside.look()
+    await beside.look()
+    assert beside.budgets() == []
+
+
+@pytest.mark.anyio
+async def test_one_that_forgets_all_but_one_is_not_believed(beside: Beside) -> None:
+    lost = [beside.project, beside.fake.make_project("Borealis")]
+    for beside.project in lost:
+        beside.limit()
+    beside.fake.make_project("Old")
+    await beside.look()
+    for project in lost:
+        del beside.fake.projects[project]
+    for _ in range(4):
+        await beside.look()
+    assert len(beside.budgets()) == 2
+    assert beside.telos.contact.facts["lost_projects"] == "2: Atlas; Borealis"
+    for budget in beside.budgets():  # a person knows
+        beside.books.archive_budget(budget.budget_id)
+    await beside.look()
+    assert "lost_projects" not in beside.telos.contact.facts
+
+
+@pytest.mark.anyio
+async def test_one_that_forgets_while_a_project_is_missed_is_not_believed(beside: Beside) -> None:
+    beside.limit()
+    beside.fake.make_project("Another")
+    await beside.look()
+    del beside.fake.projects[beside.project]
+    await beside.look()  # missed once
+    beside.fake.forget()
+    beside.fake.make_project("New")
+    for _ in range(4):
+        await beside.look()
+    assert len(beside.budgets()) == 1
 
 
 @pytest.mark.anyio
 async def test_a_project_that_is_deleted_is_archived_when_it_is_sure(beside: Beside) -> None:
     beside.limit()
-    await beside.look()
     beside.fake.make_project("Another")
+    await beside.look()
     del beside.fake.projects[beside.project]
     await beside.look()
     assert beside.policy.limit == 100 * 10**9
     await beside.look()
     assert beside.budgets() == []
     assert "withdrew" in beside.alerted()
+
+
+@pytest.mark.anyio
+async def test_what_is_wrong_is_named(beside: Beside) -> None:
+    beside.limit(title="Too loose", metadata={"budget": {**HARD, "period": "hourish"}})
+    beside.books.create_budget(
+        name="Ours", policies=[HARD], metadata={"telos": {"project": "nowhere"}}
+    )
+    await beside.look()
+    facts = beside.telos.contact.facts
+    assert facts["wrong"].startswith("1: Too loose of Atlas, budget.period: ")
+    assert facts["unknown_projects"] == "1: nowhere"
+    beside.telos._wanted = frozenset(["Atlass", "Atlas"])
+    await beside.look()
+    assert (facts["not_there"], facts["projects"]) == ("1: Atlass", "1")
 
 
 @pytest.mark.anyio

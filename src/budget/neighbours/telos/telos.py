@@ -18,14 +18,17 @@ from budget.neighbours.neighbour import Neighbour
 from budget.neighbours.notes import Notes
 from budget.neighbours.telos import costs, keeping
 from budget.neighbours.telos.keeping import Kept
+from budget.neighbours.telos.missing import missed
 from budget.neighbours.telos.requirements import METADATA, Requirement, noted_limits, written_limits
 from budget.neighbours.telos.shelf import Project, Shelf, mistake
 from budget.neighbours.telos.step import IN_FORCE, Step, copied, in_step, withdrawn
 
 ROUND_SECONDS: Final = 30.0
-MISSED_ROUNDS: Final = 2
-"""How often in a row a project must be gone before its budgets are archived."""
+LISTED: Final = "listed"
+"""Under which name it is noted which projects there were the last time."""
 MAX_TOLD: Final = 500
+MOST_NAMED: Final = 3
+MAX_NAMED_CHARS: Final = 120
 
 _log = logging.getLogger("budget.neighbours")
 
@@ -54,6 +57,7 @@ class Telos(Neighbour):
         self._noted: dict[str, Any] = {}
         self._unkept: dict[str, Any] = {}
         self._counted: Counter[str] = Counter()
+        self._wrong: list[str] = []
 
     async def run(self) -> None:
         """Look through all, again and again."""
@@ -72,6 +76,7 @@ class Telos(Neighbour):
         projects = [one for one in listed if self._is_wanted(one)]
         kept = await keeping.read_kept(self._budget)
         self._counted.clear()
+        self._wrong.clear()
         try:
             for project in projects:
                 await self._bring(project, [one for one in kept if one.project == project.project])
@@ -79,14 +84,16 @@ class Telos(Neighbour):
             await self._look_for_gone(listed, kept)
         finally:
             await self._keep()
-        known = {one.project for one in kept if one.is_live and one.requirement is None}
-        unknown = known - {one.project for one in listed}
+        asked = {one.project for one in kept if one.is_live and one.requirement is None}
+        unknown = asked - {one.project for one in listed}
+        names = {name for one in listed for name in one}
         self.contact.went_well(
             projects=len(projects),
             limits=self._counted["limits"],
-            wrong=self._counted["wrong"] or None,
+            wrong=first_few(self._wrong),
             refused=self._counted["refused"] or None,
-            unknown_projects=len(unknown) or None,
+            unknown_projects=first_few(sorted(unknown)),
+            not_there=first_few(sorted(self._wanted - names)),
         )
 
     def _is_wanted(self, project: Project) -> bool:
@@ -112,7 +119,9 @@ class Telos(Neighbour):
                 step = await in_step(self._budget, requirement, of, note)
             steps[requirement.requirement] = step
             self._counted["limits"] += step.metadata.get("budget_state") == IN_FORCE
-            self._counted["wrong"] += step.is_wrong
+            if step.is_wrong:
+                why = step.metadata["budget_error"]
+                self._wrong.append(f"{requirement.title} of {project.name}, {why}")
         progress = await self._accountant.progress_of(project.project)
         for requirement in requirements:
             step = steps[requirement.requirement]
@@ -212,24 +221,27 @@ class Telos(Neighbour):
         self._note(name, {**step.note, "status": "deleted"})
 
     async def _look_for_gone(self, listed: Sequence[Project], kept: Sequence[Kept]) -> None:
-        """Archive the budgets of projects that were deleted. One that has lost all of its projects
-        is not believed: then nothing is archived.
-        """
+        """Archive the budgets of projects that were deleted (`missing`); tell which are lost."""
         there = {one.project for one in listed}
+        before = frozenset(self._note_of(LISTED).get("projects", ()))
         live = [one for one in kept if one.is_live and one.requirement is not None]
         gone = {one.project for one in live if one.project not in there}
-        lost = len(gone) if not there else 0
-        self.contact.note(lost_projects=lost or None)
-        for project in sorted(gone) if there else ():
-            note = self._note_of(note_of(project))
-            if not await self._shelf.is_gone(project):
-                continue
-            missing = note.get("missing", 0) + 1
-            self._note(note_of(project), {**note, "missing": missing})
-            if missing >= MISSED_ROUNDS:
-                for one in live:
-                    if one.project == project:
-                        await self._withdraw(one)
+        rounds = {one: self._note_of(note_of(one)).get("missing", 0) for one in gone}
+        for project in sorted(gone):
+            if (project in before or rounds[project]) and not await self._shelf.is_gone(project):
+                there.add(project)
+        found = missed(gone - there, before, there, rounds)
+        for project, count in found.rounds.items():
+            self._note(note_of(project), {**self._note_of(note_of(project)), "missing": count})
+        self._note(LISTED, {"projects": sorted(there)})
+        self.contact.note(lost_projects=first_few(map(self._named, found.lost)))
+        for one in live:
+            if one.project in found.deleted:
+                await self._withdraw(one)
+
+    def _named(self, project: str) -> str:
+        """A project by the name that it had, if that is known."""
+        return str(self._note_of(note_of(project)).get("name") or project)
 
     # --- Notes -----------------------------------------------------------------------------------
 
@@ -246,3 +258,12 @@ class Telos(Neighbour):
         if self._unkept:
             await self._notes.put_all(self._unkept)
             self._unkept = {}
+
+
+def first_few(named: Iterable[str]) -> str | None:
+    """How many there are, and the first of them, for people; None where there is none."""
+    all_of = list(named)
+    if not all_of:
+        return None
+    few = "; ".join(one[:MAX_NAMED_CHARS] for one in all_of[:MOST_NAMED])
+    return f"{len(all_of)}: {few}{'; …' if len(all_of) > MOST_NAMED else ''}"
