@@ -46,6 +46,7 @@ def test_a_plan_is_shown_and_nothing_made(local: Say) -> None:
         "key bot: max_parallel_requests: how many calls run at once is not limited",
         "key sk-...bbbb: left out, it is blocked or has expired",
     ]
+    assert "USD monthly (hard_limit)" in local("import", "litellm", "export.json").out
     with opened() as books:
         assert books.budgets().items == []
 
@@ -127,7 +128,10 @@ def test_a_proxy_that_does_not_take_the_key_is_told_without_it(
         said = local("import", "litellm", url)
     assert said.code != 0
     assert "401" in said.err
+    assert f"asked for {url}/key/list. See that the address of FILE and the key in " in said.err
     assert "sk-wrong-key" not in said.err
+    said = local("import", "litellm", "http://127.0.0.1:9/there")
+    assert "could not be reached, asked for http://127.0.0.1:9/there/key/list." in said.err
 
 
 def test_what_is_no_limit_is_told_and_the_rest_is_moved(local: Say) -> None:

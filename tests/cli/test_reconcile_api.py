@@ -101,7 +101,10 @@ def test_a_key_that_is_missing_or_wrong_is_told_and_not_shown(
         monkeypatch.setenv("BUDGET_OPENAI_ADMIN_URL", url)
         said = local("reconcile", "--api", "openai", "--from", today(2))
     assert said.code not in (0, 1)
-    assert "401" in said.err or "BUDGET_OPENAI_ADMIN_KEY" in said.err
+    assert "BUDGET_OPENAI_ADMIN_KEY" in said.err
+    if key == "sk-not-the-one":
+        assert f"status 401, asked for {url}/v1/organization/usage/completions. " in said.err
+        assert "the address of BUDGET_OPENAI_ADMIN_URL" in said.err
     assert not key or key not in said.err
 
 

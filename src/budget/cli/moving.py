@@ -5,7 +5,7 @@ Not here: what is made of what (`engine.importing.proxy`), and files of usage (`
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -119,12 +119,15 @@ def _show_moved(face: Face, plan: "Plan", moved: "Moved") -> int:
 
 def _row(budget: "PlannedBudget") -> Row:
     scope = ", ".join(f"{name}={value}" for name, value in budget.scope.items())
-    limits = "; ".join(
-        f"{one['limit']} {one['unit']} {one['period']} {one['enforcement']}"
-        for one in budget.policies
-    )
+    limits = "; ".join(map(_limit_words, budget.policies))
     spent = next((one for one in budget.spent_nanos if one is not None), None)
     return Row((budget.name, scope, limits, "" if spent is None else format_usd(spent)))
+
+
+def _limit_words(terms: Mapping[str, Any]) -> str:
+    """A limit in words: 100.00 USD monthly (hard_limit)."""
+    unit = "USD" if terms["unit"] == "usd" else terms["unit"].replace("_", " ")
+    return f"{terms['limit']} {unit} {terms['period']} ({terms['enforcement']})"
 
 
 def _plan_shape(plan: "Plan") -> dict[str, Any]:

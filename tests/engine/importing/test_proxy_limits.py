@@ -38,10 +38,10 @@ def policies(**row: Any) -> list[dict[str, Any]]:
 def test_money_stays_exact_and_may_be_more_than_one_record_may_cost() -> None:
     (policy,) = policies(max_budget=12_345_678.9, budget_duration="30d")
     assert policy == {
-        "unit": "usd", "period": "monthly", "limit": "12345678.900000000",
+        "unit": "usd", "period": "monthly", "limit": "12345678.90",
         "enforcement": "hard_limit",
     }  # fmt: skip
-    assert policies(max_budget=Decimal("0.1"))[0]["limit"] == "0.100000000"
+    assert policies(max_budget=Decimal("0.1"))[0]["limit"] == "0.10"
 
 
 def test_a_soft_budget_is_the_threshold_of_a_hard_one_or_a_limit_that_warns() -> None:

@@ -97,7 +97,7 @@ async def test_where_both_sides_changed_the_stricter_stands_and_an_alert_tells(
     await beside.look()
     assert (beside.policy.limit, beside.policy.enforcement) == (80 * 10**9, "hard_limit")
     assert "both changed" in beside.alerted()
-    assert "80.00 usd monthly hard_limit" in beside.alerted()
+    assert "80.00 USD monthly (hard_limit)" in beside.alerted()
     assert "both changed" in beside.metadata(requirement)["budget_note"]
 
 

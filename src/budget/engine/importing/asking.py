@@ -21,35 +21,49 @@ Query = Mapping[str, str | int | list[str]]
 
 
 class Asked(NamedTuple):
-    """Whom to ask: where, with which headers, and what the operator allows."""
+    """Whom to ask: where, with which headers, what the operator allows, and what to look at in our
+    settings where that fails.
+    """
 
     base: str
     headers: Mapping[str, str]
     allow: Allow
+    advice: str = ""
 
     def get(self, path: str, query: Query | None = None) -> Any:
         """What it answers, as JSON. Unavailable, which tells neither the key nor the query."""
         asked = urlencode(query or {}, doseq=True)
         url = f"{self.base}{path}{'?' if asked else ''}{asked}"
-        answer = fetch(url, limits=LIMITS, allow=self.allow, headers=self.headers)
+        try:
+            answer = fetch(url, limits=LIMITS, allow=self.allow, headers=self.headers)
+        except Unavailable as error:
+            address = f"{self.base}{path}".partition("?")[0]
+            said = f"{error.detail.rstrip('.')}, asked for {address}. {self.advice}"
+            raise Unavailable(said.strip()) from None
         try:
             return json.loads(answer.body, parse_float=Decimal)
         except (ValueError, RecursionError):
             raise Unavailable(f"{path} was not answered in JSON.") from None
 
 
-def asked_of(usual: str, headers: Mapping[str, str], env: Mapping[str, str], setting: str) -> Asked:
+def asked_of(
+    usual: str, headers: Mapping[str, str], env: Mapping[str, str], setting: str, key_setting: str
+) -> Asked:
     """Whom to ask: at the usual address behind the guard, or where the setting says, which the
     operator wrote, so that it may stand anywhere. InvalidInput names the setting.
     """
     other = (env.get(setting) or "").strip()
-    return named_by(other, headers, setting) if other else Asked(usual, headers, PUBLIC_ONLY)
+    if other:
+        return named_by(other, headers, setting, key_setting)
+    advice = f"See that the key in {key_setting} is right; {setting} names another address."
+    return Asked(usual, headers, PUBLIC_ONLY, advice)
 
 
-def named_by(url: str, headers: Mapping[str, str], field: str) -> Asked:
+def named_by(url: str, headers: Mapping[str, str], field: str, key_setting: str) -> Asked:
     """Whom to ask at an address that the operator wrote."""
     site = read_url(url, field)
-    return Asked(url.rstrip("/"), headers, Allow(origins=frozenset({site.origin})))
+    advice = f"See that the address of {field} and the key in {key_setting} are right."
+    return Asked(url.rstrip("/"), headers, Allow(origins=frozenset({site.origin})), advice)
 
 
 def key_in(env: Mapping[str, str], setting: str) -> str:

@@ -57,7 +57,7 @@ class Beside(NamedTuple):
 def read_keys(env: Mapping[str, str]) -> list[KeyLimit]:
     """The keys of OpenRouter. InvalidInput for settings; Unavailable where it does not answer."""
     headers = {"Authorization": f"Bearer {key_in(env, KEY_SETTING)}"}
-    asked = asked_of(_URL, headers, env, URL_SETTING)
+    asked = asked_of(_URL, headers, env, URL_SETTING, KEY_SETTING)
     own = _object(asked.get("/key"))
     manages = own.get("is_management_key") or own.get("is_provisioning_key")
     rows = _all(asked) if manages else [own]

@@ -76,7 +76,7 @@ def read_provider(
     """
     provider = PROVIDERS[name]
     headers = provider.headers(key_in(env, provider.key_setting))
-    asked = asked_of(provider.url, headers, env, provider.url_setting)
+    asked = asked_of(provider.url, headers, env, provider.url_setting, provider.key_setting)
     for path, query in provider.asks(since_us, until_us):
         yield from lines_of_rows(_buckets(asked, path, query), READERS[name], "UTC")
 

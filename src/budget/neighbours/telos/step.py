@@ -205,8 +205,16 @@ def _sentences(
 
 
 def _text(key: Key, limit: Limit | None) -> str:
-    """A limit in words: 5.00 usd daily hard_limit."""
+    """A limit in words: 5.00 USD daily (hard_limit)."""
+    unit, period = key
     if limit is None:
-        return f"no {key[0]} {key[1]} limit"
-    amount = format_usd(limit.amount) if key[0] == "usd" else str(limit.amount)
-    return f"{amount} {key[0]} {key[1]} {limit.enforcement}"
+        return f"no {_unit(unit)} {period} limit"
+    return f"{_amount(limit, unit)} {_unit(unit)} {period} ({limit.enforcement})"
+
+
+def _amount(limit: Limit, unit: str) -> str:
+    return format_usd(limit.amount) if unit == "usd" else f"{limit.amount:,}"
+
+
+def _unit(unit: str) -> str:
+    return "USD" if unit == "usd" else unit.replace("_", " ")

@@ -23,7 +23,8 @@ def proxy_at(url: str, env: Mapping[str, str]) -> Asked:
     """The proxy at an address that the operator wrote, with the key of BUDGET_LITELLM_MASTER_KEY.
     InvalidInput.
     """
-    return named_by(url, {"Authorization": f"Bearer {key_in(env, KEY_SETTING)}"}, "FILE")
+    headers = {"Authorization": f"Bearer {key_in(env, KEY_SETTING)}"}
+    return named_by(url, headers, "FILE", KEY_SETTING)
 
 
 def logs_of_api(asked: Asked, until_us: int) -> Iterator[Line | Bad]:

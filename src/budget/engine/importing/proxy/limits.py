@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from budget.domain.money import format_usd
 from budget.engine.importing.lines import money, whole
 from budget.engine.importing.proxy.tables import Row
 
 MAX_LIMIT_USD: Final = 10**9
 _HARD: Final = "hard_limit"
-_NANOS: Final = 10**9
 _ALL_BPS: Final = 10_000
 _MOST_WARNING_BPS: Final = 9_400
 """Below where a policy that is nearly spent acts."""
@@ -92,10 +92,10 @@ def _budget(row: Row, notes: list[str]) -> Iterator[Limit]:
     spent = money(_decimal(row.get("spend")), "spend")
     if most is None:
         assert soft is not None
-        policy = {**_policy("usd", period, _text(soft)), "enforcement": "warn"}
+        policy = {**_policy("usd", period, format_usd(soft)), "enforcement": "warn"}
         yield Limit(policy, None, spent)
         return
-    policy = _policy("usd", period, _text(most))
+    policy = _policy("usd", period, format_usd(most))
     if soft is not None and most:
         bps = min(_MOST_WARNING_BPS, soft * _ALL_BPS // most)
         policy["warning_threshold"] = f"0.{bps:04d}"
@@ -126,7 +126,7 @@ def _windows(row: Row, notes: list[str]) -> Iterator[Limit]:
             notes += [note] if note else []
             most = _usd(one.get("max_budget"), "budget_limits")
             if most is not None:
-                yield Limit(_policy("usd", period, _text(most)))
+                yield Limit(_policy("usd", period, format_usd(most)))
 
 
 def _of_model(model: str, told: Any, notes: list[str]) -> Iterator[Limit]:
@@ -137,7 +137,7 @@ def _of_model(model: str, told: Any, notes: list[str]) -> Iterator[Limit]:
     if most is not None:
         period, note = period_of(told.get("budget_duration", told.get("time_period")))
         notes += [note] if note else []
-        yield Limit(_policy("usd", period, _text(most)), model)
+        yield Limit(_policy("usd", period, format_usd(most)), model)
     yield from _rates(told, model)
 
 
@@ -162,11 +162,6 @@ def _decimal(value: Any) -> Any:
         return Decimal(str(value)) if value is not None else None
     except InvalidOperation:
         raise ValueError(f"{str(value)[:20]!r} is no number") from None
-
-
-def _text(nanos: int) -> str:
-    usd, rest = divmod(nanos, _NANOS)
-    return f"{usd}.{rest:09d}"
 
 
 def _object(value: Any) -> Mapping[str, Any]:
