@@ -16,6 +16,7 @@ from budget.engine import config_file
 from budget.engine.channels.settings import DEFAULT_CHANNELS, ChannelSettings
 from budget.engine.door_settings import DEFAULT_DOOR, DoorSettings
 from budget.engine.price_book.settings import PriceSettings
+from budget.engine.switches import read_switch
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8013
@@ -23,8 +24,6 @@ MAX_PORT: Final = 65_535
 APPLICATION: Final = "budget"
 REFUSAL_STATUSES: Final[Mapping[str, int | None]] = {"auto": None, "402": 402, "429": 429}
 """What may be set; `auto` is 402, and 429 where the limit resets within the hour."""
-
-SWITCHES: Final[Mapping[str, bool]] = {"on": True, "off": False}
 
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 
@@ -89,9 +88,9 @@ class Settings:
             price_settings=PriceSettings.read(env, own_prices),
             door=DoorSettings.read(env),
             channels=ChannelSettings.read(env),
-            access_log=_switch(env, "BUDGET_ACCESS_LOG"),
-            traces=_switch(env, "BUDGET_TRACES"),
-            docs=_switch(env, "BUDGET_DOCS") if env.get("BUDGET_DOCS") else None,
+            access_log=read_switch(env, "BUDGET_ACCESS_LOG"),
+            traces=read_switch(env, "BUDGET_TRACES"),
+            docs=read_switch(env, "BUDGET_DOCS") if env.get("BUDGET_DOCS") else None,
         )
 
 
@@ -124,14 +123,6 @@ def parse_port(value: object, field: str) -> int:
     if _PORT.fullmatch(text) and int(text) <= MAX_PORT:
         return int(text)
     raise InvalidInput(field, f"{text[:80]!r} is not a port from 0 to 65535.")
-
-
-def _switch(env: Mapping[str, str], name: str) -> bool:
-    """A setting that is on or off; off unless it is said."""
-    text = env.get(name) or "off"
-    if text in SWITCHES:
-        return SWITCHES[text]
-    raise InvalidInput(name, f"{text[:80]!r} is neither on nor off.", tuple(SWITCHES))
 
 
 def _zone(env: Mapping[str, str]) -> str | None:

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple
 
-from budget.domain.errors import InvalidInput
+from budget.engine.switches import read_switch
 from budget.gateway.formats import openai
 from budget.gateway.upstreams import Upstream
 
@@ -42,10 +42,7 @@ def with_mock(
     upstreams: Mapping[str, Upstream], env: Mapping[str, str]
 ) -> Iterator[dict[str, Upstream]]:
     """The upstreams, and the mock model among them while it is switched on."""
-    said = env.get(SWITCH, "").strip().lower() or "off"
-    if said not in ("on", "off"):
-        raise InvalidInput(SWITCH, f"{said[:80]!r} is neither on nor off.", ("on", "off"))
-    if said == "off":
+    if not read_switch(env, SWITCH):
         yield dict(upstreams)
         return
     with closing(Mock()) as mock:

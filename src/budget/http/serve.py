@@ -22,6 +22,7 @@ from budget.domain.errors import InvalidInput, Unavailable
 from budget.engine.addresses import remove_address, service_address, write_address
 from budget.engine.door_settings import DEFAULT_DOOR, DoorSettings
 from budget.engine.settings import Settings, shown
+from budget.engine.switches import read_switch
 
 if TYPE_CHECKING:
     from asyncio import Protocol
@@ -233,7 +234,7 @@ def _speaking(
     from budget.mcp.transport import Transport
     from budget.neighbours.mcp import SETTING, Clients
 
-    if env.get(SETTING) == "off":
+    if not read_switch(env, SETTING, usual=True):
         return None
     clients = next((one for one in neighbours if isinstance(one, Clients)), None)
     came = None if clients is None else clients.came

@@ -6,8 +6,9 @@ each, which lies in a file or folder of its name.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from budget.engine.switches import read_switch
 from budget.neighbours.neighbour import Neighbour
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One that Budget knows. `setting` is the variable that turns it on; so does the `former` one,
-    which the program before this one had. `make` raises InvalidInput for settings that cannot be.
+    """One that Budget knows. `setting` is the variable that turns it on, an address unless it is a
+    `switch`; so does the `former` one, which the program before this one had. `make` raises
+    InvalidInput for settings that cannot be; so does `read` for the `further` ones, which is asked
+    where one of them is given, even if the neighbour is off.
     """
 
     name: str
@@ -39,9 +42,19 @@ class Known:
     setting: str
     make: Callable[[Setup], Neighbour]
     former: str | None = None
+    switch: bool = False
+    further: tuple[str, ...] = ()
+    read: Callable[[Mapping[str, str]], Any] | None = None
+
+    def check(self, env: Mapping[str, str]) -> None:
+        """InvalidInput for a further setting that cannot be."""
+        if self.read is not None and any(env.get(setting) for setting in self.further):
+            self.read(env)
 
     def is_on(self, env: Mapping[str, str]) -> bool:
-        """Whether the environment asks for it."""
+        """Whether the environment asks for it; InvalidInput if it does neither nor."""
+        if self.switch:
+            return read_switch(env, self.setting)
         value = env.get(self.setting) or (env.get(self.former) if self.former else None)
         return bool(value) and value != "off"
 
@@ -56,7 +69,7 @@ def _athena(setup: Setup) -> Neighbour:
     from budget.neighbours.athena.athena import Athena
     from budget.neighbours.calling import read_address
 
-    return Athena(setup.budget, read_address(setup.env, "BUDGET_ATHENA_URL"))
+    return Athena(setup.budget, read_address(setup.env, "BUDGET_ATHENA_URL", port=8005))
 
 
 def _hermes(setup: Setup) -> Neighbour:
@@ -105,7 +118,30 @@ def _telos(setup: Setup) -> Neighbour:
 
     named = (one.strip() for one in setup.env.get("BUDGET_TELOS_PROJECTS", "").split(","))
     wanted = {one for one in named if one and one != "all"}
-    return Telos(setup.budget, read_address(setup.env, "BUDGET_TELOS_URL"), wanted)
+    return Telos(setup.budget, read_address(setup.env, "BUDGET_TELOS_URL", port=8008), wanted)
+
+
+def _read_apollo(env: Mapping[str, str]) -> Any:
+    from budget.neighbours.apollo.neighbour import read_poll_seconds
+
+    return read_poll_seconds(env)
+
+
+def _read_hermes(env: Mapping[str, str]) -> Any:
+    from budget.neighbours.hermes.components import read_origins
+    from budget.neighbours.hermes.hermes import read_endpoint, read_ids
+
+    return read_ids(env), read_endpoint(env, ""), read_origins(env)
+
+
+def _read_otlp(env: Mapping[str, str]) -> Any:
+    return read_switch(env, "BUDGET_OTLP_METRICS")
+
+
+def _read_rhetor(env: Mapping[str, str]) -> Any:
+    from budget.neighbours.rhetor.rhetor import read_poll_seconds
+
+    return read_poll_seconds(env)
 
 
 KNOWN: Final[tuple[Known, ...]] = (
@@ -115,6 +151,8 @@ KNOWN: Final[tuple[Known, ...]] = (
         "BUDGET_APOLLO_URL",
         _apollo,
         former="APOLLO_API_URL",
+        further=("BUDGET_APOLLO_POLL_SECONDS",),
+        read=_read_apollo,
     ),
     Known(
         "athena",
@@ -128,18 +166,22 @@ KNOWN: Final[tuple[Known, ...]] = (
         "BUDGET_HERMES_URL",
         _hermes,
         former="HERMES_URL",
+        further=("BUDGET_HERMES_IDS", "BUDGET_HERMES_ENDPOINT", "BUDGET_NEIGHBOUR_ORIGINS"),
+        read=_read_hermes,
     ),
     Known(
         "litellm",
         "holds and settles its calls here, by our callback in its process",
         "BUDGET_LITELLM",
         _litellm,
+        switch=True,
     ),
     Known(
         "mcp",
         "models' clients, which come for tools; answered unless it is off, shown if it is on",
         "BUDGET_MCP",
         _mcp,
+        switch=True,
     ),
     Known(
         "rhetor",
@@ -147,18 +189,24 @@ KNOWN: Final[tuple[Known, ...]] = (
         "BUDGET_RHETOR_URL",
         _rhetor,
         former="RHETOR_API_URL",
+        further=("BUDGET_RHETOR_POLL_SECONDS",),
+        read=_read_rhetor,
     ),
     Known(
         "otel",
         "is told of decisions, tokens and cost by OpenTelemetry, as metrics and spans",
         "BUDGET_OTEL_METRICS",
         _otel,
+        switch=True,
     ),
     Known(
         "otlp",
         "OpenTelemetry of others: spans of their calls to models are usage here, each once",
         "BUDGET_OTLP",
         _otlp,
+        switch=True,
+        further=("BUDGET_OTLP_METRICS",),
+        read=_read_otlp,
     ),
     Known(
         "telos",
@@ -171,4 +219,6 @@ KNOWN: Final[tuple[Known, ...]] = (
 
 def read_neighbours(setup: Setup) -> list[Neighbour]:
     """The neighbours that are asked for; InvalidInput names the setting that is wrong."""
+    for known in KNOWN:
+        known.check(setup.env)
     return [known.make(setup) for known in KNOWN if known.is_on(setup.env)]

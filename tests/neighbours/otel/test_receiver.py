@@ -20,7 +20,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from budget.domain.errors import InvalidInput, Unavailable
+from budget.domain.errors import Unavailable
 from budget.neighbours.otel import bounds, receiver
 from tests.http.running import Running, migrate, running
 from tests.neighbours.otel.saying import CHAT, in_protobuf, span, traces
@@ -287,11 +287,6 @@ def test_other_methods_are_told_which_there_is(service: Running) -> None:
 def test_without_the_setting_nothing_is_there(sqlite_databases: SqliteDatabases) -> None:
     with running(sqlite_databases.new(migrate)) as off:
         assert off.client.post("/v1/traces", json={}).status_code == 404
-
-
-def test_a_setting_that_cannot_be_is_named() -> None:
-    with pytest.raises(InvalidInput, match="BUDGET_OTLP_METRICS: 'yes' is neither on nor off"):
-        receiver._with_metrics({"BUDGET_OTLP_METRICS": "yes"})
 
 
 # --- Trouble -------------------------------------------------------------------------------------

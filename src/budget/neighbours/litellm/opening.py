@@ -9,20 +9,19 @@ from importlib import import_module
 from typing import Any, Final
 
 from budget.client import Client
-from budget.domain.errors import InvalidInput
+from budget.engine.switches import read_switch
 from budget.neighbours.litellm.hooks import Hooks
 from budget.sdk.litellm import named_by
 from budget.sdk.tracking.core import Tracker
 
 FAIL_OPEN: Final = "BUDGET_LITELLM_FAIL_OPEN"
 UNMETERED: Final = "BUDGET_LITELLM_UNMETERED"
-_SWITCH: Final = {"": False, "off": False, "on": True}
 
 
 def open_callback(env: Mapping[str, str] | None = None) -> Any:
     """The callback; it asks the service at BUDGET_TARGET with BUDGET_KEY. InvalidInput."""
     given = os.environ if env is None else env
-    fail_open, unmetered = _switch(given, FAIL_OPEN), _switch(given, UNMETERED)
+    fail_open, unmetered = read_switch(given, FAIL_OPEN), read_switch(given, UNMETERED)
     tracker = Tracker(
         Client(given.get("BUDGET_TARGET") or None, given.get("BUDGET_KEY") or None),
         on_unavailable="allow" if fail_open else "refuse",
@@ -32,10 +31,3 @@ def open_callback(env: Mapping[str, str] | None = None) -> Any:
     own = {name: one for name, one in vars(Hooks).items() if not name.startswith("__")}
     made: Any = type("BudgetCallback", (Hooks, logger), own)
     return made(tracker, named_by, unmetered=unmetered)
-
-
-def _switch(env: Mapping[str, str], name: str) -> bool:
-    value = (env.get(name) or "").strip().lower()
-    if value not in _SWITCH:
-        raise InvalidInput(name, "is on or off.", ("on", "off"))
-    return _SWITCH[value]

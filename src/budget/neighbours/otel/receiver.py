@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from budget.domain.errors import BudgetError, InvalidInput
 from budget.engine.callers import Caller
-from budget.engine.settings import SWITCHES
+from budget.engine.switches import read_switch
 from budget.neighbours.known import Setup
 from budget.neighbours.neighbour import Neighbour
 from budget.neighbours.otel.booking import Ask, Own, Taken, book_spans, sorted_out
@@ -25,6 +25,8 @@ PATHS: Final[Mapping[str, Signal]] = {
     "/v1/metrics": "metrics",
     "/v1/logs": "logs",
 }
+METRICS: Final = "BUDGET_OTLP_METRICS"
+"""Whether metrics are usage, too: of the same calls they would count twice."""
 MAX_AT_ONCE: Final = 4
 MAX_WAITING: Final = 32
 _QUICKLY_READ_BYTES: Final = 32 * 1024
@@ -50,7 +52,7 @@ class Otlp(Neighbour):
         self._budget = setup.budget
         self._own = _own(setup)
         self._wrappers = Wrappers()
-        self._counting = Counting(setup.budget) if _with_metrics(setup.env) else None
+        self._counting = Counting(setup.budget) if read_switch(setup.env, METRICS) else None
         self._running = asyncio.Semaphore(MAX_AT_ONCE)
         self._large = asyncio.Lock()
         self._waiting = 0
@@ -127,16 +129,6 @@ def check_extra(setting: str) -> None:
         found = None
     if found is None:
         raise InvalidInput(setting, "needs the extra otel: pip install 'budgetd[otel]'.")
-
-
-def _with_metrics(env: Mapping[str, str]) -> bool:
-    """Whether metrics are usage, too: of the same calls they would count twice."""
-    text = env.get("BUDGET_OTLP_METRICS") or "off"
-    if text not in SWITCHES:
-        raise InvalidInput(
-            "BUDGET_OTLP_METRICS", f"{text[:80]!r} is neither on nor off.", tuple(SWITCHES)
-        )
-    return SWITCHES[text]
 
 
 def _own(setup: Setup) -> Own:
