@@ -9,27 +9,36 @@ from cyclopts import Parameter
 
 from budget.cli import exits
 from budget.cli.face import Face
-from budget.cli.tables import Column, Row, show
+from budget.cli.tables import Column, Row, one_line, show
+from budget.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
     from budget.domain.shapes_neighbours import NeighbourShape
 
+MOST_SAID: Final = 60
+"""So many characters of what a neighbour said are in the table."""
 _COLUMNS: Final = (
     Column("Neighbour"),
     Column("State"),
     Column("Last contact"),
     Column("Address", rank=2, folds=True),
-    Column("Last error", optional=True, folds=True, rank=1),
-    Column("Notes", optional=True, folds=True, rank=3),
+    Column("What", folds=True, rank=1),
 )
 
 
-def neighbours(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
+def neighbours(name: str | None = None, /, *, face: Annotated[Face, Parameter(parse=False)]) -> int:
     """Show with whom Budget is in touch: the state of each, when it last answered, its last error.
 
     Of the service where one runs; else all are off, for only a service speaks with them.
+
+    Parameters
+    ----------
+    name:
+        Show only this one, with all that is known of it.
     """
-    found = _found(face)
+    found = sorted(read_neighbours(face), key=lambda one: one["name"])
+    if name is not None:
+        return _show_one(face, _named(found, name))
     if face.json:
         face.print_json({"items": found})
         return exits.OK
@@ -37,7 +46,7 @@ def neighbours(*, face: Annotated[Face, Parameter(parse=False)]) -> int:
     return exits.OK
 
 
-def _found(face: Face) -> "list[NeighbourShape]":
+def read_neighbours(face: Face) -> "list[NeighbourShape]":
     """Those of the service that was meant, else all that there are, off."""
     from budget.engine.places import find_place
     from budget.engine.settings import Settings
@@ -55,18 +64,60 @@ def _found(face: Face) -> "list[NeighbourShape]":
     return items
 
 
+def _named(found: "list[NeighbourShape]", name: str) -> "NeighbourShape":
+    for one in found:
+        if one["name"] == name.strip().lower():
+            return one
+    known = [one["name"] for one in found]
+    raise InvalidInput("NAME", f"{name[:80]!r} is no neighbour that is known.", known)
+
+
+def _show_one(face: Face, one: "NeighbourShape") -> int:
+    """A neighbour in full, a fact a line."""
+    if face.json:
+        face.print_json(one)
+        return exits.OK
+    error = " ".join(filter(None, (_moment(one["last_error_at"]), one["last_error"])))
+    lines = {
+        "State": one["state"],
+        "Address": one["address"] or "none: it comes to us, or is off",
+        "Last contact": _moment(one["last_contact_at"]) or "never",
+        "Last error": error or "none",
+        "Setting": one["setting"],
+        **{_spelt(fact).capitalize(): told for fact, told in one["facts"].items()},
+    }
+    width = max(map(len, lines))
+    face.print(f"{one['name']}: {one_line(one['about'])}")
+    for title, text in lines.items():
+        face.print(f"  {one_line(title):<{width}}  {one_line(text)}")
+    return exits.OK
+
+
 def _words(one: "NeighbourShape") -> tuple[str, ...]:
-    notes = ", ".join(f"{name.replace('_', ' ')}: {fact}" for name, fact in one["facts"].items())
-    if one["state"] == "off":
-        notes = f"set {one['setting']}"
     return (
         one["name"],
         one["state"],
         _moment(one["last_contact_at"]) or "never",
         one["address"] or "-",
-        " ".join(filter(None, (_moment(one["last_error_at"]), one["last_error"]))),
-        notes,
+        _cut(_what(one)),
     )
+
+
+def _what(one: "NeighbourShape") -> str:
+    """What there is to say of a neighbour: how to turn it on, what went wrong, or its facts."""
+    if one["state"] == "off":
+        return f"set {one['setting']}"
+    if one["state"] != "working" and one["last_error"]:
+        return one["last_error"]
+    return ", ".join(f"{_spelt(fact)}: {told}" for fact, told in one["facts"].items())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_SAID else f"{text[: MOST_SAID - 1].rstrip()}…"
+
+
+def _spelt(fact: str) -> str:
+    return fact.replace("_", " ")
 
 
 def _moment(at: str | None) -> str:
