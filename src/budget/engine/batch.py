@@ -184,13 +184,16 @@ class Batch:
         """The balances of a match, in its order; SetAside if one was not foreseen when loading."""
         balances = self._matched.get(id(match))
         if balances is None:
-            try:
-                balances = [self.by_pair[pair] for pair in match.pairs]
-            except KeyError:
-                raise SetAside from None
-            self._matched[id(match)] = balances
+            balances = self._matched[id(match)] = self.balances_by(match.pairs)
             self._matches.append(match)  # alive as long as its id names it
         return balances
+
+    def balances_by(self, pairs: Iterable[tuple[str, str]]) -> list[Balance]:
+        """The balances of these policies and partitions; SetAside if one was not foreseen."""
+        try:
+            return [self.by_pair[pair] for pair in pairs]
+        except KeyError:
+            raise SetAside from None
 
     def set_aside_if_due(self) -> None:
         """Raise SetAside, once for a command, if any open hold's time is up."""

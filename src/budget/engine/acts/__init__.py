@@ -20,6 +20,7 @@ from budget.engine.acts.holding import (
 )
 from budget.engine.acts.placing import meet_place, plan_place, run_place
 from budget.engine.acts.recording import (
+    meet_record,
     meet_report,
     plan_record,
     plan_report,
@@ -43,6 +44,7 @@ PLAN: Final[Mapping[type[Command], Act]] = {
 }
 MEET: Final[Mapping[type[Command], Act]] = {
     Place: meet_place,
+    Record: meet_record,
     Report: meet_report,
     Correct: meet_correct,
 }

@@ -1,11 +1,14 @@
 """Recording: usage on an allocation, and usage that nobody reserved."""
 
+from collections.abc import Sequence
+
 from budget.domain import facts
-from budget.domain.allocations import Holding, Terms, amounts_of
+from budget.domain.allocations import Amounts, Holding, Terms, amounts_of
 from budget.domain.answers import (
     Receipt,
 )
 from budget.domain.balances import Balance
+from budget.domain.decide import Decided
 from budget.domain.errors import Conflict
 from budget.domain.pricing import Rates, decode_rates
 from budget.domain.usage import Usage
@@ -35,6 +38,14 @@ def plan_record(batch: Batch, command: Record) -> None:
         batch.needs.ending.add(command.allocation_id)
 
 
+def meet_record(batch: Batch, command: Record) -> None:
+    holding = batch.holdings.get(command.allocation_id)
+    if holding is not None:
+        terms = holding.terms
+        if _is_priced_otherwise(command, terms.model, terms.rates):
+            batch.needs.pairs.update(dict.fromkeys(_met_beside(batch, terms, command)))
+
+
 def run_record(batch: Batch, command: Record) -> Receipt:
     holding = holding_of(batch, command.allocation_id, command.bound)
     before = recorded_before(batch, command)
@@ -48,6 +59,8 @@ def run_record(batch: Batch, command: Record) -> Receipt:
     other = _is_priced_otherwise(command, terms.model, rates)
     if other:
         rates = command.rates or rates or stand_in(batch, command.model, terms.attributes)
+    # Before anything is changed: where one was not foreseen, the command is set aside.
+    beside = batch.balances_by(_met_beside(batch, terms, command)) if other else []
     told = command if other else terms
     in_context = command if other or command.in_context else terms
     requests = command.requests
@@ -71,6 +84,9 @@ def run_record(batch: Batch, command: Record) -> Receipt:
         now_us=batch.now_us,
         parent=parent_of(batch, holding),
     )
+    if beside:
+        flags.append("unreserved")
+        decided = _counted_beside(batch, beside, decided, amounts_of(usage, cost))
     if decided.overran:
         flags.append("overrun")
     legs = batch.apply(decided)
@@ -91,6 +107,33 @@ def run_record(batch: Batch, command: Record) -> Receipt:
     if command.final:
         batch.settling[command.allocation_id] = row
     return receipt(batch, row, holding)
+
+
+def _met_beside(batch: Batch, terms: Terms, command: Record) -> list[tuple[str, str]]:
+    """The (policy_id, partition) that usage meets by its model, and that nothing was held on.
+
+    A policy that the hold met is not among them, whatever partition the model would have there:
+    usage goes to the balances that its hold came from.
+    """
+    told = dict(sorted({**terms.attributes, **command.attributes}.items()))
+    met = batch.catalogue.match(told).pairs
+    held_on = {policy_id for policy_id, _ in batch.catalogue.match(terms.attributes).pairs}
+    return [pair for pair in met if pair[0] not in held_on]
+
+
+def _counted_beside(
+    batch: Batch, beside: Sequence[Balance], decided: Decided, used: Amounts
+) -> Decided:
+    """What was decided, and the same usage on limits that its hold did not meet: nobody reserved
+    it there.
+    """
+    for balance in beside:
+        if balance.policy.hard:
+            batch.alert("unreserved", balance, balance.start_us)
+    places = [(balance, facts.Place(balance.start_us)) for balance in beside]
+    more = facts.report(used, places, batch.balances)
+    postings = [*decided.postings, *more.postings]
+    return Decided(postings, decided.states, decided.overran or more.overran)
 
 
 def _same_as_settled(batch: Batch, holding: Holding, command: Record) -> Row:
