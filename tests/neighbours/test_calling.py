@@ -91,11 +91,16 @@ async def test_nobody_there_is_an_error() -> None:
 
 def test_an_address_is_read_without_a_slash_at_its_end() -> None:
     env = {"BUDGET_HERMES_URL": "", "HERMES_URL": "http://localhost:8001/"}
-    assert read_address(env, "BUDGET_HERMES_URL", "HERMES_URL") == "http://localhost:8001"
+    assert (
+        read_address(env, "BUDGET_HERMES_URL", "HERMES_URL", port=8001) == "http://localhost:8001"
+    )
 
 
 @pytest.mark.parametrize("text", ["localhost:8001", "http://", "ftp://a", "http://a?b=c", "on"])
 def test_what_is_no_address_is_an_error_that_names_the_setting(text: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        read_address({"BUDGET_HERMES_URL": text}, "BUDGET_HERMES_URL", "HERMES_URL")
+        read_address({"BUDGET_HERMES_URL": text}, "BUDGET_HERMES_URL", "HERMES_URL", port=8001)
     assert caught.value.field == "BUDGET_HERMES_URL"
+    assert caught.value.detail.startswith(
+        "BUDGET_HERMES_URL: must be an http or https address such as http://127.0.0.1:8001: "
+    )

@@ -151,9 +151,10 @@ def read_upstreams(env: Mapping[str, str]) -> dict[str, Upstream]:
 def _with_neighbours(env: Mapping[str, str]) -> Mapping[str, str]:
     found = dict(env)
     for name, settings in _NEIGHBOURS.items():
-        said = next((env[each] for each in settings if env.get(each)), "off")
-        if said != "off":
-            found.setdefault(f"{_PREFIX}{name.upper()}_BASE_URL", said)
+        setting = next((each for each in settings if env.get(each)), None)
+        if setting is not None and env[setting] != "off":
+            address = _address(env[setting], setting)
+            found.setdefault(f"{_PREFIX}{name.upper()}_BASE_URL", address)
     return found
 
 

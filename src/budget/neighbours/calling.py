@@ -32,17 +32,24 @@ class Unanswered(Unavailable):
         self.status = status
 
 
-def read_address(env: Mapping[str, str], setting: str, former: str | None = None) -> str:
-    """The address that a setting names, without a slash at its end; InvalidInput if it is none."""
+def read_address(
+    env: Mapping[str, str], setting: str, former: str | None = None, *, port: int
+) -> str:
+    """The address that a setting names, without a slash at its end; InvalidInput, which repeats
+    nothing of it, if it is none. `port` is the usual one of whoever is called.
+    """
     field = setting if env.get(setting) or former is None else former
     text = (env.get(field) or "").rstrip("/")
     try:
-        site = read_url(text, field)
-    except InvalidInput as error:
-        detail = f"{error.detail} Write it as http://127.0.0.1:8001."
-        raise InvalidInput(field, detail) from None
-    if "?" in site.path:
-        raise InvalidInput(field, "is an address without a query, as http://127.0.0.1:8001.")
+        site = read_url(text)
+    except InvalidInput:
+        site = None
+    if site is None or "?" in site.path:
+        raise InvalidInput(
+            field,
+            f"must be an http or https address such as http://127.0.0.1:{port}: a host in ASCII, a "
+            "port and a path where needed, no credentials and no query.",
+        )
     return text
 
 

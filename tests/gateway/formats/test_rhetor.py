@@ -130,6 +130,14 @@ def test_a_model_without_a_price_is_refused_where_money_is_limited(
     assert rhetor.asked == []
 
 
+def test_an_address_that_is_none_names_the_setting_that_says_it() -> None:
+    for setting in ("BUDGET_RHETOR_URL", "RHETOR_API_URL"):
+        with pytest.raises(InvalidInput) as caught:
+            read_upstreams({setting: "127.0.0.1:8003"})
+        assert caught.value.field == setting
+    assert "rhetor" not in read_upstreams({"BUDGET_RHETOR_URL": "off", "RHETOR_API_URL": "here"})
+
+
 def test_a_call_that_names_no_model_is_not_sent(service: Running, rhetor: Rhetor) -> None:
     answer = service.client.post("/rhetor/api/v1/generate", json={"prompt": "Hello"})
     assert answer.status_code == 400

@@ -172,6 +172,7 @@ def test_origins_are_read_and_what_is_none_is_an_error_that_names_the_setting() 
         with pytest.raises(InvalidInput) as caught:
             read_origins({"BUDGET_NEIGHBOUR_ORIGINS": text})
         assert caught.value.field == "BUDGET_NEIGHBOUR_ORIGINS"
+        assert "origins:" not in caught.value.detail
 
 
 async def test_a_look_at_nobody_finds_nobody() -> None:

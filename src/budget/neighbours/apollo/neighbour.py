@@ -30,7 +30,7 @@ class Apollo(Neighbour):
     name = NAME
 
     def __init__(self, setup: Setup) -> None:
-        self.address = read_address(setup.env, SETTING, FORMER)
+        self.address = read_address(setup.env, SETTING, FORMER, port=8012)
         super().__init__()
         self._poll_seconds = read_poll_seconds(setup.env)
         self._line = Line(NAME, self.address)

@@ -180,6 +180,6 @@ def read_origins(env: Mapping[str, str]) -> frozenset[str]:
     named = [one.strip() for one in env.get(ORIGINS, "").split(",") if one.strip()]
     try:
         return Allow(origins=frozenset(named), setting=ORIGINS).origins
-    except InvalidInput as error:
-        detail = f"{error.detail} Write them as http://athena.lan:8005, with commas between."
+    except InvalidInput:
+        detail = "must be addresses such as http://athena.lan:8005, with commas between, no paths."
         raise InvalidInput(ORIGINS, detail) from None

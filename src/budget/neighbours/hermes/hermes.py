@@ -46,7 +46,7 @@ class Hermes(Neighbour):
     look_seconds = 30.0
 
     def __init__(self, setup: known.Setup) -> None:
-        self.address = read_address(setup.env, SETTING, FORMER_SETTING)
+        self.address = read_address(setup.env, SETTING, FORMER_SETTING, port=8001)
         super().__init__()
         self._env = setup.env
         self._near = components.is_loopback(read_url(self.address))
@@ -171,7 +171,7 @@ def read_ids(env: Mapping[str, str]) -> list[str]:
 
 def read_endpoint(env: Mapping[str, str], url: str) -> str:
     """Where others are told to find us."""
-    return read_address(env, ENDPOINT) if env.get(ENDPOINT) else url.rstrip("/")
+    return read_address(env, ENDPOINT, port=8013) if env.get(ENDPOINT) else url.rstrip("/")
 
 
 def suggestion(name: str, env: Mapping[str, str]) -> str | None:

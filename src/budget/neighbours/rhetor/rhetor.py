@@ -40,7 +40,7 @@ class Rhetor(Neighbour):
     name = NAME
 
     def __init__(self, setup: Setup) -> None:
-        self.address = read_address(setup.env, SETTING, FORMER)
+        self.address = read_address(setup.env, SETTING, FORMER, port=8003)
         super().__init__()
         self._poll_seconds = read_poll_seconds(setup.env)
         self._budget = setup.budget

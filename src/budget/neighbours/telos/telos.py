@@ -234,7 +234,7 @@ class Telos(Neighbour):
         for project, count in found.rounds.items():
             self._note(note_of(project), {**self._note_of(note_of(project)), "missing": count})
         self._note(LISTED, {"projects": sorted(there)})
-        self.contact.note(lost_projects=first_few(map(self._named, found.lost)))
+        self.contact.note(lost_projects=first_few(sorted(map(self._named, found.lost))))
         for one in live:
             if one.project in found.deleted:
                 await self._withdraw(one)
