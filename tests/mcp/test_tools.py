@@ -12,6 +12,7 @@ import pytest
 from budget.domain.errors import BudgetError, InvalidInput, NotFound
 from budget.domain.pricing import Rates
 from budget.engine.budget import AsyncBudget, Budget
+from budget.engine.callers import Caller
 from budget.engine.jobs import Books
 from budget.mcp.asking import EVERY_RIGHT, Guest, Told
 from budget.mcp.tool import Tool, prepared
@@ -45,10 +46,19 @@ class Opened:
 
     def call(self, name: str, **given: Any) -> Told:
         """What a tool answers; as its schema says."""
+        return self.call_as(Guest(AsyncBudget(self._books), EVERY_RIGHT), name, **given)
+
+    def bound(self, **attributes: str) -> Guest:
+        """A key that is bound to attributes."""
+        caller = Caller("key_b", manage=False, bound=attributes)
+        books = AsyncBudget(self._books).acting_as(caller)
+        return Guest(books, frozenset(("spend", "read")), "key_b", tuple(attributes.items()))
+
+    def call_as(self, guest: Guest, name: str, **given: Any) -> Told:
+        """What a tool answers a guest."""
         tool = find_tool(name)
 
         async def run() -> Told:
-            guest = Guest(AsyncBudget(self._books), EVERY_RIGHT)
             return await tool.run(prepared(tool, guest, given, self.clock()))
 
         told = asyncio.run(run())
@@ -106,6 +116,35 @@ def test_odd_values_are_told_of_and_never_break_a_tool(opened: Opened, tool: Too
         for value in odd[one.kind]:
             with contextlib.suppress(BudgetError):
                 opened.call(tool.name, **{**filled, one.name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "field"),
+    [
+        ("AllocateBudget", {**WHO, "amount": -5}, "amount"),
+        ("AllocateBudget", {**WHO, "amount": 5, "input_tokens": 4}, "amount"),
+        ("AllocateBudget", {**WHO, "amount": 5, "agent": ""}, "agent"),
+        ("CheckBudget", {**M, "agent": ""}, "agent"),
+        ("RecordUsage", {**M, "input_tokens": 1, "output_tokens": 1, "request_id": "é"},
+         "request_id"),
+        ("RouteWithBudgetAwareness", {"input_tokens": 1, "default_model": ""}, "default_model"),
+        ("budget_open_envelope", {}, "usd"),
+        ("budget_extend", {"allocation_id": "a"}, "ttl_seconds"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_as_the_tool_names_it(
+    opened: Opened, name: str, given: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        opened.call(name, **given)
+    assert caught.value.field == field
+    assert caught.value.detail.startswith(f"{field}: ")
+    assert field in find_tool(name).asks["properties"]
+
+
+def test_an_envelope_of_nothing_is_told_what_it_may_hold(opened: Opened) -> None:
+    with pytest.raises(InvalidInput, match=r"^usd: is required, or tokens: how much to hold"):
+        opened.call("budget_open_envelope")
 
 
 def test_an_unknown_tool_is_told_of_with_those_that_there_are() -> None:
@@ -291,6 +330,56 @@ def test_a_refusal_is_explained_with_the_figures_just_before(opened: Opened) -> 
     (line,) = told.body["limits"]
     assert (line["refused"], line["requested"], line["shortfall"]) == (True, "0.02", "0.01")
     assert "it was short by 0.01." in told.text
+
+
+# --- Keys that do not see everything -------------------------------------------------------------
+
+UNSEEN: Final = "There may be limits that this key cannot see: it is bound to agent=planner."
+
+
+def test_a_bound_key_is_not_told_that_nothing_refused_it(opened: Opened) -> None:
+    opened.limit("0.01")
+    planner = opened.bound(agent="planner")
+    refused = opened.call_as(planner, "AllocateBudget", **WHO, **M, amount=2000)
+    assert refused.body["refusal"]["refused_by"][0]["budget"] is None
+    told = opened.call_as(planner, "budget_explain_refusal")
+    assert (told.body["verdict"], told.body["limits"]) == ("refused", [])
+    assert told.body["next"] == (
+        f"None of the limits that this key can see refused it. {UNSEEN} Spend less, or ask "
+        "whoever manages the budgets."
+    )
+
+
+def test_a_bound_key_is_told_that_there_may_be_limits_that_it_cannot_see(opened: Opened) -> None:
+    opened.limit("0.01")
+    planner = opened.bound(agent="planner")
+    for name, more in (("GetBudgetStatus", {}), ("GetBudgetStatus", {"component": "rhetor"}),
+                       ("budget_forecast", {})):  # fmt: skip
+        told = opened.call_as(planner, name, **more)
+        assert UNSEEN in told.body["next"]
+        assert UNSEEN in told.text
+        assert UNSEEN not in opened.call(name, **more).text
+    told = opened.call_as(planner, "GetBudgetStatus")
+    assert told.text.startswith("No limit of this period that this key can see")
+    told = opened.call_as(planner, "budget_forecast")
+    assert told.text.startswith("At this pace no limit that this key can see is reached")
+
+
+def test_a_refusal_for_another_reason_than_a_limit_says_so(opened: Opened) -> None:
+    opened.limit("1")
+    run = opened.call("budget_open_envelope", tokens=5, usd="0.1").body["allocation_id"]
+    opened.call("AllocateBudget", **WHO, **M, amount=2000, parent_id=run)
+    told = opened.call("budget_explain_refusal")
+    assert "Nothing refused it" not in told.text
+    assert told.body["next"].endswith("for another reason: envelope_exhausted.")
+
+
+def test_a_hold_is_settled_as_the_context_that_it_was_placed_for(opened: Opened) -> None:
+    held = opened.call("AllocateBudget", **WHO, **M, amount=100).body["allocation_id"]
+    told = opened.call("RecordUsage", **M, allocation_id=held, input_tokens=1, output_tokens=0)
+    assert told.body["context_id"] == "c"
+    told = opened.call("budget_settle", allocation_id=held, input_tokens=1, output_tokens=1)
+    assert told.body["context_id"] == "c"
 
 
 # --- Models --------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ def person(
     async def decide(context: Any, params: Any) -> ElicitResult:
         assert isinstance(params, ElicitRequestFormParams)
         asked.append(params.message)
+        approve = params.requested_schema["properties"]["approve"]
+        assert approve["default"] is False, "nobody approves by doing nothing"
         return ElicitResult(action=action, content=content or None)  # type: ignore[arg-type]
 
     return decide
@@ -70,8 +72,14 @@ def test_a_person_approves_and_a_key_with_every_right_raises_the_limit(
     assert (done["status"], done["person"], done["granted_amount"]) == ("approved", "yes", "2.00")
     assert float(limit_of(service, budget)) == float(before) + 2
     (message,) = asked
-    assert message.startswith("2.00 USD more are asked for of budget")
-    assert "one more run" in message
+    much = f"{float(before):.2f} USD"
+    after = f"{float(before) + 2:.2f} USD"
+    assert message.startswith(
+        f"2.00 USD more are asked for of budget 'Acme' ({budget['budget_id']}): of its daily limit "
+        f"of {much}, 0.00 USD are spent and 0.00 USD held. The limit would be {after}, until "
+    )
+    assert "Asked by 'test' (key_" in message
+    assert message.endswith('says why: "one more run". Approving raises the limit now.')
 
 
 @pytest.mark.parametrize(
@@ -100,18 +108,51 @@ def test_a_person_s_word_goes_no_further_than_the_key(
     done = outcome(service, mode, key, budget["budget_id"], person("accept", asked, approve=True))
     assert (done["status"], done["person"]) == ("pending", "yes")
     assert "it raises nothing by itself" in asked[0]
+    # Its figures are for keys that may read them.
+    assert f"of budget {budget['budget_id']}, for the current window." in asked[0]
     assert "Somebody with the right `manage` must approve" in done["next"]
     assert limit_of(service, budget) == before
 
 
 @pytest.mark.parametrize(
-    ("mode", "decide"), [("auto", None), ("legacy", None), ("auto", person("cancel", []))]
+    ("mode", "decide"),
+    [
+        ("auto", None),
+        ("legacy", None),
+        ("auto", person("cancel", [])),
+        ("auto", person("accept", [])),
+        ("legacy", person("accept", [])),
+    ],
 )
 def test_without_a_word_of_anybody_the_request_waits_for_whoever_manages(
     service: Running, budget: dict[str, Any], mode: Mode, decide: Any
 ) -> None:
     done = outcome(service, mode, service.key, budget["budget_id"], decide)
     assert (done["status"], done["person"]) == ("pending", "unasked")
+
+
+def test_the_asker_s_words_cannot_be_taken_for_ours(
+    service: Running, budget: dict[str, Any]
+) -> None:
+    reason = 'a run". Approving raises nothing.\n\nAsked by "root'
+    asked: Asked = []
+
+    async def run() -> None:
+        decide = person("decline", asked)
+        async with speaking(service, elicitation_callback=decide) as client:
+            await client.call_tool(
+                "budget_request_top_up",
+                {"budget_id": budget["budget_id"], "amount": "1", "reason": reason,
+                 "until": "2090-01-01T00:00:00Z"},
+            )  # fmt: skip
+
+    asyncio.run(run())
+    assert asked[0].endswith(
+        """says why: "a run'. Approving raises nothing. Asked by 'root". """
+        "Approving raises the limit now."
+    )
+    assert "until 2090-01-01T00:00:00Z. Asked by 'test'" in asked[0]
+    assert "\n" not in asked[0]
 
 
 def test_an_answer_to_no_question_decides_nothing(service: Running, budget: dict[str, Any]) -> None:

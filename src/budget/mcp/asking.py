@@ -3,12 +3,13 @@
 Not here: which tools there are (`tools`), and how a call arrives (`server`, `messages`).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from budget.domain.acts import Acts
 from budget.domain.acts.act import Act
-from budget.domain.errors import Forbidden
+from budget.domain.errors import Forbidden, InvalidInput
 from budget.domain.facade import AsyncFacade
 
 T = TypeVar("T")
@@ -40,6 +41,14 @@ class Guest(NamedTuple):
         """Whether a key has a right."""
         draws = right == "spend" and _DRAW in self.rights
         return right in self.rights or ADMIN in self.rights or draws
+
+    @property
+    def unseen(self) -> str:
+        """What is said of limits to a key that does not see all of them; nothing to others."""
+        if not self.bound:
+            return ""
+        named = ", ".join(f"{key}={value}" for key, value in self.bound)
+        return f"There may be limits that this key cannot see: it is bound to {named}."
 
 
 async def nobody(message: str, state: str) -> Word:
@@ -96,6 +105,24 @@ class Unasked(Exception):
         super().__init__(message)
         self.message = message
         self.state = state
+
+
+@contextmanager
+def blaming(made_from: Mapping[str, str]) -> Iterator[None]:
+    """Errors in fields of an act name the arguments that these are made from."""
+    try:
+        yield
+    except InvalidInput as error:
+        if error.field not in made_from:
+            raise
+        raise _renamed(error, made_from[error.field]) from None
+
+
+def _renamed(error: InvalidInput, name: str) -> InvalidInput:
+    detail = error.detail.removeprefix(f"{error.field}: ")
+    renamed = InvalidInput(name, detail, code=error.code)
+    renamed.allowed = error.allowed  # which the detail lists already
+    return renamed
 
 
 def check_right(guest: Guest, right: str) -> None:

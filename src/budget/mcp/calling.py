@@ -24,7 +24,8 @@ Context = ServerRequestContext[Any, Any]
 _APPROVE: Final = "approve"
 _FORM: Final[types.ElicitRequestedSchema] = {
     "type": "object",
-    "properties": {_APPROVE: {"type": "boolean", "title": "Approve", "default": True}},
+    "properties": {_APPROVE: {"type": "boolean", "title": "Approve", "default": False}},
+    "required": [_APPROVE],
 }
 
 log = logging.getLogger("budget.mcp")
@@ -120,10 +121,11 @@ def _can_ask(ctx: Context) -> bool:
 
 
 def _word(answer: types.ElicitResult) -> Word:
-    if answer.action == "cancel":
-        return "unasked"
-    agreed = (answer.content or {}).get(_APPROVE, True)
-    return "yes" if answer.action == "accept" and agreed is True else "no"
+    """What was said: only a yes that is said in so many words is one."""
+    if answer.action == "decline":
+        return "no"
+    agreed = (answer.content or {}).get(_APPROVE) if answer.action == "accept" else None
+    return "yes" if agreed is True else "no" if agreed is False else "unasked"
 
 
 def _form(message: str) -> types.ElicitRequest:

@@ -8,6 +8,7 @@ from typing import Final
 
 from budget.domain.errors import NotFound
 from budget.mcp.tool import PREFIX, Tool, unique
+from budget.mcp.tools.booking import BOOKING
 from budget.mcp.tools.envelopes import ENVELOPES
 from budget.mcp.tools.models import MODELS
 from budget.mcp.tools.raising import RAISING
@@ -17,7 +18,7 @@ from budget.mcp.tools.usage import USAGE
 from budget.mcp.tools.watching import WATCHING
 
 TOOLS: Final[tuple[Tool, ...]] = unique(
-    (*SPENDING, *ENVELOPES, *STANDING, *MODELS, *USAGE, *WATCHING, *RAISING)
+    (*SPENDING, *BOOKING, *ENVELOPES, *STANDING, *MODELS, *USAGE, *WATCHING, *RAISING)
 )
 
 

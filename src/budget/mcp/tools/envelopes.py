@@ -3,21 +3,26 @@
 from typing import Final
 
 from budget.domain.answers import Allocation
+from budget.domain.errors import InvalidInput
 from budget.domain.windows import to_rfc3339
 from budget.domain.wire.parts import money
 from budget.mcp.answers import AllocatedShape, AllocationToldShape, EnvelopeClosedShape
-from budget.mcp.asking import Asking, Told
+from budget.mcp.asking import Asking, Told, blaming
 from budget.mcp.fields import text, usd, whole
 from budget.mcp.tool import Tool
-from budget.mcp.tools.spending import IDEMPOTENCY, OF_CALLER, held, seen, who
+from budget.mcp.tools.booking import seen
+from budget.mcp.tools.spending import IDEMPOTENCY, MADE_FROM, OF_CALLER, held, who
 
 
 async def open_envelope(call: Asking) -> Told:
     """Hold money or tokens for a whole agent run. Calls of its sub-agents draw on it: give them its
     id as parent_id. The rest returns when it is closed (budget_close_envelope).
     """
+    if not call.only("usd", "tokens"):
+        raise InvalidInput("usd", "is required, or tokens: how much to hold for the run.")
     ask = call.only("usd", "tokens", "ttl_seconds", "priority", "allocation_id", "idempotency_key")
-    answer = await call.do(call.acts.allocate(**{**who(call), **ask, "envelope": True}))
+    with blaming(MADE_FROM):
+        answer = await call.do(call.acts.allocate(**{**who(call), **ask, "envelope": True}))
     return held(answer, call.given.get("context_id"))
 
 

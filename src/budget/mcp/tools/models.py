@@ -21,14 +21,17 @@ from budget.mcp.answers import (
     PriceToldShape,
     RoutedShape,
 )
-from budget.mcp.asking import Asking, Told
+from budget.mcp.asking import Asking, Told, blaming
 from budget.mcp.fields import text, usd, whole
 from budget.mcp.refusing import refused, what_next
 from budget.mcp.tool import Tool
-from budget.mcp.tools.spending import OF_CALLER, OF_MODEL, who
+from budget.mcp.tools.spending import MADE_FROM, OF_CALLER, OF_MODEL, who
 
 _CONTEXT_SIZE: Final = 4000
 _MOST_TOLD: Final = 3
+_ROUTE_MADE_FROM: Final = {
+    **MADE_FROM, "provider": "default_provider", "model": "default_model",
+}  # fmt: skip
 
 
 async def recommend(call: Asking) -> Told:
@@ -107,7 +110,8 @@ async def route(call: Asking) -> Told:
         ask["input_text"] = call.given["input_text"]
     elif "input_text" in call.given:
         ask.setdefault("input_tokens", 0)
-    found = await call.do(call.acts.route_model(**ask))
+    with blaming(_ROUTE_MADE_FROM):
+        found = await call.do(call.acts.route_model(**ask))
     after = (
         "Hold it with budget_allocate_budget, then call that model."
         if found.allowed

@@ -6,7 +6,11 @@ the key goes: only a key that may approve what it asked for itself (`admin`) mak
 
 from typing import Final
 
+from budget.domain.answers import BalanceView
 from budget.domain.answers_requests import TopUpRequest
+from budget.domain.answers_usage import Standing
+from budget.domain.errors import NotFound
+from budget.domain.windows import MAX_US, to_rfc3339
 from budget.domain.wire.parts import amount_text
 from budget.domain.wire.requests import top_up_request
 from budget.mcp.answers import TopUpAskedShape
@@ -15,6 +19,8 @@ from budget.mcp.fields import text, usd, whole
 from budget.mcp.tool import Tool
 
 _PENDING: Final = "pending"
+_MOST: Final = 200
+"""How many limits of a budget are looked through for the one that is asked of."""
 _SAID: Final[dict[str, str]] = {
     "approved": "The limit is raised; make the call.",
     "rejected": "The person said no: spend less, or wait for the reset.",
@@ -30,7 +36,7 @@ async def request_top_up(call: Asking) -> Told:
     made = await _made(call)
     if made.status != _PENDING:
         return _told(made, "unasked")
-    word = await call.person(_question(made, call.guest.may(ADMIN)), made.request_id)
+    word = await call.person(await _question(call, made), made.request_id)
     return _told(await _decided(call, made, word), word)
 
 
@@ -46,15 +52,76 @@ async def _made(call: Asking) -> TopUpRequest:
     return await call.do(call.acts.make_request(budget_id, **ask, **key))
 
 
-def _question(made: TopUpRequest, may_approve: bool) -> str:
+# --- What the person is asked --------------------------------------------------------------------
+
+
+async def _question(call: Asking, made: TopUpRequest) -> str:
+    """What a person must know to decide: how much, of what, for how long, for whom and why.
+
+    The reason is the asker's own words, so it is marked as such, on one line.
+    """
     much = amount_text(made.amount, made.unit)
-    until = "" if made.until_us is None else f" until {top_up_request(made)['until']}"
+    reason = " ".join(made.reason.split()).replace('"', "'")
     then = (
         "Approving raises the limit now."
-        if may_approve
+        if call.guest.may(ADMIN)
         else "Approving sends this on to whoever manages the budget; it raises nothing by itself."
     )
-    return f"{much} more are asked for of budget {made.budget_id}{until}: {made.reason} {then}"
+    return (
+        f"{much} more are asked for of budget {_limit(made, await _standing(call, made))} "
+        f'Asked by {await _asker(call, made)}, who says why: "{reason}". {then}'
+    )
+
+
+async def _standing(call: Asking, made: TopUpRequest) -> Standing | None:
+    """How the limit stands that is to be raised; None for who may not read that."""
+    if not call.guest.may("read"):
+        return None
+    page = await call.do(call.acts.budget_summary(made.budget_id, limit=_MOST))
+    return next((one for one in page.items if one.policy.policy_id == made.policy_id), None)
+
+
+def _limit(made: TopUpRequest, found: Standing | None) -> str:
+    if found is None:
+        return f"{made.budget_id}, {_until(made.until_us)}."
+    unit, period = made.unit, found.policy.period.text
+    one = _balance(made, found)
+    ends_us = made.until_us or (None if found.policy.rolling else found.window.end_us)
+    named = f"{found.budget!r} ({made.budget_id})"
+    if one is None:
+        return f"{named}, {period} in {unit}, {_until(ends_us)}."
+    return (
+        f"{named}: of its {period} limit of {amount_text(one.limit, unit)}, "
+        f"{amount_text(one.spent + one.assumed, unit)} are spent and "
+        f"{amount_text(one.reserved, unit)} held. "
+        f"The limit would be {amount_text(one.limit + made.amount, unit)}, {_until(ends_us)}."
+    )
+
+
+def _balance(made: TopUpRequest, found: Standing) -> Standing | BalanceView | None:
+    """The balance that is meant; None if its figures are not at hand."""
+    if not found.partition_by:
+        return found
+    fullest = found.fullest
+    return fullest if fullest is not None and fullest.partition == made.partition else None
+
+
+def _until(until_us: int | None) -> str:
+    if until_us is None:
+        return "for the current window"
+    return "for good" if until_us >= MAX_US else f"until {to_rfc3339(until_us)}"
+
+
+async def _asker(call: Asking, made: TopUpRequest) -> str:
+    """Who asks, by the name of the key if it has one."""
+    try:
+        key = await call.do(call.acts.own_key())
+    except NotFound:
+        return made.actor
+    return f"{key.name!r} ({made.actor})" if key.key_id == made.actor else made.actor
+
+
+# --- What became of it ---------------------------------------------------------------------------
 
 
 async def _decided(call: Asking, made: TopUpRequest, word: Word) -> TopUpRequest:

@@ -63,12 +63,15 @@ async def status(call: Asking) -> Told:
         views = [_whole(one) for one in page.items]
     lines = [_line(some, asked) for some in _together(views)]
     full = [one for one in lines if one["cost_limit_exceeded"] or one["token_limit_exceeded"]]
-    after = (
+    after = _with_unseen(
+        call,
         "Ask for more with budget_request_top_up, or wait for the reset."
         if full
         else "budget_forecast says where this leads."
         if lines
-        else "No limit of this period meets such calls; try another period."
+        else "No limit of this period that this key can see meets such calls; try another period."
+        if call.guest.bound
+        else "No limit of this period meets such calls; try another period.",
     )
     body: BudgetStatusShape = {
         "success": True, "period": period, "summaries": lines, "next": after,
@@ -76,6 +79,11 @@ async def status(call: Asking) -> Told:
     told = [_said(one) for one in lines[:_MOST_TOLD]]
     more = [f"And {len(lines) - _MOST_TOLD} more."] if len(lines) > _MOST_TOLD else []
     return Told(body, " ".join((*told, *more, after)))
+
+
+def _with_unseen(call: Asking, told: str) -> str:
+    """The same, with what is said to a key that does not see all limits."""
+    return f"{told} {call.guest.unseen}".rstrip()
 
 
 async def _met(call: Asking, attributes: Mapping[str, str]) -> Sequence[BalanceView]:
@@ -177,13 +185,13 @@ async def _by_tier(call: Asking, period: str) -> Told:
         tier: _tier([one for one in views if one.policy.period.text == period])
         for tier, views in zip(wanted, found, strict=True)
     }
-    after = "budget_forecast says where this leads."
+    after = _with_unseen(call, "budget_forecast says where this leads.")
     body: BudgetStatusShape = {"success": True, "period": period, "tiers": tiers, "next": after}
     told = [
         f"{name}: {one['used']} tokens used, limit {one['limit'] or 'none'}."
         for name, one in tiers.items()
     ]
-    return Told(body, " ".join(told))
+    return Told(body, " ".join((*told, after)))
 
 
 def _tier(views: Sequence[BalanceView]) -> TierShape:
@@ -214,11 +222,14 @@ async def forecast(call: Asking) -> Told:
     )
     lines = sorted((_projected(_whole(one), call.now_us) for one in page.items), key=_soonest)
     soon = [one for one in lines if one["exhausted_at"] is not None]
-    after = (
+    after = _with_unseen(
+        call,
         "Slow down, use cheaper models (budget_get_model_recommendations), or ask for more "
         "(budget_request_top_up)."
         if soon
-        else "At this pace no limit is reached before its window ends."
+        else "At this pace no limit that this key can see is reached before its window ends."
+        if call.guest.bound
+        else "At this pace no limit is reached before its window ends.",
     )
     body: ForecastShape = {"at": to_rfc3339(call.now_us), "items": lines, "next": after}
     told = [_foretold(one) for one in soon[:_MOST_TOLD]]

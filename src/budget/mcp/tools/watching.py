@@ -3,7 +3,7 @@
 from typing import Final
 
 from budget.domain.answers_alerts import Alert
-from budget.domain.shapes_trials import MetLimitShape
+from budget.domain.shapes_trials import ExplanationShape, MetLimitShape
 from budget.domain.wire.alerts import alert
 from budget.domain.wire.trials import explanation
 from budget.mcp.answers import (
@@ -21,6 +21,7 @@ UNUSUAL: Final = ("runaway", "loop", "exhausted_soon", "overrun", "unreserved", 
 _MOST: Final = 100
 _MOST_TOLD: Final = 5
 _LAST_REFUSAL: Final = "last-refusal"
+_OVER_LIMIT: Final = "over_limit"
 
 
 async def anomalies(call: Asking) -> Told:
@@ -42,6 +43,8 @@ async def anomalies(call: Asking) -> Told:
     after = (
         "budget_get_usage_analytics shows who spends what; a person should look at these."
         if items
+        else "Nothing unusual is known of what this key can see."
+        if call.guest.bound
         else "Nothing unusual is known."
     )
     body: AnomaliesShape = {"items": items, "next": after}
@@ -69,7 +72,7 @@ async def explain(call: Asking) -> Told:
     found = await call.do(call.acts.explain(call.given.get("call_id", _LAST_REFUSAL)))
     told = explanation(found)
     refusing = [one for one in told["limits"] if one["refused"]]
-    after = _next(refusing[0] if refusing else None)
+    after = _next(refusing[0]) if refusing else _unnamed(told, call.guest.unseen)
     body: ExplainedShape = {
         "verdict": told["verdict"],
         "code": told["code"],
@@ -111,14 +114,26 @@ def _said(one: MetLimitShape) -> str:
     )
 
 
-def _next(one: MetLimitShape | None) -> str:
-    if one is None:
-        return "Nothing refused it."
+def _next(one: MetLimitShape) -> str:
     end = one["window"]["end"]
     wait = "" if end is None else f"Wait until {end}, or "
     asked = f"budget_request_top_up, budget_id {one['budget_id']}, amount {one['shortfall']}"
     text_of = f"{wait}ask for more: {asked}."
     return text_of[0].upper() + text_of[1:]
+
+
+def _unnamed(told: ExplanationShape, unseen: str) -> str:
+    """What to do about a call of which no limit is named as the one that refused it."""
+    if told["verdict"] != "refused":
+        return "Nothing refused it."
+    if told["code"] == _OVER_LIMIT and unseen:
+        return (
+            f"None of the limits that this key can see refused it. {unseen} Spend less, or ask "
+            "whoever manages the budgets."
+        )
+    if told["code"] == _OVER_LIMIT:
+        return "The limit that refused it is no longer there; try again."
+    return f"No limit is named, for it was refused for another reason: {told['code']}."
 
 
 WATCHING: Final = (
