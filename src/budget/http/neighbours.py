@@ -40,7 +40,7 @@ async def explain_alert(call: Call) -> Answered:
         from budget.neighbours.athena.trails import graphed
 
         assert isinstance(athena, Athena)
-        found = found._replace(graph=await graphed(athena.line, found))
+        found = found._replace(graph=await graphed(athena.line, found, athena.contact))
     return Answered(origin(found))
 
 

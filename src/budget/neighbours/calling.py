@@ -7,18 +7,21 @@ Whatever goes wrong is an `Unanswered`, whose sentence is for people. Not here: 
 anybody else names, which go through `outbound`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import httpx2
 import msgspec
 
 from budget.domain.errors import InvalidInput, Unavailable
+from budget.neighbours.neighbour import Contact
 from budget.outbound.guard import read_url
 
 TIMEOUT_SECONDS: Final = 5.0
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 MAX_TOLD_CHARS: Final = 200
+_ABOUT_THE_ASK: Final = (400, 404, 422)
 
 Mistake = Callable[[Any], str | None]
 """What an answer of status 200 says went wrong, if it says so."""
@@ -30,6 +33,20 @@ class Unanswered(Unavailable):
     def __init__(self, detail: str, status: int | None = None) -> None:
         super().__init__(detail, code="neighbour_failed")
         self.status = status
+
+
+@contextmanager
+def noting(contact: Contact) -> Iterator[None]:
+    """Note how calls go that somebody waits for. An answer that says that the ask is wrong, or that
+    there is no such thing, says nothing of the neighbour.
+    """
+    try:
+        yield
+    except Unanswered as error:
+        if error.status not in _ABOUT_THE_ASK:
+            contact.failed(error)
+        raise
+    contact.went_well()
 
 
 def read_address(

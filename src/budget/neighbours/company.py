@@ -90,13 +90,15 @@ def _sorted(facts: Mapping[str, str]) -> dict[str, str]:
 async def _keep(neighbour: Neighbour) -> None:
     """Run a neighbour, again and again."""
     pause_seconds = FIRST_PAUSE_SECONDS
+    is_logged = False
     while True:
         began = time.monotonic()
         try:
             await neighbour.run()
         except Exception as error:  # noqa: BLE001 - one neighbour's trouble is nobody else's
-            if neighbour.contact.state != "failing":
+            if not is_logged or neighbour.contact.state != "failing":
                 _log.warning("%s fails: %s", neighbour.name, str(error)[:300])
+            is_logged = True
             neighbour.contact.failed(error)
         if time.monotonic() - began > STEADY_SECONDS:
             pause_seconds = FIRST_PAUSE_SECONDS

@@ -14,6 +14,7 @@ from budget.neighbours.athena.athena import Athena
 from budget.neighbours.athena.questions import Question, answer
 from budget.neighbours.athena.trails import graphed, trail
 from budget.neighbours.calling import Line
+from budget.neighbours.neighbour import Contact
 from tests.fakes.tekton.component import BROKEN, GARBAGE
 from tests.neighbours.athena.conftest import Beside, in_step, until
 
@@ -64,7 +65,9 @@ async def test_the_way_from_an_alert_is_that_of_the_books(
         "component:ranker", "model:m", "provider:local"
     ]  # fmt: skip
     assert way[1].name == "daily usd warn"
-    graph = await graphed(told.line, expected)
+    contact = Contact("failing")
+    graph = await graphed(told.line, expected, contact)
+    assert contact.state == "working"
     assert (graph.source, graph.agrees, graph.note) == ("athena", True, "")
 
 
@@ -75,12 +78,12 @@ async def test_a_graph_that_leads_elsewhere_is_told_so(
     for one in beside.graph.relations.values():
         if one["relationship_type"] == "explains" and "crawler" in one["source_id"]:
             one["properties"]["rank"] = 0
-    graph = await graphed(told.line, expected)
+    graph = await graphed(told.line, expected, Contact())
     assert not graph.agrees
     assert graph.note == "It leads to component:crawler and model:m."
     unknown = expected._replace(alert=books.alerts(status="all").items[0])
     beside.graph.entities.pop(f"alert:{unknown.alert.alert_id}")
-    assert (await graphed(told.line, unknown)).note == "It does not know this alert."
+    assert (await graphed(told.line, unknown, Contact())).note == "It does not know this alert."
 
 
 @pytest.mark.parametrize(
@@ -101,8 +104,13 @@ async def test_whatever_athena_answers_the_books_are_told(
     spend(books, 900, "ranker")
     line = Line("athena", beside.component.url)
     beside.component.fault = fault
-    graph = await graphed(line, origin(books))
+    contact = Contact()
+    graph = await graphed(line, origin(books), contact)
     assert (graph.agrees, graph.note) == (False, note)
+    assert contact.state == ("working" if note.startswith("It leads") else "failing")
+    beside.component.fault = None
+    assert (await graphed(line, origin(books), contact)).note == "It does not know this alert."
+    beside.component.fault = fault
     answered = await answer(AsyncBudget(books.books), "spends_on", "ranker", line)
     if note != "It leads to nothing.":
         assert (answered.source, answered.note) == ("books", note)
@@ -159,8 +167,10 @@ async def test_an_athena_that_hangs_is_not_waited_for(
     spend(books, 900, "ranker")
     beside.component.hold = threading.Event()
     line = Line("athena", beside.component.url)
-    graph = await graphed(line, origin(books))
+    contact = Contact("working")
+    graph = await graphed(line, origin(books), contact)
     assert (graph.agrees, graph.note) == (False, "It did not answer in time.")
+    assert (contact.state, contact.last_error) == ("failing", "It did not answer in time.")
     await line.close()
 
 

@@ -121,6 +121,25 @@ def test_it_serves_through_all_that_rhetor_does(service: Running, rhetor: Rhetor
     eventually(lambda: told(service)["state"] == "working")
 
 
+def test_a_choice_that_fails_is_noted_and_one_that_goes_well_again(
+    rhetor: Rhetor, sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbour, "read_poll_seconds", lambda _: 3_600)
+    env = {"BUDGET_RHETOR_URL": rhetor.url}
+    with running(sqlite_databases.new(migrate), prices=PRICES, env=env) as service:
+        eventually(lambda: told(service)["state"] == "working")
+        rhetor.cut = True
+        assert select(service, status=503)["code"] == "neighbour_failed"
+        assert told(service)["state"] == "failing"
+        assert told(service)["last_error"].startswith("rhetor broke off")
+        rhetor.cut = False
+        # That there is no such model says nothing of how it goes.
+        select(service, status=404, capability="vision")
+        assert told(service)["state"] == "failing"
+        select(service)
+        assert told(service)["state"] == "working"
+
+
 def test_models_are_told_with_their_prices(service: Running) -> None:
     told_of = service.get("/neighbours/rhetor/models")
     assert (told_of["total"], told_of["providers"]["ollama"]) == (24, 9)

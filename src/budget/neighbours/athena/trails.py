@@ -15,7 +15,8 @@ from budget.domain.attributes import MAX_VALUE_CHARS
 from budget.domain.entities import EntityType, RelationType, entity_id, key_of, named
 from budget.neighbours.athena import asking
 from budget.neighbours.athena.graph import SHARED
-from budget.neighbours.calling import Line, Unanswered
+from budget.neighbours.calling import Line, Unanswered, noting
+from budget.neighbours.neighbour import Contact
 
 MAX_SECONDS: Final = 3.0
 """How long an answer of ours waits for Athena's."""
@@ -40,22 +41,31 @@ class Linked(NamedTuple):
         return Waypoint(self.entity_id, self.entity_type, self.name, self.relation)
 
 
-async def graphed(line: Line, origin: Origin) -> Graphed:
-    """The way from an alert as Athena tells it, beside that of the books; it raises nothing."""
+async def graphed(line: Line, origin: Origin, contact: Contact) -> Graphed:
+    """The way from an alert as Athena tells it, beside that of the books; it raises nothing, and
+    how it went is noted on the contact.
+    """
     try:
-        async with asyncio.timeout(MAX_SECONDS):
-            path = await trail(line, origin.alert.alert_id)
+        with noting(contact):
+            path = await _in_time(line, origin.alert.alert_id)
     except Unanswered as error:
         if error.status == 404:
             return Graphed(SOURCE, agrees=False, note="It does not know this alert.")
         return Graphed(SOURCE, agrees=False, note=error.detail)
-    except TimeoutError:
-        return Graphed(SOURCE, agrees=False, note="It did not answer in time.")
     ours, theirs = _cause(origin.path), _cause(path)
     if ours == theirs:
         return Graphed(SOURCE, agrees=True, path=path)
     leads = " and ".join(theirs.values()) or "nothing"
     return Graphed(SOURCE, agrees=False, path=path, note=f"It leads to {leads}.")
+
+
+async def _in_time(line: Line, alert_id: str) -> tuple[Waypoint, ...]:
+    """`trail`; Unanswered where it takes too long."""
+    try:
+        async with asyncio.timeout(MAX_SECONDS):
+            return await trail(line, alert_id)
+    except TimeoutError:
+        raise Unanswered("It did not answer in time.") from None
 
 
 async def trail(line: Line, alert_id: str) -> tuple[Waypoint, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from budget.domain.errors import InvalidInput
 from budget.engine.budget import AsyncBudget
-from budget.neighbours.calling import Line, Unanswered, read_address
+from budget.neighbours.calling import Line, Unanswered, noting, read_address
 from budget.neighbours.known import Setup
 from budget.neighbours.neighbour import Neighbour
 from budget.neighbours.rhetor import figures, selecting
@@ -63,7 +63,8 @@ class Rhetor(Neighbour):
     async def models(self) -> tuple[PricedModel, ...]:
         """Its models at the prices of now; read if they never were. Unanswered if that fails."""
         if self.read_us is None:
-            await self._read_models()
+            with noting(self.contact):
+                await self._read_models()
         return self._priced()
 
     async def select(
@@ -72,8 +73,8 @@ class Rhetor(Neighbour):
         """What it would choose, and what may be called; `budget` acts for whoever asks. The ask
         was read by `capability_of`.
         """
-        selected = await selecting.selected_by(self._line, ask, capability)
-        self.contact.went_well()
+        with noting(self.contact):
+            selected = await selecting.selected_by(self._line, ask, capability)
         models = await self.models()
         return await selecting.select(selected, models, budget, ask, capability)
 
