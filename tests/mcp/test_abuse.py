@@ -88,6 +88,42 @@ def test_what_is_no_request_is_told_so(
     assert sessions(service) == 0
 
 
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ([], "send messages one by one"), ([LIST, LIST], "send messages one by one"),
+        (b"{garbage", "is not JSON"), (b"\xff\xfe", "is not JSON"), (b"", "is not JSON"),
+        (b'{"a":' * 100_000, "is not JSON"), (b"null", "one JSON-RPC message, an object."),
+        (5, "one JSON-RPC message, an object."), ({}, '"jsonrpc": "2.0"'),
+        ({**LIST, "jsonrpc": "1.0"}, '"jsonrpc": "2.0"'),
+        ({"jsonrpc": "2.0", "id": 1}, 'has a "method"'), ({**LIST, "method": 5}, '"method"'),
+        ({**LIST, "params": [1]}, '"params"'), ({**LIST, "id": [1]}, '"id"'),
+        ({**LIST, "id": True}, '"id"'), ({**LIST, "id": 1.5}, '"id"'),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("headers", [MODERN, {}], ids=["newer", "older"])
+def test_what_is_no_message_is_told_so_in_a_sentence_and_opens_no_session(
+    service: Running, body: Any, headers: dict[str, str], says: str
+) -> None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    asked = {"Content-Type": "application/json", "Accept": ACCEPT, **headers}
+    answer = service.client.post("/mcp", content=content, headers=asked)
+    message = answer.json()["error"]["message"]
+    assert (answer.status_code, answer.json()["id"]) == (400, None)
+    assert says in message
+    assert len(message) < 120
+    assert "mcp-session-id" not in answer.headers
+    assert sessions(service) == 0
+
+
+def test_an_error_names_no_session(service: Running) -> None:
+    """The SDK opens one for whoever names none, and ends it again."""
+    for headers in ({"Accept": ACCEPT}, {"Accept": "text/html"}):
+        answer = service.client.post("/mcp", json=LIST, headers=headers)
+        assert answer.status_code in (400, 406)
+        assert "mcp-session-id" not in answer.headers
+
+
 def test_a_body_is_bounded(service: Running) -> None:
     status, told = say(service, b"[" * (MAX_BODY_BYTES + 1), MODERN)
     assert (status, told["code"]) == (413, "body_too_large")

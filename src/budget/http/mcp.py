@@ -17,6 +17,7 @@ from budget.http.door.protection import protection_of
 from budget.http.live.origins import may_open
 from budget.http.problems import Header, MethodNotAllowed, Reply
 from budget.mcp.asking import Guest
+from budget.mcp.envelope import flaw_of
 from budget.mcp.transport import Transport
 
 PATH: Final = "/mcp"
@@ -26,6 +27,9 @@ LOOK_SECONDS: Final = 2.0
 """How often it is looked whether the key of who still listens is still good."""
 
 _STREAM: Final = b"text/event-stream"
+_JSON: Final = b"application/json"
+_SESSION: Final = b"mcp-session-id"
+_BAD_REQUEST: Final = 400
 
 
 async def speak(
@@ -54,6 +58,10 @@ async def _answer(
         raise Forbidden("Another site's page made this request.", code="cross_site")
     visitor = await service.door.admit(method, headers, scope.get("client"))
     body = await bodies.read_body(receive, headers, MAX_BODY_BYTES)
+    flaw = flaw_of(body) if method == "POST" else None
+    if flaw is not None:
+        await sending.reply(Reply(_BAD_REQUEST, flaw.answer, _JSON))
+        return
     caller = visitor.key.caller
     scope["budget.actor"] = caller.actor
     bound = tuple(sorted(caller.bound.items()))
@@ -129,6 +137,10 @@ class _Sending:
             reply = problems.reply_to(error)
         else:
             reply = problems.reply_to_unforeseen(error)
+        await self.reply(reply)
+
+    async def reply(self, reply: Reply) -> None:
+        """Send an answer that is whole."""
         length = (b"content-length", str(len(reply.body)).encode())
         told = [(b"content-type", reply.media_type), length, *reply.headers]
         await self({"type": "http.response.start", "status": reply.status, "headers": told})
@@ -137,4 +149,6 @@ class _Sending:
     def _headers(self, given: Any) -> list[Header]:
         said = {name for name, _ in given}
         protection = protection_of(Reply(self.status, b"", _STREAM))
+        if self.status >= _BAD_REQUEST:  # no session was opened, whatever the SDK says
+            given = [one for one in given if one[0].lower() != _SESSION]
         return [*given, *(one for one in protection if one[0] not in said), self._header]
