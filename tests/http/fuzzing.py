@@ -55,7 +55,7 @@ RULES: Final = (
     # between fields: what is required by itself, the schemas say
     "is required", "must include the", "together must be at most",
     "give one of them", "give either", "give apply with it", "give it to the calls",
-    "is stated beside", "differs from attributes", "in both spellings", "given twice",
+    "is stated beside", "would make a hold of", "differs from attributes", "in both spellings", "given twice",
     "exchanges .* twice", "names an attribute twice", "names the budget already",
     "needs an estimate", "needs an amount", "needs ttl_seconds", "needs a model",
     "an envelope cannot", "and an envelope is for several", "must not be above",

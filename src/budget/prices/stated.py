@@ -21,6 +21,7 @@ KINDS: Final = (
 SECONDS: Final = ("gpu_second", "second")
 """Spellings of `milliseconds`, priced by the thousand."""
 
+_MOST_DIGITS: Final = 40
 _PLAIN: Final = re.compile(r"([0-9]{1,40})(?:\.([0-9]{1,40}))?")
 _HEADLESS: Final = re.compile(r"\.[0-9]*")
 
@@ -114,4 +115,8 @@ def _text(value: object) -> str:
         return ""
     # More digits than any price has, be they of 1e99 or of 1e-99, are not written out.
     number = Decimal(value)
-    return format(number, "f") if number.is_finite() and abs(number.adjusted()) < 40 else ""
+    if not number.is_finite() or number.adjusted() >= _MOST_DIGITS:
+        return ""
+    if number.adjusted() < -_MOST_DIGITS:  # nothing, or what has too many decimals
+        return "0." + "0" * (_MOST_DIGITS - 1) + "1" if number else "0"
+    return format(number, "f")

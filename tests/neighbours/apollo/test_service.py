@@ -105,9 +105,8 @@ def test_it_serves_through_all_that_apollo_does_and_tells_of_all_of_it(
     fake.forget()  # it restarts, and has forgotten all
     works(beside, "restarted")
     component.start()
-    eventually(lambda: bool(fake.of_type("budget.updated")))
-    told = {(one["type"], one["context_id"]) for one in fake.messages}
-    assert {("budget.allocated", "restarted"), ("budget.updated", "restarted")} <= told
+    wanted = {("budget.allocated", "restarted"), ("budget.updated", "restarted")}
+    eventually(lambda: wanted <= {(one["type"], one["context_id"]) for one in fake.messages})
     assert beside.get("/contexts/restarted")["used_tokens"] == 100
 
 
