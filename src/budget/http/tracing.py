@@ -5,12 +5,15 @@ by the standard variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT` and so
 what callers send is in a span, nor a path with ids. Not here: whether spans are made (`serve`).
 """
 
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.types import Scope
 
 from budget import __version__
 from budget.domain.errors import InvalidInput
+from budget.neighbours.otel.endpoints import read_endpoint
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -70,22 +73,29 @@ class Tracer:
         span.end()
 
     def close(self) -> None:
-        """Send what is left."""
-        self._provider.shutdown()
+        """Send what is left, or leave it if that takes too long."""
+        from budget.neighbours.otel.exporters import LAST_SECONDS, end_within
+
+        end_within(LAST_SECONDS, self._provider.shutdown)
 
 
-def exporting_tracer() -> Tracer:
-    """A tracer that sends to where the environment says; InvalidInput without the extra."""
+def exporting_tracer(env: Mapping[str, str] = os.environ) -> Tracer:
+    """A tracer that sends to where the environment says; InvalidInput without the extra, and where
+    that cannot be.
+    """
+    address = read_endpoint(env, "traces")
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        from budget.neighbours.otel.exporters import Delivery, Spans
     except ImportError:
         raise InvalidInput(
             "BUDGET_TRACES", "needs the extra otel: pip install 'budgetd[otel]'."
         ) from None
     named = Resource.create({SERVICE_NAME: "budget", SERVICE_VERSION: __version__})
     provider = TracerProvider(resource=named, shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    exporter = Spans(address, Delivery(), "spans of requests")
+    provider.add_span_processor(BatchSpanProcessor(exporter))
     return Tracer(provider)

@@ -8,21 +8,20 @@ import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from budget.domain.answers import Event
 from budget.engine.callers import LOCAL
 from budget.engine.following import Followed
+from budget.engine.switches import read_switch
 from budget.neighbours.known import Setup
 from budget.neighbours.neighbour import Neighbour
 from budget.neighbours.otel.booked import DECISIONS, booked_of
+from budget.neighbours.otel.endpoints import read_endpoint
 
 if TYPE_CHECKING:
     from budget.neighbours.otel.instruments import Instruments
 
 LOOK_SECONDS: Final = 1.0
-_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_USUAL: Final = "http://localhost:4318"
 
 
 class Emitter(Neighbour):
@@ -31,13 +30,13 @@ class Emitter(Neighbour):
     name = "otel"
 
     def __init__(self, setup: Setup) -> None:
-        self.address = _address(setup.env)
+        self.address = self._metrics_to = read_endpoint(setup.env, "metrics")
         super().__init__()
         self._books = setup.budget.books
         self._instance = setup.instance
-        self._spans = setup.env.get("BUDGET_TRACES") == "on"
+        traced = read_switch(setup.env, "BUDGET_TRACES")
+        self._spans_to = read_endpoint(setup.env, "traces") if traced else None
         self._degraded = 0
-        self._told = 0
         self._came: tuple[Sequence[Event], bool] | None = None
         self._turn = threading.Lock()
         self._followed = Followed(self._books, LOCAL, {"topics": ["allocation_updates"]})
@@ -53,27 +52,19 @@ class Emitter(Neighbour):
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def leave(self) -> None:
-        """Tell what happened last, and have it sent; in a thread that nobody has to wait for."""
+        """Tell what happened last, and have it sent if that can be done at once."""
         if self._instruments is None:
             return
         await asyncio.to_thread(self._look, self._instruments)
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        args = (self._instruments, loop, ended)
-        threading.Thread(target=self._end, args=args, daemon=True).start()
-        await ended.wait()
-
-    def _end(
-        self, instruments: "Instruments", loop: asyncio.AbstractEventLoop, ended: asyncio.Event
-    ) -> None:
-        instruments.close()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(ended.set)
+        await asyncio.to_thread(self._instruments.close)
 
     def _made(self) -> "Instruments":
         from budget.neighbours.otel.instruments import Instruments
 
-        return Instruments(self.contact, self._instance, self._decisions, spans=self._spans)
+        return Instruments(
+            self.contact, self._instance, self._decisions,
+            metrics_to=self._metrics_to, spans_to=self._spans_to,
+        )  # fmt: skip
 
     def _look(self, instruments: "Instruments") -> bool:
         """Tell what the journal has after the last look; whether that is all there is."""
@@ -85,8 +76,6 @@ class Emitter(Neighbour):
             self._came = None  # what fails before is looked at again
             for booked in found:
                 instruments.tell(booked)
-            self._told += len(found)
-            self.contact.note(told=self._told)
             self._decide(instruments, events)
         return ended
 
@@ -110,10 +99,3 @@ class Emitter(Neighbour):
             "refused": made.get(("allocate", "refused"), 0),
             "degraded": self._degraded,
         }
-
-
-def _address(env: Mapping[str, str]) -> str:
-    """Where it goes, as it may be shown."""
-    text = next((env[name] for name in _ENDPOINTS if env.get(name)), _USUAL)
-    parts = urlsplit(text)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -4,15 +4,14 @@ Where they send is said by the standard variables (`OTEL_EXPORTER_OTLP_ENDPOINT`
 the extra `otel`, which is loaded here. Not here: what is told (`booked`).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
-    MetricExportResult,
+    AggregationTemporality,
+    Histogram,
     MetricsData,
     PeriodicExportingMetricReader,
 )
@@ -26,6 +25,7 @@ from budget import __version__
 from budget.neighbours.neighbour import Contact
 from budget.neighbours.otel import names
 from budget.neighbours.otel.booked import Booked, span_of, told_of
+from budget.neighbours.otel.exporters import LAST_SECONDS, Delivery, Metrics, Spans, end_within
 
 MAX_SERIES: Final = 1000
 """Of more combinations of provider, model and component only the operation is told."""
@@ -33,34 +33,27 @@ MAX_SERIES: Final = 1000
 Decisions = Callable[[], Mapping[str, int]]
 
 
-class _Exporter(OTLPMetricExporter):
-    """The exporter of the SDK, which notes how it goes."""
-
-    def __init__(self, contact: Contact) -> None:
-        super().__init__()
-        self._contact = contact
-
-    def export(
-        self, metrics_data: MetricsData, timeout_millis: float | None = 10_000, **more: Any
-    ) -> MetricExportResult:
-        result = super().export(metrics_data, timeout_millis, **more)
-        if result is MetricExportResult.SUCCESS:
-            self._contact.went_well()
-        else:
-            self._contact.failed("It did not take our metrics; its log, or ours, says why.")
-        return result
-
-
 class Instruments:
-    """Tell what was booked until they are closed, which sends what is left."""
+    """Tell what was booked until they are closed, which sends what is left. `metrics_to` and
+    `spans_to` are where these go, as it may be shown; None: no spans.
+    """
 
     def __init__(
-        self, contact: Contact, instance: str, decisions: Decisions, *, spans: bool
+        self,
+        contact: Contact,
+        instance: str,
+        decisions: Decisions,
+        *,
+        metrics_to: str,
+        spans_to: str | None = None,
     ) -> None:
+        self._contact = contact
+        self._taken = 0
+        delivery = Delivery(contact)
         resource = Resource.create(
             {SERVICE_NAME: "budget", SERVICE_VERSION: __version__, names.INSTANCE: instance}
         )
-        reader = PeriodicExportingMetricReader(_Exporter(contact))
+        reader = PeriodicExportingMetricReader(Metrics(metrics_to, delivery, self._count))
         self._meters = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
         meter = self._meters.get_meter("budget", __version__)
         self._counters = {
@@ -84,9 +77,9 @@ class Instruments:
         )
         self._series: set[frozenset[tuple[str, str]]] = set()
         self._traces: TracerProvider | None = None
-        if spans:
+        if spans_to is not None:
             self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
-            self._traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+            self._traces.add_span_processor(BatchSpanProcessor(Spans(spans_to, delivery)))
 
     def tell(self, booked: Booked) -> None:
         """Count a usage record, and make its span."""
@@ -114,10 +107,19 @@ class Instruments:
             self._trace(f"budget decide {decision}", said, at_us, at_us, None)
 
     def close(self) -> None:
-        """Send what is left, a few seconds long at most."""
-        self._meters.shutdown(2_000)
+        """Send what is left, or leave it if that takes too long."""
+        ends: list[Callable[[], object]] = [self._meters.shutdown]
         if self._traces is not None:
-            self._traces.shutdown()
+            ends.append(self._traces.shutdown)
+        end_within(LAST_SECONDS, *ends)
+
+    def _count(self, taken: MetricsData) -> None:
+        """Note how many records the collector knows of."""
+        for histogram in _histograms(taken, names.PER_OPERATION_TOLD["output_tokens"]):
+            count = sum(point.count for point in histogram.data_points)
+            adds = histogram.aggregation_temporality is AggregationTemporality.DELTA
+            self._taken = self._taken + count if adds else count
+        self._contact.note(told=self._taken)
 
     def _trace(
         self, name: str, said: Mapping[str, Any], began_us: int, ended_us: int, parent: str | None
@@ -140,6 +142,14 @@ class Instruments:
                 return {names.OPERATION: told[names.OPERATION]}
             self._series.add(series)
         return told
+
+
+def _histograms(told: MetricsData, name: str) -> Iterator[Histogram]:
+    for resource in told.resource_metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                if metric.name == name and isinstance(metric.data, Histogram):
+                    yield metric.data
 
 
 def _observed(decisions: Decisions) -> Callable[[CallbackOptions], Iterable[Observation]]:
