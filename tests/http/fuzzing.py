@@ -55,7 +55,7 @@ RULES: Final = (
     # between fields: what is required by itself, the schemas say
     "is required", "must include the", "together must be at most",
     "give one of them", "give either", "give apply with it", "give it to the calls",
-    "is stated beside", "would make a hold of", "differs from attributes", "in both spellings", "given twice",
+    "is stated beside", "differs from attributes", "in both spellings", "given twice",
     "exchanges .* twice", "names an attribute twice", "names the budget already",
     "needs an estimate", "needs an amount", "needs ttl_seconds", "needs a model",
     "an envelope cannot", "and an envelope is for several", "must not be above",
@@ -72,7 +72,7 @@ RULES: Final = (
     "must lie in the years", "must lie in the future", "must not lie in the past",
     "is not a date", "ahead", "a rolling period lasts", "IANA name",
     # of amounts
-    "decimals", "must not be negative", "must be a whole number such as", "must be at most 10+",
+    "would make a hold of", "decimals", "must not be negative", "must be a whole number such as", "must be at most 10+",
     # of where a channel leads, which is a URL or an address
     r"^(url|to|apprise_url)\b",
     # of what is left when blanks around a value are left away
