@@ -94,6 +94,23 @@ def test_doctor_and_db_check_find_all_well_or_say_what_is_broken(local: Say) -> 
     assert (nobody.code, "FAIL  service" in nobody.out) == (1, True)
 
 
+def test_doctor_tells_of_settings_that_nobody_reads_and_of_neighbours_that_are_set(
+    local: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert local("set-limit", "daily", "5").code == 0
+    monkeypatch.setenv("BUDGET_HERMS_URL", "http://secret.example")
+    monkeypatch.setenv("BUDGET_ATHENA_URL", "http://127.0.0.1:9")
+    said = local("doctor")
+    assert said.code == 0
+    assert "BUDGET_HERMS_URL is no setting, so nobody reads it" in said.out
+    assert "Did you mean BUDGET_HERMES_URL?" in said.out
+    assert "secret" not in said.out
+    assert "neighbour      athena is set, and no service runs here" in said.out
+    monkeypatch.setenv("BUDGET_OTLP", "yes")
+    wrong = local("doctor")
+    assert (wrong.code, "FAIL  neighbour      BUDGET_OTLP: 'yes'" in wrong.out) == (1, True)
+
+
 def test_the_clock_of_a_service_is_confirmed(remote: Say) -> None:
     heard = remote("doctor", "--confirm-clock")
     assert "clock          confirmed; it had not jumped" in heard.out

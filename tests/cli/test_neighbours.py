@@ -41,9 +41,14 @@ def test_those_of_a_service_are_shown_with_what_went_wrong_and_when(
                 said = say("neighbours", "--json")
                 (items,) = [one for one in said.json["items"] if one["name"] == "apollo"]
             assert items["state"] == "failing"
+            doctor = say("doctor").out
             said, alone = say("neighbours"), say("neighbours", "apollo")
             assert say("neighbours", "apollo", "--json").json["name"] == "apollo"
     assert max(map(len, said.out.splitlines())) <= 140
+    assert (
+        f"warn  neighbour      apollo is failing: apollo could not be reached at {address}"
+        in doctor
+    )
     row = next(line for line in said.out.splitlines() if line.startswith("apollo"))
     assert row.split()[:4] == ["apollo", "failing", "never", address]
     moment = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from budget.domain.errors import InvalidInput, Unavailable
 from budget.engine.addresses import (
@@ -24,7 +25,7 @@ from budget.engine.addresses import (
     service_address,
     write_address,
 )
-from budget.http.serve import listen, url_of
+from budget.http.serve import _warn_of_unknown, listen, url_of
 from budget.storage.sqlite_file import Lock
 
 ROOT = Path(__file__).parents[2]
@@ -416,3 +417,15 @@ def test_asking_for_the_address_imports_no_server() -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
     )  # fmt: skip
     assert found.stdout.strip() == "[]"
+
+
+def test_a_variable_that_nobody_reads_is_told_at_the_start() -> None:
+    with capture_logs() as logged:
+        _warn_of_unknown({"BUDGET_HERMS_URL": "secret", "BUDGET_HERMES_URL": "http://h:1"})
+    assert logged == [
+        {
+            "event": "BUDGET_HERMS_URL is no setting, so nobody reads it",
+            "nearest": "BUDGET_HERMES_URL",
+            "log_level": "warning",
+        }
+    ]

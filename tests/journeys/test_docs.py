@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from budget.cli.app import run
+from budget.engine.setting_names import NAMES
 from budget.http.live.sockets import SOCKETS
 from budget.http.routes import ROUTES
 from tests.support.command import ROOT
@@ -139,6 +140,7 @@ def test_the_reference_of_settings_names_every_variable() -> None:
     variables = found - set(begun)
     assert variables - named == set()
     assert {name for name in named - variables if not name.startswith(begun)} == set()
+    assert {name for name in named if "<" not in name and name[-1] != "_"} == NAMES
 
 
 @pytest.mark.parametrize(

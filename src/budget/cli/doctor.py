@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
-from budget.cli import checks, checks_gateway, exits
+from budget.cli import checks, checks_gateway, checks_neighbours, exits
 from budget.cli.books import NoLedger, open_budget
 from budget.cli.checks import Finding
 from budget.cli.face import Face
@@ -54,6 +54,7 @@ def _everything(face: Face, confirm_clock: bool) -> Iterator[Finding]:
         yield Finding("configuration", "fail", error.detail, "Mend that first.")
         return
     yield from checks.configuration(settings)
+    yield from checks_neighbours.settings()
     yield Finding("target", "ok", _where(place))
     if confirm_clock:
         yield _confirmed(face, place)
@@ -64,6 +65,7 @@ def _everything(face: Face, confirm_clock: bool) -> Iterator[Finding]:
     if broken:
         return
     yield from _of_gateway(face)
+    yield from checks_neighbours.neighbours(place)
     try:
         with open_budget(face, priced=True) as books:
             yield from _of_books(books, settings, place)

@@ -111,6 +111,7 @@ def _serve_on(
     from budget.http.tracing import exporting_tracer
 
     logs.configure()
+    _warn_of_unknown(os.environ)
     # The writer's thread waits for the interpreter's lock whenever it comes back from the database;
     # at the default of 5 ms, under load, twice as long as at this.
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -168,6 +169,17 @@ def _serve_on(
 
         opened.callback(remove_address, settings.target, instance)
         make_server(app, announce, tls=settings.door.tls).run(sockets=[listener])
+
+
+def _warn_of_unknown(env: Mapping[str, str]) -> None:
+    """Log which variables are none of ours; what they were to do is not done."""
+    import structlog
+
+    from budget.engine.setting_names import unknown_settings
+
+    log = structlog.get_logger("budget.http")
+    for name, nearest in unknown_settings(env):
+        log.warning(f"{name} is no setting, so nobody reads it", nearest=nearest)
 
 
 def make_app(
