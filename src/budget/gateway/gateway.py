@@ -7,7 +7,7 @@ Not here: one call (`passing`), and connections of callers (`http.gateway`).
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -49,6 +49,10 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _decode: Final = msgspec.json.Decoder().decode
 
 
+Assigned = Callable[[str, str], str | None]
+"""The model that Rhetor has assigned to a component for a capability, if that is known."""
+
+
 class Mount(NamedTuple):
     """Where a path leads: an upstream and the path there. `by_model`: its name may say another."""
 
@@ -65,9 +69,11 @@ class Gateway:
         budget: AsyncBudget,
         upstreams: Mapping[str, Upstream],
         rules: Rules = NO_RULES,
+        assigned: Assigned | None = None,
     ) -> None:
         self.upstreams = upstreams
         shaped = {name: in_openai_shape(one) for name, one in upstreams.items()}
+        self._assigned = assigned
         self._in_openai_shape = {name: one for name, one in shaped.items() if one is not None}
         self._shop = Shop(
             budget, Sender(), Room(rules.wait_seconds), Tasks(), Outputs(), Breakers(),
@@ -125,10 +131,26 @@ class Gateway:
             await beside.pass_on(self._shop, incoming, target, asked, upstream, words, sending)
             return
         if asked.model is None:
-            raise InvalidInput("model", "is required: the name of the model to call.")
-        route = self._route(mount, asked, own_key=incoming.own_key)
+            asked = asked._replace(model=self._assigned_model(upstream, target))
+            route = self._route(mount, asked, own_key=incoming.own_key)._replace(renamed=True)
+        else:
+            route = self._route(mount, asked, own_key=incoming.own_key)
         call = Call(incoming, target, asked, route, words)
         await passing.pass_on(self._shop, call, sending)
+
+    def _assigned_model(self, upstream: Upstream, target: Target) -> str:
+        """The model of a call that names none; InvalidInput where nobody knows it."""
+        if upstream.format.name != rhetor.NAME:
+            raise InvalidInput("model", "is required: the name of the model to call.")
+        component, capability = rhetor.chosen_for(target)
+        model = None if self._assigned is None else self._assigned(component, capability)
+        if model is None:
+            raise InvalidInput(
+                "model",
+                "is required where it is not known which model Rhetor has assigned for "
+                f"{capability[:80]!r}: name one, or see `budget neighbours rhetor`.",
+            )
+        return model
 
     def _route(self, mount: Mount, asked: Asked, *, own_key: bool) -> Route:
         upstream, model = mount.upstream, asked.model

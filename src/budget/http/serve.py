@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from budget.engine.budget import AsyncBudget
     from budget.engine.jobs import Books
+    from budget.gateway.gateway import Assigned
     from budget.gateway.rules import Rules
     from budget.gateway.upstreams import Upstream
     from budget.http.app import App
@@ -231,11 +232,24 @@ def make_app(
     service = Service(
         budget, Pulse(budget), instance, entrance, observer or Observer(instance), live, port,
         hosts, refusal_status, url, docs, process or {},
-        gateway=None if upstreams is None else Gateway(budget, upstreams, rules or NO_RULES),
+        gateway=None if upstreams is None else Gateway(
+            budget, upstreams, rules or NO_RULES, _assigned(neighbours)
+        ),
         mcp=_speaking(budget, neighbours, env or {}),
         neighbours=Company(neighbours),
     )  # fmt: skip
     return App(service)
+
+
+def _assigned(neighbours: "Iterable[Neighbour]") -> "Assigned | None":
+    """Which models Rhetor has assigned, if Budget is in touch with it."""
+    for one in neighbours:
+        if one.name == "rhetor":
+            from budget.neighbours.rhetor.rhetor import Rhetor
+
+            assert isinstance(one, Rhetor)
+            return one.assigned
+    return None
 
 
 def _speaking(

@@ -141,8 +141,36 @@ def test_an_address_that_is_none_names_the_setting_that_says_it() -> None:
 def test_a_call_that_names_no_model_is_not_sent(service: Running, rhetor: Rhetor) -> None:
     answer = service.client.post("/rhetor/api/v1/generate", json={"prompt": "Hello"})
     assert answer.status_code == 400
-    assert "model" in answer.json()["detail"]
+    assert "'reasoning': name one" in answer.json()["detail"]
     assert rhetor.asked == []
+
+
+def test_what_rhetor_has_assigned_is_called_where_no_model_is_named(
+    rhetor: Rhetor, sqlite_databases: SqliteDatabases
+) -> None:
+    env = {"BUDGET_RHETOR_URL": rhetor.url}
+    upstreams = read_upstreams(env)
+    url = sqlite_databases.new(empty_books)
+    with running(url, prices=PRICES, upstreams=upstreams, env=env) as service:
+        assert service.get("/neighbours/rhetor/models")["total"] == 24
+        ask: Any = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 9}
+        for path, component_of, model in (
+            ("/rhetor/api/v1/chat", "telos", HAIKU),  # it has one for reasoning alone
+            ("/rhetor/api/v1/chat", "penia", "gpt-3.5-turbo"),
+            ("/rhetor/api/v1/generate", "telos", "gpt-4o"),
+            ("/rhetor/v1/chat/completions", "penia", "gpt-3.5-turbo"),
+        ):
+            body = {**ask, "prompt": "Hello", "component": component_of}
+            answer = service.client.post(path, json=body)
+            assert answer.status_code == 200, answer.text
+            assert [one for one in rhetor.asked if one.body][-1].body["model"] == model
+            assert used(service)[0]["model"] == model
+        answer = service.client.post("/rhetor/api/v1/chat", json={**ask, "capability": "vision"})
+        assert answer.status_code == 400
+        assert "'vision': name one" in answer.json()["detail"]
+        limit(service, "0", provider="anthropic")
+        refused = service.client.post("/rhetor/api/v1/chat", json=ask)
+        assert (refused.status_code, refused.json()["code"]) == (402, "over_limit")
 
 
 @pytest.mark.parametrize(

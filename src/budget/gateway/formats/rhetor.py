@@ -24,10 +24,11 @@ from budget.gateway.formats.format import (
 )
 
 NAME: Final = "rhetor"
+GENERATE: Final = "/api/v1/generate"
 STREAMED: Final = "/api/v1/chat/stream"
 USUAL_MAX_TOKENS: Final = 2_000
 """What its requests have for `max_tokens` unless they say."""
-_ASKING: Final = frozenset({"/api/v1/generate", "/api/v1/chat", STREAMED})
+_ASKING: Final = frozenset({GENERATE, "/api/v1/chat", STREAMED})
 _SPEAKING: Final = "/api/v1/ai/stream/"
 """What is asked there by GET costs as much as by POST, and nobody knows of which model."""
 _CHOOSING: Final = "/api/models/"
@@ -45,6 +46,14 @@ def _asked(target: Target) -> Asked | None:
         return Asked("", costs="nothing")
     free = target.method in ("GET", "HEAD") and not target.path.startswith(_SPEAKING)
     return Asked("", costs="nothing") if free else None
+
+
+def chosen_for(target: Target) -> tuple[str, str]:
+    """For which component and capability Rhetor chooses the model of a body that names none."""
+    usual = "reasoning" if target.path == GENERATE else "chat"
+    said = ((target.body or {}).get(name) for name in ("component", "capability"))
+    component, capability = (one if isinstance(one, str) else "" for one in said)
+    return component, capability or usual
 
 
 def _written(_asked: Asked, body: Body, changes: Changes) -> Body:

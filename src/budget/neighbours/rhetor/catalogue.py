@@ -20,6 +20,7 @@ ASSIGNMENTS: Final = "/api/models/assignments"
 MAX_MODELS: Final = 1_000
 MAX_COMPONENTS: Final = 500
 
+DEFAULTS: Final = "defaults"
 Assignments = dict[str, dict[str, str]]
 """By component, and `defaults`: the id of a model by capability."""
 
@@ -79,7 +80,7 @@ def assignments_in(answer: Any) -> Assignments:
     """
     told = answer if isinstance(answer, Mapping) else {}
     components = told.get("components")
-    groups = {"defaults": told.get("defaults")}
+    groups = {DEFAULTS: told.get(DEFAULTS)}
     if isinstance(components, Mapping):
         groups |= dict(list(components.items())[:MAX_COMPONENTS])
     found = {text_of(name): _assigned(group) for name, group in groups.items()}

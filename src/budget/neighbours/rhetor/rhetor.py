@@ -17,6 +17,7 @@ from budget.neighbours.neighbour import Neighbour
 from budget.neighbours.rhetor import figures, selecting
 from budget.neighbours.rhetor.catalogue import (
     ASSIGNMENTS,
+    DEFAULTS,
     PATH,
     Assignments,
     PricedModel,
@@ -66,6 +67,16 @@ class Rhetor(Neighbour):
             with noting(self.contact):
                 await self._read_models()
         return self._priced()
+
+    def assigned(self, component: str, capability: str) -> str | None:
+        """The id of the model that it has assigned to a component for a capability, as was read
+        last; None where there is none, or it is not one that it has.
+        """
+        groups = (self.assignments.get(name, {}) for name in (component, DEFAULTS))
+        name = next((group[capability] for group in groups if capability in group), None)
+        return next(
+            (one.model_id for one in self._models if name in (one.model_id, *one.aliases)), None
+        )
 
     async def select(
         self, budget: AsyncBudget, ask: Mapping[str, Any], capability: str
