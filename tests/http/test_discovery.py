@@ -10,11 +10,29 @@ def test_discovery_tells_every_route_with_its_group_and_right(shared: Running) -
     assert told["component"] == "budget"
     assert {(one["method"], one["path"], one["scope"]) for one in told["endpoints"]} == {
         (route.method, route.path, route.scope) for route in ROUTES
-    }
+    } | {("POST", "/mcp", "any")}
+    assert told["dependencies"] == {}
     for one in told["endpoints"]:
         assert one["description"]
         assert len(one["tags"]) == 1
     assert "budget_management" in told["capabilities"]
+
+
+def test_discovery_tells_which_doors_are_open_and_how_neighbours_are(sqlite_url: str) -> None:
+    env = {
+        "BUDGET_MCP": "off",
+        "BUDGET_OTLP": "on",
+        "BUDGET_LITELLM": "on",
+    }
+    with running(sqlite_url, env=env) as service:
+        told = service.get("/discovery")
+        health = service.client.get("/health").json()
+    doors = {(one["method"], one["path"], one["scope"]) for one in told["endpoints"]} - {
+        (route.method, route.path, route.scope) for route in ROUTES
+    }
+    assert doors == {("POST", f"/v1/{name}", "spend") for name in ("traces", "metrics", "logs")}
+    assert told["dependencies"] == health["neighbours"]
+    assert told["dependencies"].keys() == {"litellm", "otlp"}
 
 
 def test_discovery_and_health_tell_of_the_gateway_and_of_no_key(sqlite_url: str) -> None:

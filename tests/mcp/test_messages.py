@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import httpx2
 import pytest
 
 from budget.mcp.messages import REPLIES
 from budget.mcp.tools import TOOLS
+from budget.neighbours.hermes.tools import offered
 from tests.http.running import Running
 from tests.mcp.test_rights import key_of
 
@@ -54,6 +56,31 @@ def test_a_tool_is_called_by_its_path_under_any_of_its_names(service: Running, n
                 {"parameters": HOLD, "context": {"component": "from-context"}})  # fmt: skip
     seen = service.get(f"/allocations/{told['result']['allocation_id']}")
     assert seen["attributes"]["component"] == "from-context"
+
+
+@pytest.mark.parametrize("name", ["budget_health_check", "health_check", "budget_HealthCheck"])
+def test_the_health_of_the_component_is_a_tool(service: Running, name: str) -> None:
+    told = call(service, f"tools/{name}/execute", {"parameters": {}, "context": {"component": "x"}})
+    assert (told["tool"], told["success"]) == ("budget_health_check", True)
+    assert (told["text"], told["result"]["component"]) == ("Budget is healthy.", "budget")
+
+
+def test_what_the_component_is_is_a_tool(service: Running) -> None:
+    told = call(service, "mcp/process", {"tool": "budget_component_info"})
+    assert told["result"] == service.client.get("/").json()
+    assert told["text"].startswith("budget ")
+    told = call(service, "tools/component_info/execute", {"arguments": {"colour": "red"}}, 422)
+    assert told["field"] == "colour"
+    with httpx2.Client(base_url=service.url) as stranger:
+        assert stranger.post("/api/tools/health_check/execute", json={}).status_code == 401
+
+
+def test_every_tool_that_hermes_is_told_of_is_there(service: Running) -> None:
+    for one in offered(service.url, 8013):
+        answer = service.client.post(
+            one["endpoint"].removeprefix(service.url), json={"arguments": {"colour": "red"}}
+        )
+        assert (answer.status_code, answer.json()["field"]) == (422, "colour"), one["name"]
 
 
 def test_an_unknown_tool_is_not_found_and_the_others_are_named(service: Running) -> None:

@@ -4,12 +4,31 @@ Who may use a tool depends on the tool. Not here: what is called and answered (`
 the protocol (`mcp`).
 """
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
 
 from budget import __version__
 from budget.http.calls import Answered, Call
+from budget.http.health import health as health_of
+from budget.http.health import root
 from budget.mcp import messages
 from budget.mcp.asking import Guest
+
+
+class _Own(NamedTuple):
+    """A tool that tells of the component itself; Tekton's registry has these of every component."""
+
+    name: str
+    answer: Callable[[Call], Awaitable[Answered]]
+    text: str
+
+
+_OWN: Final = {
+    "healthcheck": _Own("budget_health_check", health_of, "Budget is {status}."),
+    "componentinfo": _Own(
+        "budget_component_info", root, "{component} {version}, {status}: {description}"
+    ),
+}
 
 
 def guest_of(call: Call) -> Guest:
@@ -46,7 +65,7 @@ async def tools(call: Call) -> Answered:
 
 async def process(call: Call) -> Answered:
     """Call the tool that the body names; a refusal is an answer with `allowed` false."""
-    return Answered(await messages.process(guest_of(call), call.ask, _now_us(call)))
+    return await _called(call, messages.tool_named(call.ask))
 
 
 async def message(call: Call) -> Answered:
@@ -57,7 +76,16 @@ async def message(call: Call) -> Answered:
 async def execute(call: Call) -> Answered:
     """Call a tool by its name in the path; a refusal is an answer with `allowed` false."""
     (name,) = call.ids
-    return Answered(await messages.execute(guest_of(call), name, call.ask, _now_us(call)))
+    return await _called(call, name)
+
+
+async def _called(call: Call, name: str) -> Answered:
+    own = _OWN.get(name.replace("_", "").lower().removeprefix("budget"))
+    if own is None:
+        return Answered(await messages.execute(guest_of(call), name, call.ask, _now_us(call)))
+    told = (await own.answer(call)).body
+    text = own.text.format_map(told)
+    return Answered(messages.answered_by_itself(own.name, call.ask, told, text))
 
 
 def _now_us(call: Call) -> int:

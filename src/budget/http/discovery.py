@@ -11,8 +11,9 @@ from budget.domain.component import CAPABILITIES, COMPONENT, DESCRIPTION
 from budget.domain.errors import InvalidInput
 from budget.gateway.pointing import path_of
 from budget.gateway.upstreams import Upstream
-from budget.http.calls import Answered, Call
-from budget.http.route import V1
+from budget.http import mcp as mcp_door
+from budget.http.calls import Answered, Call, Service
+from budget.http.route import V1, Route
 
 CHECK_WORK: Final = "check_work"
 
@@ -56,7 +57,7 @@ class GatewayShape(TypedDict):
 
 
 class DiscoveryShape(TypedDict):
-    """What the service is, and its routes."""
+    """What the service is, its routes, and the state of each neighbour that is on."""
 
     component: str
     version: str
@@ -82,26 +83,16 @@ class WorkflowShape(TypedDict):
 
 async def discovery(call: Call) -> Answered:
     """What the service is and can do: every route, with its method, group and right."""
-    from budget.http.openapi import tag_of
     from budget.http.routes import ROUTES  # which has this one
 
-    gateway = call.service.gateway
+    gateway, neighbours = call.service.gateway, call.service.neighbours
     told: DiscoveryShape = {
         "component": COMPONENT,
         "version": __version__,
         "description": DESCRIPTION,
-        "endpoints": [
-            {
-                "path": route.path,
-                "method": route.method,
-                "description": " ".join(route.doc.split()),
-                "tags": [tag_of(route)],
-                "scope": route.scope,
-            }
-            for route in ROUTES
-        ],
+        "endpoints": [*(_endpoint(route) for route in ROUTES), *_doors(call.service)],
         "capabilities": list(CAPABILITIES),
-        "dependencies": {},
+        "dependencies": {} if neighbours is None else neighbours.states(),
         "metadata": {
             "api": V1,
             "openapi": f"{V1}/openapi.json",
@@ -110,6 +101,34 @@ async def discovery(call: Call) -> Answered:
         "gateway": None if gateway is None else {"upstreams": listed(gateway.upstreams)},
     }
     return Answered(told)
+
+
+def _endpoint(route: Route) -> EndpointShape:
+    from budget.http.openapi import tag_of
+
+    return {
+        "path": route.path,
+        "method": route.method,
+        "description": " ".join(route.doc.split()),
+        "tags": [tag_of(route)],
+        "scope": route.scope,
+    }
+
+
+def _doors(service: Service) -> list[EndpointShape]:
+    """Addresses with protocols of their own, which are no routes: those that are open."""
+    mcp = [] if service.mcp is None else [_door(mcp_door.PATH, "mcp", "any", "Speak MCP.")]
+    if service.neighbours is None or service.neighbours.get("otlp") is None:
+        return mcp
+    from budget.neighbours.otel.receiver import PATHS  # loaded where it is on
+
+    return mcp + [
+        _door(path, "otlp", "spend", f"Send {signal} by OTLP.") for path, signal in PATHS.items()
+    ]
+
+
+def _door(path: str, tag: str, scope: str, about: str) -> EndpointShape:
+    return {"path": path, "method": "POST", "description": about, "tags": [tag], "scope": scope}
 
 
 def listed(upstreams: Mapping[str, Upstream]) -> list[UpstreamShape]:

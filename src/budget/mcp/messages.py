@@ -12,6 +12,7 @@ from budget.domain.errors import BudgetError, InvalidInput, NotFound
 from budget.domain.json_schemas import Schema
 from budget.domain.windows import to_rfc3339
 from budget.mcp.asking import Guest
+from budget.mcp.fields import read_arguments
 from budget.mcp.tool import Tool, prepared
 from budget.mcp.tools import TOOLS, find_tool
 
@@ -168,12 +169,12 @@ def capabilities() -> BridgeCapabilitiesShape:
 # --- Calling -------------------------------------------------------------------------------------
 
 
-async def process(guest: Guest, ask: Mapping[str, Any], now_us: int) -> BridgeCalledShape:
-    """Call the tool that a body names; NotFound, or what is wrong with the call."""
+def tool_named(ask: Mapping[str, Any]) -> str:
+    """The name of the tool that a body calls."""
     name = _either(ask, "tool_name", "tool")
     if not isinstance(name, str) or not name:
         raise InvalidInput("tool_name", "is required: the name of a tool.")
-    return await execute(guest, name, ask, now_us)
+    return name
 
 
 async def execute(
@@ -181,14 +182,31 @@ async def execute(
 ) -> BridgeCalledShape:
     """Call a tool. What the `context` says counts where the arguments do not say it."""
     tool = find_tool(name)
-    given = _object(_either(ask, "arguments", "parameters"), "arguments")
-    context = _object(ask.get("context"), "context")
+    given, context = _given(ask)
     body, text = await _called(tool, guest, _with(tool, given, context), now_us)
+    return _success(tool.name, body, text)
+
+
+def answered_by_itself(
+    name: str, ask: Mapping[str, Any], body: Mapping[str, Any], text: str
+) -> BridgeCalledShape:
+    """The answer to a call of a tool that takes no arguments, and is answered without a tool."""
+    read_arguments((), _given(ask)[0])
+    return _success(name, body, text)
+
+
+def _given(ask: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The arguments and the context of a call."""
+    given = _object(_either(ask, "arguments", "parameters"), "arguments")
+    return given, _object(ask.get("context"), "context")
+
+
+def _success(name: str, body: Mapping[str, Any], text: str) -> BridgeCalledShape:
     return {
         "status": "success",
         "success": True,
-        "tool": tool.name,
-        "result": body,
+        "tool": name,
+        "result": dict(body),
         "text": text,
         "error": None,
     }

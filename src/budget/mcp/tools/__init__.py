@@ -23,6 +23,7 @@ TOOLS: Final[tuple[Tool, ...]] = unique(
 
 
 def _plain(name: str) -> str:
+    """A name without what its spellings differ in."""
     return name.replace("_", "").lower()
 
 

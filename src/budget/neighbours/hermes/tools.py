@@ -33,22 +33,22 @@ def offered(endpoint: str, port: int) -> list[dict[str, Any]]:
             "schema": schema,
             "tags": [COMPONENT],
             "version": __version__,
-            "endpoint": f"{endpoint}{path}",
+            "endpoint": f"{endpoint}/api/tools/{name}/execute",
             "metadata": {"component": COMPONENT, "component_version": __version__, "port": port},
         }
-        for name, description, schema, path in _lines()
+        for name, description, schema in _lines()
     ]
 
 
-def _lines() -> Iterator[tuple[str, str, Any, str]]:
+def _lines() -> Iterator[tuple[str, str, Any]]:
     from budget.mcp.tools import TOOLS
 
     for tool in TOOLS:
         former = () if tool.former is None else (f"{PREFIX}{tool.former}",)
         for name in (tool.name, *former):
-            yield name, tool.doc, tool.asks, f"/api/tools/{name}/execute"
-    yield f"{PREFIX}health_check", "How Budget is. Asked with GET.", _NOTHING, "/health"
-    yield f"{PREFIX}component_info", "What Budget is. Asked with GET.", _NOTHING, "/"
+            yield name, tool.doc, tool.asks
+    yield f"{PREFIX}health_check", "How Budget is.", _NOTHING
+    yield f"{PREFIX}component_info", "What Budget is.", _NOTHING
 
 
 class Stall:
