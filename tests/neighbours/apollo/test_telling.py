@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from budget.domain.errors import InvalidInput
+from budget.domain.windows import to_rfc3339
 from budget.engine.budget import AsyncBudget
 from budget.engine.jobs import Books
 from budget.neighbours.apollo import neighbour as apollo
@@ -225,8 +226,8 @@ async def test_nothing_is_skipped_while_apollo_is_away_and_nothing_comes_twice(
         component.fault, component.cut = None, True
         await until(lambda: "broke off" in (one.contact.last_error or ""))
         component.cut = False
-        newest = (await budget.events(limit=1000)).next_cursor
-        await until(lambda: one.contact.facts.get("told_to") == newest)
+        newest = to_rfc3339((await budget.events(limit=1000)).items[-1].at_us)
+        await until(lambda: one.contact.facts.get("told_until") == newest)
     # What was cut had come: it was sent again, under the same correlation id.
     first = list(dict.fromkeys(one["correlation_id"] for one in fake.messages))
     assert len(first) == 6

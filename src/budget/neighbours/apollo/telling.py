@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from budget.domain import cursors
+from budget.domain.windows import to_rfc3339
 from budget.engine.budget import AsyncBudget
 from budget.engine.job import Job
 from budget.neighbours.apollo import journal
@@ -100,11 +100,12 @@ class Teller:
         for message in messages:
             if message.correlation_id not in self._sent:
                 await self._send(message)
-        after = Place(stretch.happened[-1].event.cursor, windows)
+        last = stretch.happened[-1].event
+        after = Place(last.cursor, windows)
         await self._notes.put_all({**after.noted(place), _SENT: None})
         self._sent.clear()
         self._tries.clear()
-        self._contact.note(told_to=cursors.encode(after.cursor))
+        self._contact.note(told_until=to_rfc3339(last.at_us))
         return after
 
     async def _send(self, message: Message) -> None:
