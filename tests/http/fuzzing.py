@@ -72,7 +72,8 @@ RULES: Final = (
     "must lie in the years", "must lie in the future", "must not lie in the past",
     "is not a date", "ahead", "a rolling period lasts", "IANA name",
     # of amounts
-    "would make a hold of", "decimals", "must not be negative", "must be a whole number such as", "must be at most 10+",
+    "would make a hold of", "decimals", "must not be negative", "must be a whole number such as",
+    "must be at most 10+",
     # of where a channel leads, which is a URL or an address
     r"^(url|to|apprise_url)\b",
     # of what is left when blanks around a value are left away
