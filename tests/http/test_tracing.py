@@ -14,6 +14,7 @@ from budget.domain.errors import InvalidInput
 from budget.engine.settings import Settings
 from budget.http.observing import Observer
 from budget.http.tracing import exporting_tracer
+from budget.neighbours.otel import exporters
 from tests.http.running import running
 from tests.support.databases import sqlite_url
 
@@ -48,6 +49,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(exporters, "LAST_SECONDS", 30)
     yield received
     server.shutdown()
     thread.join()

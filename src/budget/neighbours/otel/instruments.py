@@ -49,6 +49,7 @@ class Instruments:
     ) -> None:
         self._contact = contact
         self._taken = 0
+        contact.note(told=0)
         delivery = Delivery(contact)
         resource = Resource.create(
             {SERVICE_NAME: "budget", SERVICE_VERSION: __version__, names.INSTANCE: instance}
