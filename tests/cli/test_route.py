@@ -44,3 +44,13 @@ def test_the_model_to_call_is_told_and_whether_any_may_be(
     said = say(*CALL, "--capability", "dance")
     assert said.code == 2
     assert "--capability" in said.err
+
+
+def test_the_model_may_stand_without_its_option(
+    say: Say, sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUDGET_TARGET", sqlite_databases.new(lambda url: limited(url, "0.01")))
+    said = say("route", "big", *CALL[3:])
+    assert (said.code, said.out) == (0, say(*CALL).out)
+    twice = say("route", "small", *CALL[1:])
+    assert (twice.code, "is more than `budget route` takes" in twice.err) == (2, True)

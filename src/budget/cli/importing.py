@@ -5,7 +5,8 @@ book. Not here: what each source's rows say (`engine.importing`).
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from budget.engine.importing.booking import Outcome
     from budget.engine.importing.lines import Bad, Line
     from budget.engine.importing.rhetor_limits import RhetorLimit
+
+    Lines = Callable[[], Iterator[Line | Bad]]
 
 FORMATS: Final = ("litellm", "openai", "anthropic", "langfuse", "helicone", "rhetor", "csv")
 
@@ -74,11 +77,17 @@ def import_usage(
     if apply or keep_keys:
         raise InvalidInput("--apply" if apply else "--keep-keys", "goes with a proxy of litellm.")
     zone = parse_zone(timezone, "--timezone")
-    mapping = parse_map(format, map)
-    from budget.engine.importing.booking import book, rehearse
+    lines = partial(lines_of, format, Path(file), parse_map(format, map), zone)
+    found = _rehearsed(lines, strict=strict)
+    wanted = _limits_of(format, Path(file), wanted=not usage_only)
+    if dry_run:
+        return _show(face, found, wanted, [], dry=True)
+    return _book(face, format, lines, found.lines, wanted, zone)
 
-    def lines() -> "Iterator[Line | Bad]":
-        return lines_of(format, Path(file), mapping, zone)
+
+def _rehearsed(lines: "Lines", *, strict: bool) -> "Outcome":
+    """What would be booked; InvalidInput where every row must be read and one cannot be."""
+    from budget.engine.importing.booking import rehearse
 
     found = rehearse(lines())
     if strict and found.failed:
@@ -87,14 +96,25 @@ def import_usage(
         raise InvalidInput(
             "FILE", f"{failed} cannot be booked, the first: {first.place}: {first.why}."
         )
-    wanted = _limits_of(format, Path(file), wanted=not usage_only)
-    if dry_run:
-        return _show(face, found, wanted, [], dry=True)
+    return found
+
+
+def _book(
+    face: Face,
+    format: str,
+    lines: "Lines",
+    total: int,
+    wanted: "list[RhetorLimit | Bad]",
+    zone: str,
+) -> int:
+    """Book all lines, set the limits that come with them, and tell of both."""
+    from budget.engine.importing.booking import book
+
     with (
         open_budget(face, create=True, priced=True) as books,
         face.counting("Importing") as tell,
     ):
-        done = book(lines(), books.record_bulk, format, tell, total=found.lines)
+        done = book(lines(), books.record_bulk, format, tell, total=total)
         made = _set(wanted, zone, books)
     return _show(face, done, wanted, made, dry=False)
 

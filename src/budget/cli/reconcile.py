@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 from cyclopts import Parameter
 
@@ -85,27 +85,29 @@ def reconcile(
     if api == _LIMITS:
         return compare_limits(face, tolerance_bps)
     if api is not None:
-        start_us, end_us = _days(since, until)
-        lines, bad = _asked(api, start_us, end_us)
+        theirs = _asked(api, since, until)
     else:
-        assert format is not None
         assert file is not None
-        mapping = _mapping(format, map)
-        lines, bad = _read(Path(file), format, mapping, parse_zone(timezone, "--timezone"))
-        start_us, end_us = _span(lines, since, until)
-    lines = [line for line in lines if start_us <= line.at_us < end_us]
-    ask = {"since": to_rfc3339(start_us), "until": to_rfc3339(end_us)}
-    rows = _compared(face, ask, lines, api or format, tolerance_bps)
-    wrong = sum(row.verdict != "agrees" for row in rows)
-    if face.json:
-        face.print_json({
-            **ask, "tolerance_bps": tolerance_bps, "agrees": not wrong and not bad,
-            "rows": [_shape(row) for row in rows],
-            "problems": [{"place": one.place, "why": one.why} for one in bad],
-        })  # fmt: skip
-    else:
-        _tell(face, rows, bad, "agrees" if not wrong else f"{wrong:,} beyond {tolerance}")
-    return exits.FAILED if wrong or bad else exits.OK
+        assert format is not None
+        lines, bad = _read(Path(file), format, map, parse_zone(timezone, "--timezone"))
+        theirs = _within(lines, bad, *_span(lines, since, until))
+    ask = {"since": to_rfc3339(theirs.start_us), "until": to_rfc3339(theirs.end_us)}
+    rows = _compared(face, ask, theirs.lines, api or format, tolerance_bps)
+    return _tell(face, {**ask, "tolerance_bps": tolerance_bps}, rows, theirs.bad, tolerance)
+
+
+class _Theirs(NamedTuple):
+    """What the other side says of a time, and what of it cannot be read."""
+
+    lines: "list[Line]"
+    bad: "list[Bad]"
+    start_us: int
+    end_us: int
+
+
+def _within(lines: "list[Line]", bad: "list[Bad]", start_us: int, end_us: int) -> _Theirs:
+    kept = [line for line in lines if start_us <= line.at_us < end_us]
+    return _Theirs(kept, bad, start_us, end_us)
 
 
 def _compared(
@@ -147,10 +149,13 @@ def _days(since: str | None, until: str | None) -> tuple[int, int]:
     return start_us, end_us
 
 
-def _asked(api: str, start_us: int, end_us: int) -> "tuple[list[Line], list[Bad]]":
+def _asked(api: str, since: str | None, until: str | None) -> _Theirs:
+    """What a provider answers of whole days."""
     from budget.engine.importing.providers import read_provider
 
-    return _apart(read_provider(api, start_us, end_us, os.environ))
+    start_us, end_us = _days(since, until)
+    lines, bad = _apart(read_provider(api, start_us, end_us, os.environ))
+    return _within(lines, bad, start_us, end_us)
 
 
 def _mapping(format: str, map: tuple[str, ...]) -> dict[str, str]:
@@ -164,19 +169,33 @@ def _mapping(format: str, map: tuple[str, ...]) -> dict[str, str]:
     return {}
 
 
-def _tell(face: Face, rows: "list[Compared]", bad: "list[Bad]", what: str) -> None:
-    show(face, _COLUMNS, [_row(row) for row in rows])
-    for one in bad:
-        face.print(f"Not read: {one.place}: {one.why}")
-    face.print(f"{counted(len(rows), 'day and model', 'days and models')}: {what}.")
+def _tell(
+    face: Face, asked: dict[str, Any], rows: "list[Compared]", bad: "list[Bad]", tolerance: str
+) -> int:
+    """Tell of every day and model, and how it ends."""
+    wrong = sum(row.verdict != "agrees" for row in rows)
+    if face.json:
+        face.print_json({
+            **asked, "agrees": not wrong and not bad,
+            "rows": [_shape(row) for row in rows],
+            "problems": [{"place": one.place, "why": one.why} for one in bad],
+        })  # fmt: skip
+    else:
+        show(face, _COLUMNS, [_row(row) for row in rows])
+        for one in bad:
+            face.print(f"Not read: {one.place}: {one.why}")
+        what = f"{wrong:,} beyond {tolerance}" if wrong else "agrees"
+        face.print(f"{counted(len(rows), 'day and model', 'days and models')}: {what}.")
+    return exits.FAILED if wrong or bad else exits.OK
 
 
 def _read(
-    file: Path, format: str, mapping: dict[str, str], zone: str
+    file: Path, format: str, map: tuple[str, ...], zone: str
 ) -> "tuple[list[Line], list[Bad]]":
     from budget.cli.importing import lines_of
     from budget.engine.importing.sources import focus, read_lines
 
+    mapping = _mapping(format, map)
     found = (
         read_lines(file, focus, zone)
         if format == "focus"

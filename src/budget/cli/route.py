@@ -28,9 +28,9 @@ _MODELS: Final = (
 
 
 def route(
+    model: str | None = None,
     *,
     input_tokens: int,
-    model: str | None = None,
     provider: str | None = None,
     max_output_tokens: int | None = None,
     capability: str | None = None,
@@ -42,10 +42,10 @@ def route(
 
     Parameters
     ----------
-    input_tokens:
-        How many tokens go in.
     model:
         The model that is wanted.
+    input_tokens:
+        How many tokens go in.
     provider:
         Who sells it; without --model, whose models are looked at.
     max_output_tokens:
