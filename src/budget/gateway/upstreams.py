@@ -85,10 +85,10 @@ _ELSEWHERE: Final[Mapping[str, _Known]] = {
     "rhetor": _Known("rhetor", "", (), "rhetor"),
 }
 """Those whose address is each customer's own."""
-_NEIGHBOURS: Final[Mapping[str, tuple[str, ...]]] = {
-    "rhetor": ("BUDGET_RHETOR_URL", "RHETOR_API_URL"),
+_NEIGHBOURS: Final[Mapping[str, tuple[tuple[str, ...], int]]] = {
+    "rhetor": (("BUDGET_RHETOR_URL", "RHETOR_API_URL"), 8003),
 }
-"""Neighbours that are upstreams as well, where their own setting says."""
+"""Neighbours that are upstreams as well, where their own setting says; and their usual port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +150,10 @@ def read_upstreams(env: Mapping[str, str]) -> dict[str, Upstream]:
 
 def _with_neighbours(env: Mapping[str, str]) -> Mapping[str, str]:
     found = dict(env)
-    for name, settings in _NEIGHBOURS.items():
+    for name, (settings, port) in _NEIGHBOURS.items():
         setting = next((each for each in settings if env.get(each)), None)
         if setting is not None and env[setting] != "off":
-            address = _address(env[setting], setting)
+            address = _address(env[setting], setting, port)
             found.setdefault(f"{_PREFIX}{name.upper()}_BASE_URL", address)
     return found
 
@@ -211,10 +211,11 @@ def _key_of(known: _Known | None, env: Mapping[str, str]) -> str | None:
     return None
 
 
-def _address(text: str, variable: str) -> str:
+def _address(text: str, variable: str, port: int = 8000) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidInput(variable, f"{text[:80]!r} is no http(s) address.")
+        such = f"http://127.0.0.1:{port}"
+        raise InvalidInput(variable, f"{text[:80]!r} is no http(s) address such as {such}.")
     if parts.query or parts.fragment or parts.username:
         raise InvalidInput(variable, "must be an address without query, fragment or password.")
     return text.rstrip("/")

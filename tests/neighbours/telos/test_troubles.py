@@ -119,7 +119,7 @@ async def test_what_is_wrong_is_named(beside: Beside) -> None:
     assert facts["unknown_projects"] == "1: nowhere"
     beside.telos._wanted = frozenset(["Atlass", "Atlas"])
     await beside.look()
-    assert (facts["not_there"], facts["projects"]) == ("1: Atlass", "1")
+    assert (facts["projects_not_there"], facts["projects"]) == ("1: Atlass", "1")
 
 
 @pytest.mark.anyio

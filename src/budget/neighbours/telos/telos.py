@@ -93,7 +93,7 @@ class Telos(Neighbour):
             wrong=first_few(self._wrong),
             refused=self._counted["refused"] or None,
             unknown_projects=first_few(sorted(unknown)),
-            not_there=first_few(sorted(self._wanted - names)),
+            projects_not_there=first_few(sorted(self._wanted - names)),
         )
 
     def _is_wanted(self, project: Project) -> bool:
