@@ -14,7 +14,7 @@ COST = 20 * MILLI
 
 def limit(books: Books, usd: str, enforcement: str = "hard_limit", **budget: Any) -> str:
     """A budget with one limit a day; the policy's id."""
-    policy = {"unit": "usd", "period": "daily", "limit": usd, "enforcement": enforcement}
+    policy: Any = {"unit": "usd", "period": "daily", "limit": usd, "enforcement": enforcement}
     made = books.create_budget(name="Acme", policies=[policy], **budget)
     return made.policies[0].policy_id
 
