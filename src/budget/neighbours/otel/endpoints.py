@@ -68,7 +68,7 @@ def _check_headers(env: Mapping[str, str], signal: Signal) -> None:
     name, text = _said(env, signal, "HEADERS")
     if not all(_is_header(one.strip(" \t")) for one in text.split(",")):
         raise InvalidInput(
-            name, "must be name=value, with commas between, as authorization=Bearer%20...."
+            name, "must be name=value, with commas between, as authorization=Bearer%20KEY."
         )
 
 
