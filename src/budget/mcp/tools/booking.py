@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from budget.domain.allocations import Held
 from budget.domain.answers import Allocation, Receipt
-from budget.domain.errors import Forbidden, InvalidInput, NotFound
+from budget.domain.errors import BudgetError, Forbidden, InvalidInput, NotFound
 from budget.domain.wire.parts import money
 from budget.mcp.answers import RecordedShape, ReleasedShape
 from budget.mcp.asking import Asking, Told, blaming
@@ -62,7 +62,10 @@ async def _context_of(call: Asking, receipt: Receipt) -> str | None:
     stated: str | None = call.given.get("context_id")
     if stated is not None or receipt.allocation_id is None:
         return stated
-    found = await seen(call, receipt.allocation_id)
+    try:
+        found = await seen(call, receipt.allocation_id)
+    except BudgetError:  # it is booked all the same
+        return None
     return None if found is None else found.attributes.get("session")
 
 
