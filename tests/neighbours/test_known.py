@@ -46,7 +46,7 @@ def test_a_switch_is_on_or_off_and_nothing_else(books: Books, value: str) -> Non
 def test_all_that_are_on_are_there_and_those_that_are_off_are_not(books: Books) -> None:
     assert names(books, dict.fromkeys(SWITCHES, "on")) == ["litellm", "mcp", "otel", "otlp"]
     assert names(books, dict.fromkeys(SWITCHES, "off")) == []
-    assert names(books, dict.fromkeys(SWITCHES, "")) == []
+    assert names(books, dict.fromkeys(SWITCHES, "")) == names(books, {}) == ["mcp"]
 
 
 def test_the_service_does_not_start_with_a_switch_that_cannot_be(books: Books) -> None:
@@ -71,4 +71,4 @@ def test_what_goes_with_one_that_is_off_is_read_all_the_same(
     with pytest.raises(InvalidInput) as caught:
         names(books, {setting: value})
     assert caught.value.field == setting
-    assert names(books, {setting: ""}) == []
+    assert names(books, {setting: ""}) == ["mcp"]

@@ -86,18 +86,14 @@ def asked_once(books: Books, env: dict[str, str]) -> tuple[Answer, Neighbour | N
     return asyncio.run(run())
 
 
-def test_who_comes_is_noted_where_it_is_on(books: Books) -> None:
-    answer, found = asked_once(books, {"BUDGET_MCP": "on"})
+@pytest.mark.parametrize("env", [{}, {"BUDGET_MCP": "on"}])
+def test_who_comes_is_answered_and_noted(books: Books, env: dict[str, str]) -> None:
+    answer, found = asked_once(books, env)
     assert answer.status == 200
+    assert len(json.loads(answer.body)["result"]["tools"]) > 20
     assert found is not None
     assert found.contact.state == "working"
     assert found.contact.facts["key"].startswith("key_")
-
-
-def test_without_a_setting_clients_are_answered_and_not_shown(books: Books) -> None:
-    answer, found = asked_once(books, {})
-    assert (answer.status, found) == (200, None)
-    assert len(json.loads(answer.body)["result"]["tools"]) > 20
 
 
 def test_nobody_is_answered_where_it_is_off(books: Books) -> None:

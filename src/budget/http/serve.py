@@ -22,7 +22,6 @@ from budget.domain.errors import InvalidInput, Unavailable
 from budget.engine.addresses import remove_address, service_address, write_address
 from budget.engine.door_settings import DEFAULT_DOOR, DoorSettings
 from budget.engine.settings import Settings, shown
-from budget.engine.switches import read_switch
 
 if TYPE_CHECKING:
     from asyncio import Protocol
@@ -235,7 +234,7 @@ def make_app(
         gateway=None if upstreams is None else Gateway(
             budget, upstreams, rules or NO_RULES, _assigned(neighbours)
         ),
-        mcp=_speaking(budget, neighbours, env or {}),
+        mcp=_speaking(budget, neighbours),
         neighbours=Company(neighbours),
     )  # fmt: skip
     return App(service)
@@ -252,19 +251,16 @@ def _assigned(neighbours: "Iterable[Neighbour]") -> "Assigned | None":
     return None
 
 
-def _speaking(
-    budget: "AsyncBudget", neighbours: "Iterable[Neighbour]", env: "Mapping[str, str]"
-) -> "Transport | None":
-    """MCP, unless it is off; its neighbour, where there is one, is told who comes."""
+def _speaking(budget: "AsyncBudget", neighbours: "Iterable[Neighbour]") -> "Transport | None":
+    """MCP, unless it is off; as a neighbour it is told who comes."""
     from budget.http.mcp import MAX_BODY_BYTES
     from budget.mcp.transport import Transport
-    from budget.neighbours.mcp import SETTING, Clients
+    from budget.neighbours.mcp import Clients
 
-    if not read_switch(env, SETTING, usual=True):
-        return None
     clients = next((one for one in neighbours if isinstance(one, Clients)), None)
-    came = None if clients is None else clients.came
-    return Transport(budget.books.database.now_us, MAX_BODY_BYTES, came)
+    if clients is None:
+        return None
+    return Transport(budget.books.database.now_us, MAX_BODY_BYTES, clients.came)
 
 
 def make_server(

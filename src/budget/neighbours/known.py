@@ -32,9 +32,10 @@ class Setup:
 @dataclass(frozen=True, slots=True)
 class Known:
     """One that Budget knows. `setting` is the variable that turns it on, an address unless it is a
-    `switch`; so does the `former` one, which the program before this one had. `make` raises
-    InvalidInput for settings that cannot be; so does `read` for the `further` ones, which is asked
-    where one of them is given, even if the neighbour is off.
+    `switch`; so does the `former` one, which the program before this one had. `usually_on`: it is
+    on unless the switch is off. `make` raises InvalidInput for settings that cannot be; so does
+    `read` for the `further` ones, which is asked where one of them is given, even if the neighbour
+    is off.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Known:
     make: Callable[[Setup], Neighbour]
     former: str | None = None
     switch: bool = False
+    usually_on: bool = False
     further: tuple[str, ...] = ()
     read: Callable[[Mapping[str, str]], Any] | None = None
 
@@ -54,7 +56,7 @@ class Known:
     def is_on(self, env: Mapping[str, str]) -> bool:
         """Whether the environment asks for it; InvalidInput if it does neither nor."""
         if self.switch:
-            return read_switch(env, self.setting)
+            return read_switch(env, self.setting, usual=self.usually_on)
         value = env.get(self.setting) or (env.get(self.former) if self.former else None)
         return bool(value) and value != "off"
 
@@ -178,10 +180,11 @@ KNOWN: Final[tuple[Known, ...]] = (
     ),
     Known(
         "mcp",
-        "models' clients, which come for tools; answered unless it is off, shown if it is on",
+        "models' clients, which come for tools; on unless it is turned off",
         "BUDGET_MCP",
         _mcp,
         switch=True,
+        usually_on=True,
     ),
     Known(
         "rhetor",

@@ -1,14 +1,9 @@
 """MCP as a neighbour: whether models' clients come, and when one came last.
 
-Only shown; they are answered without it, unless BUDGET_MCP says off. Not here: what they are
-answered (`budget.mcp`), and at which door (`http.mcp`).
+Not here: what they are answered (`budget.mcp`), and at which door (`http.mcp`).
 """
 
-from typing import Final
-
 from budget.neighbours.neighbour import Neighbour
-
-SETTING: Final = "BUDGET_MCP"
 
 
 class Clients(Neighbour):

@@ -158,6 +158,7 @@ def test_where_it_goes_is_shown_without_secrets(sqlite_databases: SqliteDatabase
     books = Books.open(sqlite_databases.new(migrate), sweep=False)
     try:
         named = {
+            "BUDGET_MCP": "off",
             "BUDGET_OTEL_METRICS": "on",
             "OTEL_EXPORTER_OTLP_ENDPOINT": "https://me:secret@otel.example.com:4318/x?k=1",
         }

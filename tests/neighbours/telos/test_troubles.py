@@ -207,7 +207,7 @@ def test_the_service_serves_through_every_trouble_of_telos(
         until(lambda: state() == "working")
         (budget,) = service.get("/budgets")["items"]
         assert budget["policies"][0]["limit"] == "100.00"
-        assert service.client.get("/health").json()["neighbours"] == {"telos": "working"}
+        assert service.client.get("/health").json()["neighbours"]["telos"] == "working"
 
 
 def test_a_setting_that_is_no_address_is_named_at_the_start(books: Books) -> None:
