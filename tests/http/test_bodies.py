@@ -39,13 +39,12 @@ def test_numbers_arrive_exactly() -> None:
 
 def test_an_empty_body_is_an_empty_object() -> None:
     assert bodies.parse_object(b"") == {}
-    assert bodies.parse_object(b" \n") == {}
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        b"{", b"[]", b"1", b'"x"', b"null", b"{'a':1}", b'{"a":1}x', b'{"a":1,}', b'{"a":.5}',
+        b" \n", b"{", b"[]", b"1", b'"x"', b"null", b"{'a':1}", b'{"a":1}x', b'{"a":1,}', b'{"a":.5}',
         b'{"a":01}', b'{"a":+1}', b'{"a":0x10}', b'{"a":1_000}', b'{"a":NaN}', b'{"a":Infinity}',
         b'{"a":-Infinity}', b'{"a":1e99999999999999999999}', b'{"a":' + b"9" * 5_000 + b"}",
         b'{"a":"\x00"}', b'{"a":"\n"}', b'{"a":"\xff"}', b"\xff\xfe{\x00}\x00", b"\xef\xbb\xbf{}",

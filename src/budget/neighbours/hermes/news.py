@@ -118,22 +118,23 @@ class Teller:
             await asyncio.gather(*senders, return_exceptions=True)
 
     async def _look(self) -> None:
-        for event in await self._budget.run(Job(read=self._read)):
+        # Moved on only once it is here: a read that is cut off is read again.
+        events, self._at = await self._budget.run(Job(read=self._read))
+        for event in events:
             old = event.at_us < self._contact.now_us() - OLD_US
             if old or time.monotonic() < self._spared_until or self._waiting.full():
                 self._count(dropped=1)
             else:
                 self._waiting.put_nowait(event)
 
-    def _read(self) -> Sequence[Event]:
-        """What happened since the last time; the first time nothing."""
+    def _read(self) -> tuple[Sequence[Event], int]:
+        """What happened since the last time, and up to where; the first time nothing."""
         database = self._budget.books.database
         upto = newest(database)
-        if self._at is None:
-            self._at = upto
-        happened = events_between(database, self._at, upto, PAGE, _KINDS, closer=False)
-        self._at = upto if len(happened) < PAGE else happened[-1].event.cursor
-        return [one.event for one in happened]
+        since = upto if self._at is None else self._at
+        happened = events_between(database, since, upto, PAGE, _KINDS, closer=False)
+        at = upto if len(happened) < PAGE else happened[-1].event.cursor
+        return [one.event for one in happened], at
 
     async def _send_all(self) -> None:
         while True:
