@@ -44,12 +44,12 @@ def test_an_empty_body_is_an_empty_object() -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b" \n", b"{", b"[]", b"1", b'"x"', b"null", b"{'a':1}", b'{"a":1}x', b'{"a":1,}', b'{"a":.5}',
+        b"{", b"[]", b"1", b'"x"', b"null", b"{'a':1}", b'{"a":1}x', b'{"a":1,}', b'{"a":.5}',
         b'{"a":01}', b'{"a":+1}', b'{"a":0x10}', b'{"a":1_000}', b'{"a":NaN}', b'{"a":Infinity}',
         b'{"a":-Infinity}', b'{"a":1e99999999999999999999}', b'{"a":' + b"9" * 5_000 + b"}",
         b'{"a":"\x00"}', b'{"a":"\n"}', b'{"a":"\xff"}', b"\xff\xfe{\x00}\x00", b"\xef\xbb\xbf{}",
         b'{"a":"\\x41"}', b'{"a":tru}', b"{,}", b"\x00", b'{"a":"\xed\xa0\x80"}', b"[" * 100_000,
-        b'{"a":' * 50_000,
+        b'{"a":' * 50_000, b" \n",
     ],
 )  # fmt: skip
 def test_what_is_no_json_object_is_refused(content: bytes) -> None:
