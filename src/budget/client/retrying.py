@@ -22,6 +22,7 @@ RETRIES: Final = 3
 FIRST_WAIT_SECONDS: Final = 0.1
 LONGEST_WAIT_SECONDS: Final = 2.0
 
+_chance: Final = random.Random()  # noqa: S311 - no secret; programs may seed the common one
 _BUSY: Final = (429, 502, 503, 504)
 _FOREIGN_BUSY: Final = (502, 504)
 """What only a machine before the service says: whether the service saw the request it knows not."""
@@ -121,7 +122,7 @@ class Tries:
         if not self._left:
             return None
         longest: float = min(FIRST_WAIT_SECONDS * 2**self._made, LONGEST_WAIT_SECONDS)
-        by_chance = random.uniform(longest / 2, longest)  # noqa: S311 - no secret
+        by_chance = _chance.uniform(longest / 2, longest)
         wait = max(by_chance, least_seconds or 0.0)
         if time.monotonic() + wait >= self._until:
             return None

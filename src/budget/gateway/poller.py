@@ -37,6 +37,8 @@ RENEWED_US: Final = 2 * MOST_SECONDS * 1_000_000
 AT_ONCE: Final = 4
 SILENCE_SECONDS: Final = 60.0
 
+_chance: Final = random.Random()  # noqa: S311 - no secret; programs may seed the common one
+
 _PATHS: Final[Mapping[Kind, str]] = {
     "responses": "/responses/",
     "batch": "/batches/",
@@ -134,7 +136,7 @@ class Poller:
         if work.allocation_id in self._known:
             return
         self._known[work.allocation_id] = work
-        wait = wait_seconds(age_seconds, self._first_seconds, random.random())  # noqa: S311
+        wait = wait_seconds(age_seconds, self._first_seconds, _chance.random())
         heapq.heappush(self._due, (time.monotonic() + wait, work.allocation_id))
 
     async def _ask(self, work: Work) -> None:

@@ -21,6 +21,7 @@ STEADY_SECONDS: Final = 60.0
 """After having run so long, a failure counts as the first one again."""
 LEAVE_SECONDS: Final = 3.0
 
+_chance: Final = random.Random()  # noqa: S311 - no secret; programs may seed the common one
 _log = logging.getLogger("budget.neighbours")
 
 
@@ -102,7 +103,7 @@ async def _keep(neighbour: Neighbour) -> None:
             neighbour.contact.failed(error)
         if time.monotonic() - began > STEADY_SECONDS:
             pause_seconds = FIRST_PAUSE_SECONDS
-        await asyncio.sleep(pause_seconds * (0.75 + 0.5 * random.random()))  # noqa: S311
+        await asyncio.sleep(pause_seconds * (0.75 + 0.5 * _chance.random()))
         pause_seconds = min(2 * pause_seconds, neighbour.most_pause_seconds)
 
 

@@ -26,6 +26,8 @@ FIRST_SECONDS: Final = 20.0
 JITTER: Final = 0.1
 ACTOR: Final = "budget"
 
+_chance: Final = random.Random()  # noqa: S311 - no secret; programs may seed the common one
+
 
 class PriceRefresh:
     """A thread that sleeps nearly always; none at all where nothing is to be refreshed."""
@@ -50,7 +52,7 @@ class PriceRefresh:
 
     def _run(self) -> None:
         wait_seconds = self._first_seconds
-        while not self._stopped.wait(wait_seconds * random.uniform(1, 1 + JITTER)):  # noqa: S311
+        while not self._stopped.wait(wait_seconds * _chance.uniform(1, 1 + JITTER)):
             try:
                 wait_seconds = self._refresh()
             except (BudgetError, SQLAlchemyError, OSError) as error:
