@@ -116,7 +116,9 @@ def look_at_a_locked_file(url: str, locker: Worker, errand: str) -> None:
     with Budget.open(url) as budget:
         budget.create_budget(**BUDGET)
         locker.start(f"tests.faults.test_unavailable:{errand}", sqlite_path(url), 3.0)
+        patience = time.monotonic() + 30
         while not _held(sqlite_path(url)).exists():
+            assert time.monotonic() < patience, "nobody took the lock"
             time.sleep(0.01)
         locked = call_every_250_ms(budget, "locked-", time.monotonic() + 2.2)
         locker.finish()
