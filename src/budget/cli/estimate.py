@@ -1,14 +1,13 @@
 """`budget estimate`: how many input tokens a request has at most, before it is sent."""
 
 import json
-import sys
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
 from budget.cli import exits
 from budget.cli.books import open_budget, read_budget
+from budget.cli.contents import content_of
 from budget.cli.face import Face
 from budget.cli.tables import Column, Row, show
 from budget.domain.errors import InvalidInput
@@ -89,16 +88,7 @@ def _read(face: Face, file: str) -> Any:
     """A request from a file or standard input: JSON where it is an object or a list, else text."""
     if file.startswith("-") and file != "-":
         raise InvalidInput("FILE", f"{file[:80]!r} is neither a file nor an option here.")
-    try:
-        if file == "-":
-            content = sys.stdin.buffer.read(MOST_BYTES + 1)
-        else:
-            with Path(file).open("rb") as opened:
-                content = opened.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise InvalidInput("FILE", f"{file[:200]} cannot be read: {error.strerror}.") from None
-    if len(content) > MOST_BYTES:
-        raise InvalidInput("FILE", f"has more than {MOST_BYTES} bytes.")
+    content = content_of(file, MOST_BYTES)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -4,14 +4,13 @@ Not here: how that is found (`engine.planning`).
 """
 
 import json
-import sys
-from pathlib import Path
 from typing import Annotated, Any, Final, cast
 
 from cyclopts import Parameter
 
 from budget.cli import exits
 from budget.cli.books import open_budget
+from budget.cli.contents import content_of
 from budget.cli.face import Face
 from budget.cli.tables import Column, Row, show
 from budget.domain.answers_plans import OneMore, Plan, PlannedTask
@@ -52,16 +51,7 @@ def plan(file: str, /, *, face: Annotated[Face, Parameter(parse=False)]) -> int:
 
 
 def _read(file: str) -> dict[str, Any]:
-    try:
-        if file == "-":
-            content = sys.stdin.buffer.read(MOST_BYTES + 1)
-        else:
-            with Path(file).open("rb") as opened:
-                content = opened.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise InvalidInput("FILE", f"{file[:200]} cannot be read: {error.strerror}.") from None
-    if len(content) > MOST_BYTES:
-        raise InvalidInput("FILE", f"has more than {MOST_BYTES} bytes.")
+    content = content_of(file, MOST_BYTES)
     try:
         asked = json.loads(content)
     except (ValueError, RecursionError):
