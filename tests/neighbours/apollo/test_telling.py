@@ -17,26 +17,14 @@ from budget.neighbours.apollo.neighbour import Apollo
 from budget.neighbours.company import Company
 from budget.neighbours.known import Setup
 from budget.neighbours.notes import Notes
-from tests.engine.opened import DAY, HOUR, PRICES, Clock, us
+from tests.engine.opened import DAY, HOUR, PRICES, Clock
 from tests.fakes.tekton.apollo import FakeApollo, context
 from tests.fakes.tekton.component import BROKEN, GARBAGE, Component, running
-from tests.support.databases import Databases, SqliteDatabases
+from tests.support.databases import Databases
 
 pytestmark = pytest.mark.anyio
 
 WHO: Any = {"context_id": "ctx-1", "component": "rhetor", "task_type": "chat"}
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock(us("2026-05-15 12:00"))
-
-
-@pytest.fixture
-def books(sqlite_databases: SqliteDatabases, clock: Clock) -> Iterator[Books]:
-    opened = Books.open(sqlite_databases.new(), clock=clock, prices=PRICES, sweep=False)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

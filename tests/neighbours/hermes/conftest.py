@@ -12,25 +12,12 @@ from budget.engine.jobs import Books
 from budget.neighbours.company import Company
 from budget.neighbours.hermes.hermes import Hermes
 from budget.neighbours.known import Setup
-from tests.engine.opened import PRICES, Clock, us
+from tests.engine.opened import Clock
 from tests.fakes.tekton.component import Component, running
 from tests.fakes.tekton.hermes import FakeHermes
-from tests.support.databases import SqliteDatabases
 
 URL = "http://127.0.0.1:8013"
 PATIENCE_SECONDS = 30.0
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock(us("2026-05-15 12:00"))
-
-
-@pytest.fixture
-def books(sqlite_databases: SqliteDatabases, clock: Clock) -> Iterator[Books]:
-    opened = Books.open(sqlite_databases.new(), clock=clock, prices=PRICES, sweep=False)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
