@@ -23,7 +23,14 @@ from budget.domain.answers import (
     Refusal,
 )
 from budget.domain.budgets import TopUp
-from budget.domain.errors import Conflict, InvalidInput, KeyReused, NotFound
+from budget.domain.errors import (
+    Conflict,
+    InvalidInput,
+    KeyReused,
+    NotFound,
+    OutcomeUnknown,
+    Unavailable,
+)
 from budget.domain.pricing import Rates
 from budget.engine import housekeeping
 from budget.engine.budget import Budget
@@ -32,6 +39,8 @@ from tests.properties import model, steps
 from tests.properties.model import DAY, NEVER, Usage
 
 Outcome = dict[str, Any]
+
+MAX_ASKED_AGAIN = 20
 
 BOOK = PriceBook(
     None,
@@ -118,10 +127,17 @@ class EngineSide:
     def do(self, command: steps.Command) -> Outcome:
         """Carry out a command; errors that a caller can make are outcomes too."""
         vars(housekeeping)["time"] = self.clock.time()
-        try:
-            return self._do(command)
-        except (InvalidInput, NotFound, Conflict, KeyReused) as error:
-            return {"did": type(error).__name__}
+        for again in range(MAX_ASKED_AGAIN + 1):
+            try:
+                return self._do(command)
+            except (InvalidInput, NotFound, Conflict, KeyReused) as error:
+                return {"did": type(error).__name__}
+            except OutcomeUnknown:
+                raise
+            except Unavailable:  # a busy machine: nothing was booked
+                if again == MAX_ASKED_AGAIN:
+                    raise
+        raise AssertionError("not reached")
 
     def _do(self, command: steps.Command) -> Outcome:
         step, budget = command.step, self.budget
