@@ -77,8 +77,7 @@ def lock_sqlite(_budget: object, file: str, seconds: float) -> None:
     """An errand: keep SQLite's write lock, as any program with the file open may."""
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        _held(file).touch()
-        time.sleep(seconds)
+        _keep(file, seconds)
         connection.execute("ROLLBACK")
 
 
@@ -88,13 +87,31 @@ def flock_sqlite(_budget: object, file: str, seconds: float) -> None:
 
     with open(f"{file}.lock", "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _held(file).touch()
-        time.sleep(seconds)
+        _keep(file, seconds)
+
+
+def _keep(file: str, seconds: float) -> None:
+    """Tell that the lock is held, and hold it so long from when somebody begins to call."""
+    _held(file).touch()
+    _await(_calling(file))
+    time.sleep(seconds)
 
 
 def _held(file: str) -> Path:
     """What is there from when the lock is held."""
     return Path(f"{file}.held")
+
+
+def _calling(file: str) -> Path:
+    """What is there from when calls come."""
+    return Path(f"{file}.calling")
+
+
+def _await(mark: Path) -> None:
+    patience = time.monotonic() + 30
+    while not mark.exists():
+        assert time.monotonic() < patience, f"nobody made {mark.name}"
+        time.sleep(0.01)
 
 
 def test_a_file_locked_for_three_seconds_is_answered_with_503_after_two_and_then_heals(
@@ -116,10 +133,8 @@ def look_at_a_locked_file(url: str, locker: Worker, errand: str) -> None:
     with Budget.open(url) as budget:
         budget.create_budget(**BUDGET)
         locker.start(f"tests.faults.test_unavailable:{errand}", sqlite_path(url), 3.0)
-        patience = time.monotonic() + 30
-        while not _held(sqlite_path(url)).exists():
-            assert time.monotonic() < patience, "nobody took the lock"
-            time.sleep(0.01)
+        _await(_held(sqlite_path(url)))
+        _calling(sqlite_path(url)).touch()
         locked = call_every_250_ms(budget, "locked-", time.monotonic() + 2.2)
         locker.finish()
         healed = hold(budget, "healed")

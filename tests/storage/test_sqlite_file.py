@@ -296,8 +296,8 @@ from pathlib import Path
 from budget.storage.sqlite_file import Lock
 path = Path(sys.argv[1])
 lock = Lock(path)
-print("started", flush=True)
 with path.with_name("holds").open("ab", buffering=0) as holds:
+    print("started", flush=True)
     while True:
         lock.acquire()
         holds.write(b".")
