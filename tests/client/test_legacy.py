@@ -65,6 +65,16 @@ def test_a_context_holds_uses_and_gives_back(client: BudgetClient) -> None:
     assert (told["status"], told["tokens_released"]) == ("released", 850)
 
 
+def test_a_request_is_booked_once_also_when_its_context_is_over(client: BudgetClient) -> None:
+    asked = {**MODEL, "input_tokens": 1, "output_tokens": 0, "context_id": "ctx-9"}
+    held = client.allocate_budget("ctx-9", 100)["allocation_id"]
+    first = client.record_usage(**asked, request_id="req-9")
+    client.release(held)
+    again = client.record_usage(**asked, request_id="req-9")
+    assert (again["record_id"], again["allocation_id"]) == (first["record_id"], held)
+    assert client.record_usage(**asked, request_id="req-10")["allocation_id"] is None
+
+
 def test_usage_without_an_allocation_is_booked_once_for_a_request(alone: BudgetClient) -> None:
     asked = {**MODEL, "input_tokens": 1_000, "output_tokens": 0, "request_id": "req-1"}
     first, again = alone.record_usage(**asked), alone.record_usage(**asked)

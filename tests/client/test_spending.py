@@ -44,13 +44,18 @@ def test_a_call_is_held_and_settled_alike(both: Ways) -> None:
     part = both.act(wire.receipt, "record", held.allocation_id, input_tokens=10, output_tokens=1)
     assert (part.cost_nanos, part.status) == (35_000, "open")
     both.read(wire.allocation_in_full, "allocation_of_context", "s/1")
+    told = both.act(
+        wire.receipt, "record_in_context", context_id="s/1", model="m", input_tokens=4,
+        output_tokens=0, request_id="r/1",
+    )  # fmt: skip
+    assert told.allocation_id == held.allocation_id
     booked = both.act(
         wire.receipt, "settle", held.allocation_id, input_tokens=4, output_tokens=0,
         units={"searches": 2},
     )  # fmt: skip
     assert (booked.cost_nanos, booked.status) == (10_000, "settled")
     found = both.read(wire.allocation_in_full, "allocation", held.allocation_id)
-    assert [record.final for record in found.records] == [False, True]
+    assert [record.final for record in found.records] == [False, False, True]
     both.read(page(wire.allocation), "allocations", attributes={"team": "search"}, limit=1)
     both.read(page(wire.allocation), "budget_allocations", budget_id, session="s/1")
     record = both.read(wire.usage_record, "usage_record", booked.usage_id)

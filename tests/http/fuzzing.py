@@ -51,7 +51,7 @@ ANSWERS_TO_VALID: Final = ["2xx", "3xx", "401", "402", "403", "404", "409", "429
 RULES: Final = (
     # what is opaque, and what came before
     "is not a cursor", "differs from the header Idempotency-Key", "was used before with another",
-    "is not the id of a budget",
+    "is not the id of a budget", "names no budget that counts such a call",
     # between fields: what is required by itself, the schemas say
     "is required", "must include the", "together must be at most",
     "give one of them", "give either", "give apply with it", "give it to the calls",

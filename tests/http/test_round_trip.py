@@ -92,6 +92,20 @@ def test_usage_that_nobody_reserved_is_booked_and_listed(fresh: Running) -> None
     assert fresh.get("/usage", session="s2")["items"] == []
 
 
+def test_usage_told_as_tekton_tells_it_goes_to_the_hold_of_its_context(fresh: Running) -> None:
+    fresh.budget()
+    who = {"context_id": "s2", "component": "x", "task_type": "chat"}
+    held = fresh.post("/allocations", {**who, "tokens_allocated": 1000, "usd": "0.01"})
+    told = {**who, **CALL_USAGE, "provider": "acme", "request_id": "r", "operation_id": "o"}
+    booked = fresh.post("/usage/record", told)
+    assert booked["allocation"]["allocation_id"] == held["allocation_id"]
+    assert booked["allocation"]["status"] == "open"
+    fresh.post(f"/allocations/{held['allocation_id']}/release", status=200)
+    again = fresh.client.post("/api/record", json=told)
+    assert (again.status_code, again.json()["usage_id"]) == (201, booked["usage_id"])
+    assert len(fresh.get("/usage", session="s2")["items"]) == 1
+
+
 CALL_USAGE = {"model": "some-model", "input_tokens": 10, "output_tokens": 1}
 
 

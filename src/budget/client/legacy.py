@@ -16,7 +16,7 @@ from budget.client.client import Client
 from budget.domain import wire
 from budget.domain.answers import Refusal
 from budget.domain.answers_usage import Standing
-from budget.domain.errors import BudgetRefused, InvalidInput, NotFound
+from budget.domain.errors import BudgetRefused, InvalidInput
 from budget.domain.wire.limits import limit_set
 from budget.domain.wire.recommendations import recommendations
 from budget.domain.wire.usage import usage_summary
@@ -110,13 +110,10 @@ class BudgetClient:
         else:
             counted = self._counts(provider, model, input_tokens, output_tokens)
         said = {**(metadata or {}), "counted": "by_text"} if by_text else dict(metadata or {})
-        asked: Told = {**counted, "metadata": said, **_given(idempotency_key=request_id)}
-        held = allocation_id or self._open_allocation(context_id)
-        if held is None:
-            who = self._who(component, task_type, context_id)
-            receipt = self.client.record_usage(**asked, **who)
-        else:
-            receipt = self.client.record(held, **asked)
+        receipt = self.client.record_in_context(
+            **counted, metadata=said, **self._who(component, task_type, context_id),
+            **_given(allocation_id=allocation_id, request_id=request_id),
+        )  # fmt: skip
         left = receipt.remaining
         return {
             "context_id": context_id,
@@ -145,14 +142,6 @@ class BudgetClient:
             for text in (given, output)
         )
         return self._counts(provider, model, *counts)
-
-    def _open_allocation(self, context_id: str | None) -> str | None:
-        if context_id is None:
-            return None
-        try:
-            return self.client.allocation_of_context(context_id).allocation_id
-        except NotFound:
-            return None
 
     def get_budget_status(
         self, period: str = "daily", tier: str | None = None, provider: str | None = None,

@@ -44,6 +44,9 @@ class AllocationAsk(TypedDict, total=False):
     tier: str
     user_id: str
     tokens_allocated: int
+    expected_tokens_used: int
+    expiration_time: str
+    budget_id: str
     idempotency_key: str
 
 
@@ -110,6 +113,16 @@ class EstimateAsk(TypedDict, total=False):
     request: Any
     max_output_tokens: int
     price_context: Mapping[str, str]
+
+
+class ToldUsageAsk(ReportAsk, total=False):
+    """What `record_in_context` takes: usage as Tekton tells it. `request_id` is its
+    idempotency key.
+    """
+
+    allocation_id: str
+    request_id: str
+    operation_id: str
 
 
 class BulkRecordAsk(ReportAsk, total=False):

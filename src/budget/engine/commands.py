@@ -83,6 +83,8 @@ class Place(Command, gc=False):
     """It is asked again, perhaps for less: a refusal is not the last word, and counts as none."""
     learnt_tokens: int | None = None
     """What such calls use, in place of the table's size where that is more, or this has room."""
+    budget_id: str | None = None
+    """A budget that has to count such a call; None: whichever do."""
 
 
 class Record(Command, gc=False):

@@ -214,14 +214,12 @@ def chosen_id(ask: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def parse_idempotency_key(ask: Mapping[str, Any]) -> str | None:
-    value = ask.get("idempotency_key")
+def parse_idempotency_key(ask: Mapping[str, Any], name: str = "idempotency_key") -> str | None:
+    value = ask.get(name)
     if value is None:
         return None
     if not isinstance(value, str) or not _KEY.fullmatch(value):
-        raise InvalidInput(
-            "idempotency_key", f"must be 1 to {MAX_KEY_CHARS} printable ASCII characters."
-        )
+        raise InvalidInput(name, f"must be 1 to {MAX_KEY_CHARS} printable ASCII characters.")
     return value
 
 
@@ -257,6 +255,14 @@ def parse_text(value: object, field: str, most: int | None = None) -> str:
 
 def metadata_of(ask: Mapping[str, Any]) -> str:
     return metadata_json(ask.get("metadata"))
+
+
+def noting(ask: Mapping[str, Any], **noted: object) -> dict[str, Any]:
+    """The ask with more in its metadata, unless those are no object: that is told later."""
+    metadata = ask.get("metadata")
+    if metadata is not None and not isinstance(metadata, Mapping):
+        return dict(ask)
+    return {**ask, "metadata": {**(metadata or {}), **noted}}
 
 
 def metadata_json(value: object, field: str = "metadata") -> str:

@@ -7,7 +7,11 @@ gets the same clear error everywhere. Not here: budgets and policies (`engine.bu
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from budget.domain.allocations import DEFAULT_MIN_OUTPUT_TOKENS, DEFAULT_TTL_SECONDS
+from budget.domain.allocations import (
+    DEFAULT_MIN_OUTPUT_TOKENS,
+    DEFAULT_TTL_SECONDS,
+    MAX_TTL_SECONDS,
+)
 from budget.domain.asks import AllocationAsk, ExtendAsk, ReportAsk, UsageAsk
 from budget.domain.attributes import Attributes
 from budget.domain.errors import Forbidden, InvalidInput
@@ -21,12 +25,14 @@ from budget.engine.commands import Correct, Extend, Place, Record, Release, Repo
 from budget.engine.estimates import check_call, input_at, with_model
 from budget.engine.factors import Factors
 from budget.engine.fields import (
+    MIN_TTL_SECONDS,
     US,
     USAGE_COUNTS,
     chosen_id,
     count,
     instant_us,
     metadata_of,
+    noting,
     only_fields,
     parse_cost_nanos,
     parse_flag,
@@ -113,10 +119,10 @@ def placing(
         fit=parse_flag(ask, "fit"),
         min_output_tokens=DEFAULT_MIN_OUTPUT_TOKENS if minimum is None else minimum,
         priority=priority,
-        ttl_us=parse_ttl_us(ask) or DEFAULT_TTL_SECONDS * US,
+        ttl_us=_ttl_us(ask, now_us),
         envelope=envelope,
         parent_id=parent_id,
-        metadata=metadata_of(ask),
+        metadata=_metadata_of_hold(ask),
         dry=dry,
         price_context=context_text(context) if context else None,
         bound_tokens=size.bound_tokens,
@@ -124,7 +130,30 @@ def placing(
         way=way,
         tentative=tentative,
         learnt_tokens=None if sizes is None else sizes.of(attributes),
+        budget_id=chosen_id(ask, "budget_id"),
     )
+
+
+def _ttl_us(ask: Mapping[str, Any], now_us: int) -> int:
+    """How long a hold lasts: `ttl_seconds`, or up to `expiration_time` as Tekton says it."""
+    ttl_us, ends_us = parse_ttl_us(ask), instant_us(ask, "expiration_time")
+    if ends_us is None:
+        return ttl_us or DEFAULT_TTL_SECONDS * US
+    if ttl_us is not None:
+        raise InvalidInput("expiration_time", "is given beside ttl_seconds; give one of them.")
+    if not MIN_TTL_SECONDS * US <= ends_us - now_us <= MAX_TTL_SECONDS * US:
+        raise InvalidInput(
+            "expiration_time", f"must lie {MIN_TTL_SECONDS} to {MAX_TTL_SECONDS} seconds ahead."
+        )
+    return ends_us - now_us
+
+
+def _metadata_of_hold(ask: Mapping[str, Any]) -> str:
+    """The metadata, and in it how many tokens the caller expects to use of what is held."""
+    expected = count(ask, "expected_tokens_used")
+    if expected is None:
+        return metadata_of(ask)
+    return metadata_of(noting(ask, expected_tokens_used=expected))
 
 
 def is_unsized(ask: Mapping[str, Any]) -> bool:

@@ -28,6 +28,7 @@ from budget.domain.asks import (
     EstimateAsk,
     ExtendAsk,
     ReportAsk,
+    ToldUsageAsk,
     UsageAsk,
 )
 from budget.domain.asks_budgets import BudgetAsk, PolicyAsk
@@ -45,6 +46,7 @@ from budget.engine import (
     coverage,
     estimates,
     factors,
+    in_context,
     intake,
     policies,
     reports,
@@ -202,6 +204,15 @@ class Jobs(
         now_us = self.books.database.now_us()
         command = intake.reporting(ask, self.caller, self.books.prices, now_us)
         return Job(command, finish=self._finish)
+
+    def record_in_context(self, **ask: Unpack[ToldUsageAsk]) -> Job[Receipt]:
+        """Book usage on its allocation, else on the open one of its context, else as usage that
+        nobody reserved. What it is booked on stays open.
+        """
+        return Job(prepare=lambda: self._booking_in_context(ask))
+
+    def _booking_in_context(self, ask: Mapping[str, Any]) -> Job[Receipt]:
+        return Job(in_context.booking(ask, self.caller, self.books), finish=self._finish)
 
     def record_bulk(
         self, *, records: Sequence[BulkRecordAsk], idempotency_key: str | None = None

@@ -119,7 +119,8 @@ def _handler(component: Component) -> type[http.server.BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             status, told = (component.fault or component.answer)(asked)
-            self._tell(status, told if isinstance(told, bytes) else json.dumps(told).encode())
+            with contextlib.suppress(ConnectionError):  # who asked may be gone by now
+                self._tell(status, told if isinstance(told, bytes) else json.dumps(told).encode())
 
         def _tell(self, status: int, body: bytes) -> None:
             self.send_response(status)

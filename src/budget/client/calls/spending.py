@@ -27,6 +27,7 @@ from budget.domain.asks import (
     CostAsk,
     ExtendAsk,
     ReportAsk,
+    ToldUsageAsk,
     UsageAsk,
 )
 from budget.domain.asks_reading import AllocationsAsk, SummaryAsk, UsageRecordsAsk
@@ -64,6 +65,9 @@ class SpendingCalls:
 
     def record_usage(self, **ask: Unpack[ReportAsk]) -> Request[Receipt]:
         return act("/usage", read.receipt, ask)
+
+    def record_in_context(self, **ask: Unpack[ToldUsageAsk]) -> Request[Receipt]:
+        return act("/usage/record", read.receipt, ask)
 
     def record_bulk(
         self, *, records: Sequence[BulkRecordAsk], idempotency_key: str | None = None

@@ -25,6 +25,7 @@ from budget.domain.asks import (
     CostAsk,
     ExtendAsk,
     ReportAsk,
+    ToldUsageAsk,
     UsageAsk,
 )
 from budget.domain.asks_reading import AllocationsAsk, SummaryAsk, UsageRecordsAsk
@@ -60,6 +61,11 @@ class SpendingActs(Protocol):
 
     def record_usage(self, **ask: Unpack[ReportAsk]) -> Act[Receipt]:
         """Book usage that nobody reserved. It is a fact: never refused, always flagged."""
+
+    def record_in_context(self, **ask: Unpack[ToldUsageAsk]) -> Act[Receipt]:
+        """Book usage on its allocation, else on the open one of its context, else as usage that
+        nobody reserved. What it is booked on stays open.
+        """
 
     def record_bulk(
         self, *, records: Sequence[BulkRecordAsk], idempotency_key: str | None = None

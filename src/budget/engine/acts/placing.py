@@ -1,6 +1,6 @@
 """Placing: a hold for a call or for an envelope of calls, and `check`, which holds nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from budget.domain import decide
@@ -62,6 +62,8 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
     if rates is None and command.model is not None:
         rates = match.unpriced if isinstance(match.unpriced, Rates) else None
     balances = batch.balances_of(match)
+    if command.budget_id is not None:
+        _check_counted(command.budget_id, balances)
     wanted, held, granted = _wanted(command, attributes, rates, balances, parent, batch.balances)
     check_within_bounds(held, "tokens" if command.input_tokens is None else "max_output_tokens")
     if command.envelope:
@@ -110,6 +112,15 @@ def run_place(batch: Batch, command: Place) -> Allocation | Refusal | Check:
     _tell_degraded(batch, command)
     batch.take_key(command, command.allocation_id)
     return allocation_answer(batch, holding)
+
+
+def _check_counted(budget_id: str, balances: Sequence[Balance]) -> None:
+    """InvalidInput if no limit of the budget that a call names counts it."""
+    if all(balance.policy.budget_id != budget_id for balance in balances):
+        raise InvalidInput(
+            "budget_id", "names no budget that counts such a call; leave it out, or give the "
+            "attributes that its scope asks for.",
+        )  # fmt: skip
 
 
 def _is_unpriced(command: Place) -> bool:

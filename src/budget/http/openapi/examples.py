@@ -81,7 +81,8 @@ STORY: Final[tuple[Example, ...]] = (
     Example("post_allocation_release", {"reason": "the user left"},
             {"allocation_id": "@post_allocations.allocation_id"}),
     Example("post_usage", {**_GPT, **_COUNTED, "attributes": _SEARCH, "usage_id": "answer-1"}),
-    Example("post_usage_record", {**_GPT, **_COUNTED, "task_type": "summary"}),
+    Example("post_usage_record", {**_GPT, **_COUNTED, "context_id": "chat-8",
+                                  "task_type": "summary", "request_id": "summary-1"}),
     Example("post_record_short", {**_GPT, **_COUNTED}),
     Example("post_usage_batch", {"records": [
         {**_GPT, **_COUNTED, "usage_id": "imported-1"},

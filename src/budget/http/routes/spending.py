@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from typing import Final, TypedDict
 
 from budget.domain import shapes, shapes_estimates, wire
-from budget.domain.asks import AllocationAsk, EstimateAsk, ExtendAsk, ReportAsk, UsageAsk
+from budget.domain.asks import (
+    AllocationAsk,
+    EstimateAsk,
+    ExtendAsk,
+    ReportAsk,
+    ToldUsageAsk,
+    UsageAsk,
+)
 from budget.engine.jobs import Jobs
 from budget.engine.reports.allocations import STATUSES
 from budget.http import handlers
@@ -39,6 +46,7 @@ class CorrectAsk(TypedDict, total=False):
 
 allocate = act_of_key(Jobs.allocate, wire.allocation)
 report = act_of_key(Jobs.record_usage, wire.receipt)
+report_in_context = act_of_key(Jobs.record_in_context, wire.receipt)
 allocation_page = handlers.page_of(wire.allocation)
 
 SPENDING: Final[tuple[Route, ...]] = (
@@ -63,7 +71,8 @@ SPENDING: Final[tuple[Route, ...]] = (
           act(Jobs.allocation, wire.allocation_in_full), answer=shapes.AllocationInFullShape),
     Route("POST", f"{V1}/check", "spend", handlers.check, AllocationAsk, shapes.CheckShape),
     Route("POST", f"{V1}/usage", "spend", report, ReportAsk, shapes.ReceiptShape, 201),
-    Route("POST", f"{V1}/usage/record", "spend", report, ReportAsk, shapes.ReceiptShape, 201),
+    Route("POST", f"{V1}/usage/record", "spend", report_in_context,
+          ToldUsageAsk, shapes.ReceiptShape, 201),
     Route("POST", f"{V1}/usage/{{usage_id}}/correct", "manage",
           handlers.correct, CorrectAsk, shapes.CorrectionShape, 201),
     Route("POST", f"{V1}/estimate", "spend", act(Jobs.estimate, wire.estimate),
@@ -71,5 +80,6 @@ SPENDING: Final[tuple[Route, ...]] = (
     Route("GET", f"{V1}/estimate/factors", "read", act(Jobs.factors, wire.factors),
           answer=shapes_estimates.FactorsShape),
     Route("POST", "/api/check", "spend", handlers.check, AllocationAsk, shapes.CheckShape),
-    Route("POST", "/api/record", "spend", report, ReportAsk, shapes.ReceiptShape, 201),
+    Route("POST", "/api/record", "spend", report_in_context,
+          ToldUsageAsk, shapes.ReceiptShape, 201),
 )  # fmt: skip

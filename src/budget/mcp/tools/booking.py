@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from budget.domain.allocations import Held
 from budget.domain.answers import Allocation, Receipt
-from budget.domain.errors import BudgetError, Forbidden, InvalidInput, NotFound
+from budget.domain.errors import BudgetError, InvalidInput
 from budget.domain.wire.parts import money
 from budget.mcp.answers import RecordedShape, ReleasedShape
 from budget.mcp.asking import Asking, Told, blaming
@@ -23,6 +23,7 @@ _COUNTS: Final = (
     whole("reasoning_tokens", "Of the output tokens those of reasoning."),
 )
 _USED: Final = tuple(one.name for one in _COUNTS)
+_TOLD: Final = ("allocation_id", "request_id", "provider", "model", "metadata", "idempotency_key")
 
 
 class _Counts(NamedTuple):
@@ -35,17 +36,9 @@ async def record(call: Asking) -> Told:
     else as usage that nobody reserved. State tokens, or the texts, which are then estimated.
     """
     counts = await _counts(call)
-    ask = {**counts.used, **call.only("provider", "model", "metadata", "idempotency_key")}
-    made_from = MADE_FROM
-    if "request_id" in call.given and "idempotency_key" not in ask:
-        ask["idempotency_key"] = call.given["request_id"]
-        made_from = {**MADE_FROM, "idempotency_key": "request_id"}
-    allocation_id = call.given.get("allocation_id") or await _open_hold(call)
-    with blaming(made_from):
-        if allocation_id is not None:
-            receipt = await call.do(call.acts.record(allocation_id, **ask))
-        else:
-            receipt = await call.do(call.acts.record_usage(**{**who(call), **ask}))
+    ask = {**who(call), **counts.used, **call.only(*_TOLD)}
+    with blaming(MADE_FROM):
+        receipt = await call.do(call.acts.record_in_context(**ask))
     return _recorded(receipt, await _context_of(call, receipt), counts)
 
 
@@ -67,22 +60,6 @@ async def _context_of(call: Asking, receipt: Receipt) -> str | None:
     except BudgetError:  # it is booked all the same
         return None
     return None if found is None else found.attributes.get("session")
-
-
-async def _open_hold(call: Asking) -> str | None:
-    """The open hold of the context, unless that is an envelope or of another model."""
-    context_id = call.given.get("context_id")
-    if context_id is None:
-        return None
-    try:
-        found = await call.do(call.acts.allocation_of_context(context_id))
-    except NotFound:
-        return None
-    except Forbidden:
-        detail = "is required: a key without the right `read` cannot look for the open hold."
-        raise InvalidInput("allocation_id", detail) from None
-    other = found.model is not None and found.model != call.given.get("model")
-    return None if found.envelope or other else found.allocation_id
 
 
 async def _counts(call: Asking) -> _Counts:
