@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from budget.domain.answers import (
     Allocation,
@@ -40,6 +40,8 @@ from tests.properties.model import DAY, NEVER, Usage
 
 Outcome = dict[str, Any]
 
+Told = TypeVar("Told")
+
 MAX_ASKED_AGAIN = 20
 
 BOOK = PriceBook(
@@ -57,6 +59,18 @@ BOOK = PriceBook(
         for name, rates in steps.PRICES.items()
     },
 )
+
+
+def patiently(ask: Callable[[], Told]) -> Told:
+    """What is told in the end, of a machine too busy to answer at once: nothing was booked then."""
+    for _ in range(MAX_ASKED_AGAIN):
+        try:
+            return ask()
+        except OutcomeUnknown:
+            raise
+        except Unavailable:
+            continue
+    return ask()
 
 
 class Clock:
@@ -115,29 +129,24 @@ class EngineSide:
 
     def create(self, new: steps.NewBudget) -> None:
         """Create a budget."""
-        made = self.budget.create_budget(
-            name=f"budget {len(self.policies)}",
-            scope={key: list(values) for key, values in new.scope},
-            per=list(new.per),
-            **_given(policies=[_policy_json(policy) for policy in new.policies]),
-            **_given(unpriced=_unpriced_json(new.unpriced)),
+        made = patiently(
+            lambda: self.budget.create_budget(
+                name=f"budget {len(self.policies)}",
+                scope={key: list(values) for key, values in new.scope},
+                per=list(new.per),
+                **_given(policies=[_policy_json(policy) for policy in new.policies]),
+                **_given(unpriced=_unpriced_json(new.unpriced)),
+            )
         )
         self.policies.extend(policy.policy_id for policy in made.policies)
 
     def do(self, command: steps.Command) -> Outcome:
         """Carry out a command; errors that a caller can make are outcomes too."""
         vars(housekeeping)["time"] = self.clock.time()
-        for again in range(MAX_ASKED_AGAIN + 1):
-            try:
-                return self._do(command)
-            except (InvalidInput, NotFound, Conflict, KeyReused) as error:
-                return {"did": type(error).__name__}
-            except OutcomeUnknown:
-                raise
-            except Unavailable:  # a busy machine: nothing was booked
-                if again == MAX_ASKED_AGAIN:
-                    raise
-        raise AssertionError("not reached")
+        try:
+            return patiently(lambda: self._do(command))
+        except (InvalidInput, NotFound, Conflict, KeyReused) as error:
+            return {"did": type(error).__name__}
 
     def _do(self, command: steps.Command) -> Outcome:
         step, budget = command.step, self.budget
