@@ -103,3 +103,24 @@ def test_who_is_bound_is_told_of_its_own_calls_alone(limited: Books) -> None:
 def test_what_is_not_there_is_not_found(light: Books, id: str) -> None:
     with pytest.raises(NotFound):
         light.explain(id)
+
+
+def test_limits_that_usage_of_another_model_has_met_are_told_with_that_usage(
+    limited: Books, clock: Clock
+) -> None:
+    daily: Any = {"unit": "usd", "period": "daily", "limit": "1"}
+    limited.create_budget(name="Of m", scope={"model": "m"}, policies=[daily])
+    limited.record_usage(model="m", input_tokens=100)
+    call = allocated(limited, tokens=500, usd="0.5", attributes=ANN)
+    clock.move(MINUTE)
+    used: dict[str, Any] = {"provider": "p", "model": "m", "output_tokens": 0}
+    first = limited.record(call.allocation_id, input_tokens=200, **used)
+    limited.settle(call.allocation_id, input_tokens=50, **used)
+    told = limited.explain(call.allocation_id)
+    beside = [one for one in told.limits if one.usage_id is not None]
+    assert [(one.balance.budget, one.usage_id, one.requested) for one in beside] == [
+        ("Of m", first.usage_id, 200 * MILLI)
+    ]
+    assert beside[0].balance.spent == 100 * MILLI
+    assert len(told.limits) == 3
+    assert [one["usage_id"] for one in explanation(told)["limits"]] == [None, None, first.usage_id]

@@ -198,6 +198,8 @@ def _row(one: MetLimit) -> Row:
     view = one.balance
     unit = view.policy.unit
     said = f"refused, short by {amount(one.shortfall, unit)}" if one.refused else "admitted"
+    if one.usage_id is not None:
+        said = f"met later by {one.usage_id}"
     return Row(
         (
             named(view), view.policy.period.text, unit, str(amount(view.limit, unit)),

@@ -105,6 +105,8 @@ class MetLimit(NamedTuple):
     requested: int | None
     refused: bool = False
     shortfall: int = 0
+    usage_id: str | None = None
+    """The usage of another model that met it, where the hold itself did not."""
 
 
 class Step(NamedTuple):

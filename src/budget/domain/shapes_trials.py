@@ -92,6 +92,7 @@ class MetLimitShape(LegShape):
     requested: Amount | None
     refused: bool
     shortfall: Amount
+    usage_id: str | None
 
 
 class StepShape(TypedDict):

@@ -90,13 +90,30 @@ def _allocation(connection: Connection, row: tuple[Any, ...], bound: Bound) -> E
     ).all()
     limits: tuple[MetLimit, ...] = ()
     if entries:
-        limits = _limits(connection, _met_by(connection, entries[0]), entries[0], bound)
+        met = _met_by(connection, entries[0])
+        limits = _limits(connection, met, entries[0], bound)
+        limits += _beside(connection, {one.head_id for one in met}, entries[1:], bound)
     return Explanation(
         "admitted", terms.placed_us, terms.actor, "", 1, terms.attributes, terms.allocation_id,
         None, None if terms.rates is None else terms.rates.basis, Held(*terms.first),
         terms.input_tokens, terms.first_granted_output_tokens, limits,
         _steps(connection, entries[1:]),
     )  # fmt: skip
+
+
+def _beside(
+    connection: Connection, held: set[int], entries: Sequence[Any], bound: Bound
+) -> tuple[MetLimit, ...]:
+    """The limits that usage of another model has met, and the hold has not, by the first such."""
+    found: tuple[MetLimit, ...] = ()
+    for entry in entries:
+        if entry.usage_id is None:
+            continue
+        met = [one for one in _met_by(connection, entry) if one.head_id not in held]
+        held |= {one.head_id for one in met}
+        limits = _limits(connection, met, entry, bound) if met else ()
+        found += tuple(one._replace(usage_id=entry.usage_id) for one in limits)
+    return found
 
 
 def _usage(connection: Connection, row: tuple[Any, ...], bound: Bound) -> Explanation:

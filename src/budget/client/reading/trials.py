@@ -84,7 +84,7 @@ def explanation(shape: Mapping[str, Any]) -> Explanation:
         tuple(
             MetLimit(
                 balance(one), amount_or_none(one["requested"]), one["refused"],
-                amount(one["shortfall"]),
+                amount(one["shortfall"]), one.get("usage_id"),
             )
             for one in shape["limits"]
         ),

@@ -140,4 +140,5 @@ def _met(one: MetLimit) -> MetLimitShape:
         "requested": None if one.requested is None else amount(one.requested, unit),
         "refused": one.refused,
         "shortfall": amount(one.shortfall, unit),
+        "usage_id": one.usage_id,
     }

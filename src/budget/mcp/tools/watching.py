@@ -106,6 +106,11 @@ def _limit(one: MetLimitShape) -> ExplainedLimitShape:
 
 
 def _said(one: MetLimitShape) -> str:
+    if one["usage_id"] is not None:
+        return (
+            f"{one['budget']}, {one['period']} {one['unit']}: {one['requested']} were spent of it "
+            f"by {one['usage_id']}, of another model than was held for."
+        )
     asked = "" if one["requested"] is None else f" {one['requested']} were asked for;"
     short = f" it was short by {one['shortfall']}." if one["refused"] else " it had room."
     return (
