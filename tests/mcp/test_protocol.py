@@ -17,7 +17,8 @@ from budget.engine.budget import Budget
 from budget.mcp.tools import TOOLS
 from tests.http.running import Running
 from tests.mcp.speaking import MODES, REVISIONS, Mode, speaking, spoken_to, told
-from tests.support.databases import sqlite_url
+from tests.support.databases import PostgresDatabases
+from tests.support.priced import empty_books
 
 GPT: dict[str, Any] = {"provider": "openai", "model": "gpt-4o"}
 WHO: dict[str, Any] = {"context_id": "ctx", "component": "search"}
@@ -139,10 +140,12 @@ def test_every_tool_answers_over_http(service: Running, mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_tool_answers_over_stdio(service: Running, tmp_path: Path, mode: Mode) -> None:
-    # One revision speaks to a service, the other to a database.
+def test_every_tool_answers_over_stdio(
+    service: Running, postgres_databases: PostgresDatabases, tmp_path: Path, mode: Mode
+) -> None:
+    # One revision speaks to a service on SQLite, the other to a database of PostgreSQL.
     on_service = mode == "auto"
-    target = service.url if on_service else sqlite_url(tmp_path / "budget.db")
+    target = service.url if on_service else postgres_databases.new(empty_books)
     budget = service.budget(DAILY)
     if not on_service:
         with Budget.open(target) as books:
